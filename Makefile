@@ -1,0 +1,89 @@
+# The one task runner: people, pre-commit and CI call the same targets.
+# Everything is installed into .venv by the targets themselves; Python 3.11 and make are enough.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# Folder of labelled pictures with a manifest.csv, for train, evaluate and the tests that want it.
+DATA ?= $(WORKSAFE_DATA)
+CONFIG ?= src/worksafe/training/configs/hazards.toml
+INITIAL ?=
+RUN_DIR ?= runs/hazards
+SPLIT ?= val
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(PIP) --no-deps --no-build-isolation -e .
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+	--upgrade pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-train check format bench train evaluate docs setup lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+
+serve: $(VENV)/serve ## serve on http://HOST:PORT (127.0.0.1:8000)
+	$(BIN)/worksafe serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/dev ## run all tests but those of training
+	$(BIN)/pytest -m "not train" --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+test-train: $(VENV)/train ## run the tests of training; installs PyTorch
+	$(BIN)/pytest -m train
+
+check: $(VENV)/dev ## lint, types, import contract, docstrings, sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m numpydoc lint $$(git ls-files 'src/*.py')
+
+format: $(VENV)/dev ## format the code, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/dev ## compare with the nudenet package's own path, A B A B
+	$(BIN)/python benchmarks/bench_nudity.py
+
+train: $(VENV)/train ## train the hazards detector: DATA=… INITIAL=… [CONFIG=… RUN_DIR=…]
+	$(BIN)/worksafe train $(CONFIG) --data $(DATA) --run-dir $(RUN_DIR) \
+		$(if $(INITIAL),--initial $(INITIAL))
+
+evaluate: $(VENV)/serve ## measure what ships on labelled pictures: DATA=… [SPLIT=val]
+	$(BIN)/worksafe evaluate --data $(DATA) --split $(SPLIT)
+
+docs: $(VENV)/dev ## check that every link in the documents leads somewhere
+	$(BIN)/pytest tests/contracts/test_documents.py
+
+setup: $(VENV)/dev ## install what development needs
+
+lock: $(VENV)/dev ## pin all dependencies anew, with hashes and without index addresses
+	$(LOCK) --group build -o requirements/serve.txt
+	$(LOCK) --group dev -o requirements/dev.txt
+	$(LOCK) --group dev --extra train --no-emit-package torch -o requirements/train.txt
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+# A stamp file says what .venv holds; each larger set contains the smaller ones.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/serve: requirements/serve.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/serve.txt
+	$(INSTALL)
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/dev.txt
+	$(INSTALL)
+	@touch $@ $(VENV)/serve
+
+# torch is not in the hashed set: its CPU build has other hashes than the registry's own file.
+$(VENV)/train: requirements/train.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/train.txt
+	$(PIP) torch==2.13.0
+	$(INSTALL)
+	@touch $@ $(VENV)/dev $(VENV)/serve

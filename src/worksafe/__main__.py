@@ -1,0 +1,5 @@
+"""``python -m worksafe``."""
+
+from worksafe.cli.main import main
+
+main()

@@ -1,0 +1,48 @@
+"""create_app(): wiring, and nothing else."""
+
+from flask_openapi3 import Info, OpenAPI
+
+from worksafe import __version__
+from worksafe.api.errors import register_errors
+from worksafe.api.intake import InMemoryRequest
+from worksafe.api.routes.check import check_routes
+from worksafe.api.routes.docs import docs_routes
+from worksafe.api.routes.health import health_routes
+from worksafe.api.routes.models import models_routes
+from worksafe.api.routes.preds import preds_routes
+from worksafe.api.schemas import Problem
+from worksafe.moderator import Moderator
+
+_ROUTES = (check_routes, preds_routes, models_routes, health_routes)
+_SPARE_PARTS = 16  # form parts beside the images
+
+
+def create_app(moderator: Moderator) -> OpenAPI:
+    """Make the web application.
+
+    Parameters
+    ----------
+    moderator : Moderator
+        What checks the images; its settings hold the ceilings on a request.
+
+    Returns
+    -------
+    OpenAPI
+        A Flask application.
+    """
+    app = OpenAPI(
+        "worksafe",
+        info=Info(title="worksafe", version=__version__),
+        security_schemes={},
+        validation_error_model=Problem,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.request_class = InMemoryRequest
+    app.config["MAX_CONTENT_LENGTH"] = moderator.settings.max_request_bytes
+    app.config["MAX_FORM_PARTS"] = moderator.settings.max_images + _SPARE_PARTS
+    register_errors(app)
+    for make_routes in _ROUTES:
+        app.register_api(make_routes(moderator))
+    app.register_blueprint(docs_routes(app))
+    return app

@@ -1,0 +1,160 @@
+"""STATUS_BY_ERROR: the one place where exceptions become HTTP."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+
+from worksafe.api.schemas import Problem
+from worksafe.errors import (
+    DatasetError,
+    InputError,
+    OverloadedError,
+    PolicyError,
+    TrainingError,
+    UnknownPolicyError,
+    WeightsError,
+    WorksafeError,
+)
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+
+_log = logging.getLogger(__name__)
+
+
+class RequestError(WorksafeError):
+    """The request itself is wrong.
+
+    Parameters
+    ----------
+    code : str
+        Stable, for programs.
+    detail : str
+        For people.
+    field : str, optional
+        The part of the request that is wrong.
+    """
+
+    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.request_code = code
+        self.field = field
+
+
+# An exception's status is that of the nearest class above it that stands here.
+STATUS_BY_ERROR: dict[type[WorksafeError], HTTPStatus] = {
+    WorksafeError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownPolicyError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    PolicyError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    WeightsError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    DatasetError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    TrainingError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+_CODE_BY_HTTP_ERROR: dict[type[HTTPException], str] = {
+    RequestEntityTooLarge: "body_too_large",
+    UnsupportedMediaType: "unsupported_media_type",
+}
+
+
+def register_errors(app: Flask) -> None:
+    """Answer every exception with a problem document."""
+    app.register_error_handler(WorksafeError, _answer_ours)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unknown)
+
+
+def problem(status: HTTPStatus, code: str, detail: str, field: str | None = None) -> Response:
+    """Make a problem document.
+
+    Parameters
+    ----------
+    status : HTTPStatus
+        Its phrase is the title.
+    code : str
+        Stable, for programs.
+    detail : str
+        For people.
+    field : str, optional
+        The part of the request that is wrong.
+
+    Returns
+    -------
+    Response
+    """
+    document = Problem(
+        type=f"urn:worksafe:problem:{code}",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        field=field,
+    )
+    return Response(
+        document.model_dump_json(exclude_none=True), status=status, content_type=PROBLEM_TYPE
+    )
+
+
+def problem_responses(*statuses: int) -> dict[str | int, Any]:
+    """Document that a route may answer with problems of these statuses."""
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {PROBLEM_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def request_error_from(error: ValidationError) -> RequestError:
+    """Name the first field that a schema refuses."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or None
+    code = {"extra_forbidden": "unknown_field", "missing": "missing_field"}.get(
+        first["type"], "invalid_field"
+    )
+    message = first["msg"].removeprefix("Value error, ")
+    return RequestError(code, f"{field}: {message}" if field else message, field)
+
+
+def _answer_ours(error: WorksafeError) -> Response:
+    status = next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, OverloadedError):
+        return _answer_unknown(error)
+    if isinstance(error, RequestError):
+        return problem(status, error.request_code, str(error), error.field)
+    field = "policy" if isinstance(error, UnknownPolicyError) else None
+    response = problem(status, error.code, str(error), field)
+    if isinstance(error, OverloadedError):
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _answer_http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    code = next(
+        (code for kind, code in _CODE_BY_HTTP_ERROR.items() if isinstance(error, kind)),
+        status.name.lower(),
+    )
+    response = problem(status, code, error.description or status.description)
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":  # Allow of a 405, Location of a redirect
+            response.headers[name] = value
+    return response
+
+
+def _answer_unknown(error: Exception) -> Response:
+    _log.error("request failed", exc_info=error)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "the request could not be answered; the server's log says why",
+    )

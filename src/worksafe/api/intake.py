@@ -1,0 +1,154 @@
+"""A check's request to items: multipart, JSON or a raw image, all in memory."""
+
+import base64
+import binascii
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import IO, Any
+
+from flask import Request
+from pydantic import ValidationError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import UnsupportedMediaType
+
+from worksafe.api.errors import RequestError, request_error_from
+from worksafe.api.schemas import CheckBody, CheckOptions, ImageEntry
+from worksafe.errors import InputError, InvalidBase64Error, UrlNotSupportedError
+from worksafe.moderator import Item
+
+FIELD = "images"
+
+_RAW_TYPES = ("image/", "application/octet-stream")
+_DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;=]+=[^,;]*)*;base64,", re.IGNORECASE)
+_ACCEPTED = "multipart/form-data, application/json or image/*"
+
+
+class InMemoryRequest(Request):
+    """A request whose uploads stay in memory: the framework's own go to a file on disk."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,  # noqa: ARG002 - the framework's signature
+        content_type: str | None,  # noqa: ARG002 - the same
+        filename: str | None = None,  # noqa: ARG002 - the same
+        content_length: int | None = None,  # noqa: ARG002 - the same
+    ) -> IO[bytes]:
+        return io.BytesIO()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """A request for a check, parsed."""
+
+    items: tuple[Item, ...]
+    options: CheckOptions
+
+
+def read_check_request(request: Request, max_images: int) -> CheckRequest:
+    """Read a request for a check, in any of its three forms.
+
+    Parameters
+    ----------
+    request : Request
+        Of Flask.
+    max_images : int
+        More are refused.
+
+    Returns
+    -------
+    CheckRequest
+        An image that cannot even be received is an item in error.
+
+    Raises
+    ------
+    RequestError
+        If the request itself is wrong: no images, too many, an unknown or malformed field.
+    UnsupportedMediaType
+        If its content type is none of the three.
+    """
+    if request.mimetype == "multipart/form-data":
+        parsed = CheckRequest(_uploads(request), _options(request.form, request.args))
+    elif request.mimetype == "application/json":
+        parsed = _from_json(request)
+    elif request.mimetype.startswith(_RAW_TYPES):
+        parsed = CheckRequest((Item(request.get_data(cache=False)),), _options(request.args))
+    else:
+        given = f"not {request.mimetype}" if request.mimetype else "and the request names none"
+        msg = f"the content type must be {_ACCEPTED}, {given}"
+        raise UnsupportedMediaType(msg)
+    if len(parsed.items) > max_images:
+        msg = f"{len(parsed.items)} images; the limit of a request is {max_images}"
+        raise RequestError("too_many_images", msg, FIELD)
+    return parsed
+
+
+def read_uploads(request: Request, max_images: int) -> tuple[Item, ...]:
+    """Read a multipart request that has images and nothing else; raises as the above."""
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType("the content type must be multipart/form-data")
+    return read_check_request(request, max_images).items
+
+
+def _uploads(request: Request) -> tuple[Item, ...]:
+    for name in request.files:
+        if name != FIELD:
+            msg = f"files belong into the field {FIELD!r}, not {name!r}"
+            raise RequestError("unknown_field", msg, name)
+    if FIELD in request.form:
+        msg = f"the field {FIELD!r} holds text; send files (curl: -F {FIELD}=@picture.jpg)"
+        raise RequestError("invalid_field", msg, FIELD)
+    uploads = request.files.getlist(FIELD)
+    if not uploads:
+        msg = f"the request has no images; send files in the field {FIELD!r}"
+        raise RequestError("missing_field", msg, FIELD)
+    return tuple(Item(upload.stream.read(), upload.filename or None) for upload in uploads)
+
+
+def _options(*several: MultiDict[str, str]) -> CheckOptions:
+    """Read options from form fields and query parameters; the former win."""
+    values: dict[str, Any] = {}
+    for fields in reversed(several):
+        for name, texts in fields.lists():
+            values[name] = _split(texts) if name == "include" else texts[-1]
+    try:
+        return CheckOptions.model_validate(values)
+    except ValidationError as error:
+        raise request_error_from(error) from error
+
+
+def _split(texts: Iterable[str]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _from_json(request: Request) -> CheckRequest:
+    _options(request.args)  # unknown query parameters are refused here too
+    try:
+        body = CheckBody.model_validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise RequestError("malformed_json", "the body is no valid JSON") from error
+        raise request_error_from(error) from error
+    options = {**request.args.to_dict(), **body.model_dump(exclude={FIELD}, exclude_unset=True)}
+    if isinstance(options.get("include"), str):
+        options["include"] = _split(request.args.getlist("include"))
+    return CheckRequest(
+        tuple(Item(_source(entry), entry.id) for entry in body.images),
+        CheckOptions.model_validate(options),
+    )
+
+
+def _source(entry: ImageEntry) -> bytes | InputError:
+    if entry.url is not None:
+        return UrlNotSupportedError("images are not fetched from URLs in this version")
+    text = entry.base64
+    if entry.data_url is not None:
+        head = _DATA_URL.match(entry.data_url)
+        if head is None:
+            return InvalidBase64Error("the data URL does not begin with data:...;base64,")
+        text = entry.data_url[head.end() :]
+    try:
+        return base64.b64decode(text or "", validate=True)
+    except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
+        return InvalidBase64Error("the text is no valid base64")

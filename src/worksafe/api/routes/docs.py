@@ -1,0 +1,29 @@
+"""GET /openapi.json and GET /docs: the API's description, for programs and for people."""
+
+from flask import Blueprint, Response, jsonify, redirect, render_template_string, url_for
+from flask_openapi3 import OpenAPI
+from flask_openapi3_swagger.plugins import RegisterPlugin
+from flask_openapi3_swagger.templates import swagger_html_string
+from werkzeug.wrappers import Response as BaseResponse
+
+
+def docs_routes(app: OpenAPI) -> Blueprint:
+    """Make the routes that describe the API; the page's scripts come with an installed package."""
+    routes = Blueprint("docs", __name__)
+    app.register_blueprint(RegisterPlugin.register(doc_url="openapi.json"))
+
+    @routes.get("/openapi.json")
+    def openapi() -> Response:
+        return jsonify(app.api_doc)
+
+    @routes.get("/docs")
+    def docs() -> str:
+        return render_template_string(
+            swagger_html_string, doc_url="openapi.json", swagger_config={}, oauth_config=None
+        )
+
+    @routes.get("/")
+    def start() -> BaseResponse:
+        return redirect(url_for("docs.docs"))
+
+    return routes

@@ -1,0 +1,46 @@
+"""GET /healthz and GET /readyz."""
+
+from http import HTTPStatus
+from typing import Literal
+
+from flask import Response
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel
+
+from worksafe.api.errors import problem, problem_responses
+from worksafe.moderator import Moderator
+
+_TAG = Tag(name="health", description="For load balancers")
+
+
+class HealthResponse(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive", "ready"]
+
+
+def health_routes(moderator: Moderator) -> APIBlueprint:
+    """Make the routes that load balancers ask."""
+    routes = APIBlueprint("health", __name__, abp_tags=[_TAG])
+
+    @routes.get("/healthz", summary="Is it alive?", responses={200: HealthResponse})
+    def healthz() -> Response:
+        return _answer(HealthResponse(status="alive"))
+
+    @routes.get(
+        "/readyz",
+        summary="Are the models loaded and warm?",
+        responses={200: HealthResponse, **problem_responses(503)},
+    )
+    def readyz() -> Response:
+        if moderator.is_ready:
+            return _answer(HealthResponse(status="ready"))
+        return problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", "the models are not loaded and warm"
+        )
+
+    return routes
+
+
+def _answer(health: HealthResponse) -> Response:
+    return Response(health.model_dump_json(), content_type="application/json")

@@ -1,0 +1,130 @@
+"""POST /preds: the original project's endpoint, for its clients."""
+
+from typing import Annotated
+
+from flask import Response, request
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, ConfigDict, Field
+
+from worksafe.api.errors import problem_responses
+from worksafe.api.intake import read_uploads
+from worksafe.api.schemas import ItemErrorModel
+from worksafe.moderator import Moderator
+from worksafe.policy.document import Policy
+from worksafe.results import Action, Check, Moderation
+
+_TAG = Tag(name="preds", description="The original project's answer")
+Percent = Annotated[int, Field(ge=0, le=100)]
+_REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["images"],
+                "properties": {
+                    "images": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                },
+            }
+        }
+    },
+}
+
+
+class Preds(BaseModel):
+    """Scores in percent; `natural_score` is 100 less the highest of the others."""
+
+    nude_score: Percent
+    violence_score: Percent
+    drugs_score: Percent
+    natural_score: Percent
+
+
+class PredsItem(BaseModel):
+    """One image; `error` stands only where it could not be checked, and `preds` is null there."""
+
+    img_path: str | None
+    preds: Preds | None
+    error: ItemErrorModel | None = None
+
+
+class PredsResponse(BaseModel):
+    """All images, and whether any of them shows each category.
+
+    An image that could not be checked sets all three flags unless the policy allows such images:
+    clients of this endpoint know nothing but the flags.
+    """
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    data: list[PredsItem]
+    is_contain_nude: Annotated[bool, Field(alias="isContainNude")]
+    is_contain_violence: Annotated[bool, Field(alias="isContainViolence")]
+    is_contain_drugs: Annotated[bool, Field(alias="isContainDrugs")]
+
+
+def preds_routes(moderator: Moderator) -> APIBlueprint:
+    """Make the original project's route."""
+    routes = APIBlueprint("preds", __name__, abp_tags=[_TAG])
+    settings = moderator.settings
+
+    @routes.post(
+        "/preds",
+        summary="Check images, answered as the original project did",
+        responses={200: PredsResponse, **problem_responses(413, 415, 422, 503)},
+        openapi_extensions={"requestBody": _REQUEST_BODY},
+    )
+    def preds() -> Response:
+        items = read_uploads(request, settings.max_images)
+        done = moderator.check_set(items, deadline_s=settings.deadline_for(len(items)))
+        answer = render_preds(done, moderator.policies[done.policy.name])
+        return Response(answer.model_dump_json(exclude_unset=True), content_type="application/json")
+
+    return routes
+
+
+def render_preds(check: Check, policy: Policy) -> PredsResponse:
+    """Turn a set's result into the original project's answer.
+
+    Parameters
+    ----------
+    check : Check
+        The result.
+    policy : Policy
+        The one that decided: a flag is set where a category reaches its rule's lowest threshold.
+
+    Returns
+    -------
+    PredsResponse
+    """
+    return PredsResponse(
+        data=[_render_item(result) for result in check.results],
+        is_contain_nude=_shows(check, policy, "nudity"),
+        is_contain_violence=_shows(check, policy, "violence"),
+        is_contain_drugs=_shows(check, policy, "drugs"),
+    )
+
+
+def _render_item(result: Moderation) -> PredsItem:
+    if result.scores is None:
+        assert result.error is not None  # noqa: S101 - no scores means an error
+        error = ItemErrorModel(code=result.error.code, message=result.error.message)
+        return PredsItem(img_path=result.id, preds=None, error=error)
+    scores = result.scores.categories
+    preds = Preds(
+        nude_score=round(100 * scores["nudity"]),
+        violence_score=round(100 * scores["violence"]),
+        drugs_score=round(100 * scores["drugs"]),
+        natural_score=round(100 * (1 - max(scores.values()))),
+    )
+    return PredsItem(img_path=result.id, preds=preds)
+
+
+def _shows(check: Check, policy: Policy, category: str) -> bool:
+    rule = policy.rules.get(category)
+    return any(
+        result.decision is not Action.ALLOW
+        if result.scores is None
+        else rule is not None and rule.action_for(result.scores.categories[category]) is not None
+        for result in check.results
+    )

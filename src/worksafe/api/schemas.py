@@ -1,0 +1,246 @@
+"""Request and response shapes. The same classes check requests, render answers, document both."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from worksafe.results import Check, Moderation, Reason, Region, Scores
+
+Include = Literal["regions"]
+
+_SCORE_DIGITS = 4
+_TIME_DIGITS = 2
+Score = Annotated[float, Field(ge=0, le=1)]
+ActionName = Literal["allow", "review", "block"]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ImageEntry(_Request):
+    """One image of a JSON request: exactly one of `url`, `base64` and `data_url`."""
+
+    id: Annotated[str | None, Field(description="Your own name for it.", max_length=1024)] = None
+    url: Annotated[str | None, Field(description="Not fetched in this version.")] = None
+    base64: Annotated[str | None, Field(description="The file's bytes.")] = None
+    data_url: Annotated[str | None, Field(description="data:image/...;base64,...")] = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.url, self.base64, self.data_url)) != 1:
+            msg = "give exactly one of url, base64 and data_url"
+            raise ValueError(msg)
+        return self
+
+
+class CheckOptions(_Request):
+    """Options of a check; as JSON members, form fields or query parameters."""
+
+    policy: Annotated[str | None, Field(description="Name of the policy that decides.")] = None
+    include: Annotated[
+        list[Include], Field(description="Extras. Regions always come: reasons point to them.")
+    ] = []
+
+
+class CheckBody(CheckOptions):
+    """A JSON request."""
+
+    images: Annotated[list[ImageEntry], Field(min_length=1)]
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457, ``application/problem+json``)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, Field(description="Stable, for programs.")]
+    field: Annotated[str | None, Field(description="The part of the request that is wrong.")] = None
+
+
+class ReasonModel(BaseModel):
+    """Why an image is not simply allowed."""
+
+    category: str
+    label: str | None
+    score: Score
+    threshold: Score
+    action: ActionName
+    frame: Annotated[int | None, Field(description="Of an animation, from 0.")]
+    region: Annotated[int | None, Field(description="Index into regions.")]
+
+
+class CategoryModel(BaseModel):
+    """Scores of one category: any of its counting labels, and each label."""
+
+    score: Score
+    labels: dict[str, Score]
+
+
+class RegionModel(BaseModel):
+    """Where something is: box is x, y, width, height as fractions of the upright image."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    label: str
+    detector_class: Annotated[str, Field(alias="class")]
+    score: Score
+    box: tuple[float, float, float, float]
+
+
+class ImageModel(BaseModel):
+    """What was decoded; the format is told by the bytes, whatever the name says."""
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    frames_checked: int
+
+
+class ItemErrorModel(BaseModel):
+    """Why an image could not be checked."""
+
+    code: str
+    message: str
+
+
+class ResultModel(BaseModel):
+    """The result for one image."""
+
+    index: int
+    id: str | None
+    status: Literal["ok", "error"]
+    suitability: Annotated[int | None, Field(ge=0, le=100)]
+    decision: ActionName
+    reasons: list[ReasonModel]
+    categories: dict[str, CategoryModel] | None
+    regions: list[RegionModel]
+    image: ImageModel | None
+    error: ItemErrorModel | None
+
+
+class PolicyModel(BaseModel):
+    """Which policy decided."""
+
+    name: str
+    version: str
+
+
+class ModelModel(BaseModel):
+    """Which model scored."""
+
+    name: str
+    version: str
+    sha256: str
+    license: str
+
+
+class TimingModel(BaseModel):
+    """Milliseconds; all but total are sums over the images, which run side by side."""
+
+    decode: float
+    wait: float
+    inference: float
+    total: float
+
+
+class CheckResponse(BaseModel):
+    """The result for a set of images."""
+
+    id: str
+    suitability: Annotated[int | None, Field(ge=0, le=100)]
+    decision: ActionName
+    policy: PolicyModel
+    taxonomy: str
+    models: list[ModelModel]
+    results: list[ResultModel]
+    timing_ms: TimingModel
+
+
+def render_check(check: Check) -> CheckResponse:
+    """Turn a set's result into the answer."""
+    timing = check.timing
+    return CheckResponse(
+        id=check.id,
+        suitability=check.suitability,
+        decision=check.decision.value,
+        policy=PolicyModel(name=check.policy.name, version=check.policy.version),
+        taxonomy=check.taxonomy,
+        models=[
+            ModelModel(name=m.name, version=m.version, sha256=m.sha256, license=m.license)
+            for m in check.models
+        ],
+        results=[render_result(result) for result in check.results],
+        timing_ms=TimingModel(
+            decode=round(timing.decode, _TIME_DIGITS),
+            wait=round(timing.wait, _TIME_DIGITS),
+            inference=round(timing.inference, _TIME_DIGITS),
+            total=round(timing.total, _TIME_DIGITS),
+        ),
+    )
+
+
+def render_result(result: Moderation) -> ResultModel:
+    """Turn one image's result into its part of the answer."""
+    image, error = result.image, result.error
+    return ResultModel(
+        index=result.index,
+        id=result.id,
+        status="ok" if error is None else "error",
+        suitability=result.suitability,
+        decision=result.decision.value,
+        reasons=[_render_reason(reason) for reason in result.reasons],
+        categories=_render_categories(result.scores) if result.scores else None,
+        regions=[_render_region(region) for region in (result.scores or _NONE).regions],
+        image=image
+        and ImageModel(
+            format=image.format,
+            width=image.width,
+            height=image.height,
+            frames=image.frames,
+            frames_checked=image.frames_checked,
+        ),
+        error=error and ItemErrorModel(code=error.code, message=error.message),
+    )
+
+
+_NONE = Scores({}, {})
+
+
+def _render_reason(reason: Reason) -> ReasonModel:
+    return ReasonModel(
+        category=reason.category,
+        label=reason.label,
+        score=round(reason.score, _SCORE_DIGITS),
+        threshold=reason.threshold,
+        action=reason.action.value,
+        frame=reason.frame,
+        region=reason.region,
+    )
+
+
+def _render_categories(scores: Scores) -> dict[str, CategoryModel]:
+    return {
+        category: CategoryModel(
+            score=round(score, _SCORE_DIGITS),
+            labels={
+                name.removeprefix(f"{category}."): round(value, _SCORE_DIGITS)
+                for name, value in scores.labels.items()
+                if name.startswith(f"{category}.")
+            },
+        )
+        for category, score in scores.categories.items()
+    }
+
+
+def _render_region(region: Region) -> RegionModel:
+    x, y, width, height = (round(part, _SCORE_DIGITS) for part in region.box)
+    return RegionModel(
+        label=region.label,
+        detector_class=region.detector_class,
+        score=round(region.score, _SCORE_DIGITS),
+        box=(x, y, width, height),
+    )

@@ -1,0 +1,64 @@
+"""Serve the web application with gunicorn: one process, many threads."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from worksafe.api.app import create_app
+from worksafe.moderator import Moderator
+from worksafe.settings import Settings
+
+_MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - for an empty file
+_GRACEFUL_S = 60  # a set of images may take longer than gunicorn's 30 s to finish
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, configured by our settings and not by files or arguments of its own.
+
+    Parameters
+    ----------
+    settings : Settings
+        Host, port, threads and everything that the Moderator reads.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand our settings to gunicorn."""
+        options: dict[str, Any] = {
+            "bind": f"{self._settings.host}:{self._settings.port}",
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": self._settings.threads,
+            "graceful_timeout": _GRACEFUL_S,
+            "accesslog": "-",
+            "proc_name": "worksafe",
+            "preload_app": False,  # sessions made before the fork misbehave after it
+            "control_socket_disable": True,
+            # gunicorn's heartbeat is the age of an empty file: in memory where there is such a
+            # folder, since Python's search for a temporary one writes to each that it tries.
+            "worker_tmp_dir": str(_MEMORY_DIR) if _MEMORY_DIR.is_dir() else None,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Load the models; runs in the worker process, after the fork."""
+        moderator = Moderator(self._settings)
+        moderator.warm_up()
+        return create_app(moderator)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    settings : Settings
+        How.
+    """
+    Server(settings).run()

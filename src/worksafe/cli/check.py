@@ -1,0 +1,104 @@
+"""``worksafe check``: a table for people, JSON for programs, an exit status by decision."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from worksafe.api.schemas import render_check
+from worksafe.moderator import Item, Moderator
+from worksafe.results import Action, Check, Moderation, Reason
+
+_STDIN = "-"
+_STATUS_BY_ACTION = {Action.ALLOW: 0, Action.REVIEW: 3, Action.BLOCK: 4}
+_ERROR_STATUS = 5
+_STYLE = {Action.ALLOW: "green", Action.REVIEW: "yellow", Action.BLOCK: "bold red"}
+
+
+def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) -> None:
+    """Check images, print the answer, and exit with the status of the decision.
+
+    Parameters
+    ----------
+    images : sequence of str
+        Paths; ``-`` is the standard input.
+    policy : str or None
+        In place of the settings'.
+    as_json : bool
+        Print the document of ``POST /v1/check`` instead of a table.
+
+    Raises
+    ------
+    typer.Exit
+        Always, with the status.
+    """
+    moderator = Moderator()
+    items = [Item(sys.stdin.buffer if image == _STDIN else image, image) for image in images]
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("checking", total=len(items), visible=len(items) > 1)
+        done = moderator.check_set(items, policy, on_result=lambda _: progress.advance(task))
+    if as_json:
+        typer.echo(render_check(done).model_dump_json(indent=2))
+    else:
+        _print_table(done)
+    raise typer.Exit(exit_status(done.results))
+
+
+def exit_status(results: Sequence[Moderation]) -> int:
+    """Tell the exit status for some results: the highest that applies.
+
+    Parameters
+    ----------
+    results : sequence of Moderation
+        Of one run.
+
+    Returns
+    -------
+    int
+        0 all allowed, 3 something to review, 4 something blocked, 5 an image in error.
+    """
+    statuses = (
+        _ERROR_STATUS if result.error else _STATUS_BY_ACTION[result.decision] for result in results
+    )
+    return max(statuses, default=0)
+
+
+def _print_table(check: Check) -> None:
+    categories = next((list(r.scores.categories) for r in check.results if r.scores), [])
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("image", overflow="fold")
+    table.add_column("decision")
+    table.add_column("suitability", justify="right")
+    for category in categories:
+        table.add_column(category, justify="right")
+    table.add_column("why", overflow="fold")
+    for result in check.results:
+        table.add_row(
+            escape(result.id or str(result.index)),
+            f"[{_STYLE[result.decision]}]{result.decision}[/]",
+            "" if result.suitability is None else str(result.suitability),
+            *_category_cells(result, categories),
+            escape(_why(result)),
+        )
+    Console().print(table)
+
+
+def _category_cells(result: Moderation, categories: Sequence[str]) -> list[str]:
+    scores = result.scores.categories if result.scores else {}
+    return [f"{scores[name]:.2f}" if name in scores else "" for name in categories]
+
+
+def _why(result: Moderation) -> str:
+    if result.error:
+        return f"{result.error.code}: {result.error.message}"
+    return "; ".join(_sentence(reason) for reason in result.reasons)
+
+
+def _sentence(reason: Reason) -> str:
+    name = reason.label or reason.category
+    where = "" if reason.frame is None else f" in frame {reason.frame}"
+    return f"{name} {reason.score:.2f} reaches {reason.threshold:g}{where}: {reason.action}"

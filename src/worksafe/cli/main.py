@@ -1,0 +1,115 @@
+"""The command group. Each command imports what it needs when it is called."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from worksafe.errors import WorksafeError
+
+_USAGE_STATUS = 2
+
+app = typer.Typer(
+    name="worksafe",
+    help="How suitable are images for work? Nudity, violence and drugs, offline, on a CPU.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data", help="Folder of labelled pictures with a manifest.csv.", envvar="WORKSAFE_DATA"
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line; our own errors become one line and status 2."""
+    try:
+        app()
+    except WorksafeError as error:
+        Console(stderr=True).print(f"[red]error[/]: {escape(str(error))} [dim]({error.code})[/]")
+        raise SystemExit(_USAGE_STATUS) from error
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("worksafe"))
+        raise typer.Exit
+
+
+@app.callback()
+def worksafe(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """How suitable are images for work? Nudity, violence and drugs, offline, on a CPU."""
+
+
+@app.command()
+def check(
+    images: Annotated[list[str], typer.Argument(help="Image files; - is the standard input.")],
+    policy: Annotated[str | None, typer.Option(help="Name of the policy that decides.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the document of POST /v1/check.")
+    ] = False,
+) -> None:
+    """Check images: scores, a decision and its reason for each.
+
+    Exit status: 0 all allowed, 3 something to review, 4 something blocked, 5 an image in error
+    (the highest applies), 2 wrong usage.
+    """
+    from worksafe.cli.check import check_images
+
+    check_images(images, policy, as_json=as_json)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the HTTP API. All other settings are environment variables: see the documentation."""
+    from worksafe.cli.serve import serve_http
+
+    serve_http(host, port)
+
+
+@app.command()
+def evaluate(
+    data: DataOption,
+    split: Annotated[str, typer.Option(help="Which pictures: val, or test for a final figure.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results"),
+) -> None:
+    """Measure what ships on labelled pictures: each label against all neutral pictures."""
+    from worksafe.cli.evaluate import evaluate_detectors
+
+    evaluate_detectors(data, split, out)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
+    data: DataOption,
+    run_dir: Annotated[
+        Path, typer.Option(help="Checkpoints and figures; the same folder resumes a run.")
+    ],
+    initial: Annotated[
+        Path | None, typer.Option(help="Pretrained weights to start from (safetensors).")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the ONNX file and its contract.")
+    ] = None,
+) -> None:
+    """Train the hazards detector and export it. Needs the extra: pip install worksafe[train]."""
+    from worksafe.cli.train import train_detector
+
+    train_detector(config, data, initial, run_dir, to or run_dir)

@@ -1,0 +1,147 @@
+"""Every exception of worksafe. Nothing here knows of HTTP.
+
+::
+
+    WorksafeError
+    ├── InputError                 one image cannot be checked; the others of its set can
+    │   ├── EmptyImageError            no bytes
+    │   ├── ImageBytesError            more bytes than the ceiling
+    │   ├── ImagePixelsError           more pixels than the ceiling
+    │   ├── ImageSideError             a side longer than the ceiling
+    │   ├── ImageFramesError           an animation too long to look through
+    │   ├── NotAnImageError            the bytes are of no format that is accepted
+    │   ├── UndecodableImageError      an accepted format, but damaged or cut off
+    │   ├── InvalidBase64Error         the base64 or data URL does not decode
+    │   ├── UnreadableSourceError      the path or file object cannot be read
+    │   ├── UrlNotSupportedError       URLs are not fetched yet
+    │   ├── DeadlineExceededError      there was no time left to check it
+    │   └── InternalError              a fault of worksafe's own; the log has the details
+    ├── OverloadedError            the whole request is refused: too much is waiting already
+    ├── PolicyError                a policy document is malformed
+    ├── UnknownPolicyError         no policy of that name
+    ├── WeightsError               a detector's weights are missing or not the expected ones
+    ├── DatasetError               a data set's manifest is malformed
+    └── TrainingError              a training run cannot go on
+"""
+
+from typing import ClassVar
+
+
+class WorksafeError(Exception):
+    """Anything that worksafe raises on purpose; `code` is stable and meant for programs."""
+
+    code: ClassVar[str] = "error"
+
+
+class InputError(WorksafeError):
+    """One image cannot be checked; the others of its set are not concerned."""
+
+    code = "input_error"
+
+
+class EmptyImageError(InputError):
+    """The image has no bytes, or no pixels."""
+
+    code = "empty_image"
+
+
+class ImageBytesError(InputError):
+    """The image has more bytes than the ceiling."""
+
+    code = "too_many_bytes"
+
+
+class ImagePixelsError(InputError):
+    """The image has more pixels than the ceiling."""
+
+    code = "too_many_pixels"
+
+
+class ImageSideError(InputError):
+    """A side of the image is longer than the ceiling."""
+
+    code = "side_too_long"
+
+
+class ImageFramesError(InputError):
+    """The frames of the animation together have more pixels than the ceiling."""
+
+    code = "too_many_frames"
+
+
+class NotAnImageError(InputError):
+    """The bytes are of no image format that is accepted."""
+
+    code = "not_an_image"
+
+
+class UndecodableImageError(InputError):
+    """The bytes begin like an accepted format, but are damaged or cut off."""
+
+    code = "undecodable_image"
+
+
+class InvalidBase64Error(InputError):
+    """The base64 text or data URL does not decode."""
+
+    code = "invalid_base64"
+
+
+class UnreadableSourceError(InputError):
+    """The path or file object cannot be read."""
+
+    code = "unreadable_source"
+
+
+class UrlNotSupportedError(InputError):
+    """The image is given by a URL, and this version fetches none."""
+
+    code = "url_not_supported"
+
+
+class DeadlineExceededError(InputError):
+    """The time allowed for the request ran out before this image was checked."""
+
+    code = "deadline_exceeded"
+
+
+class InternalError(InputError):
+    """Checking this image failed for a reason that is no fault of the image; see the log."""
+
+    code = "internal_error"
+
+
+class OverloadedError(WorksafeError):
+    """As many requests run and wait as are allowed; this one was refused as a whole."""
+
+    code = "overloaded"
+
+
+class PolicyError(WorksafeError):
+    """A policy document is malformed."""
+
+    code = "invalid_policy"
+
+
+class UnknownPolicyError(WorksafeError):
+    """There is no policy of that name."""
+
+    code = "unknown_policy"
+
+
+class WeightsError(WorksafeError):
+    """A detector's weights are missing, or are not the ones its spec names."""
+
+    code = "weights_unavailable"
+
+
+class DatasetError(WorksafeError):
+    """A data set's manifest is absent or malformed."""
+
+    code = "invalid_dataset"
+
+
+class TrainingError(WorksafeError):
+    """A training run cannot begin or go on."""
+
+    code = "training_failed"

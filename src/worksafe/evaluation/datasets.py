@@ -1,0 +1,108 @@
+"""Labelled pictures on disk: a folder with a ``manifest.csv``, one row per picture."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from worksafe.errors import DatasetError
+
+NEUTRAL = "neutral"
+SPLITS = ("train", "val", "test")
+_REQUIRED = ("path", "split", "category", "label", "source", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled picture.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    category : str
+        A category of the taxonomy, or ``neutral``.
+    label : str
+        ``category.label``; empty for neutral pictures.
+    kind : str
+        The finer kind, as collected: the slices of a report (sport, food, wound, ...).
+    weak : bool
+        A doubtful or altered example: never measured on.
+    source : str
+        The collection it comes from.
+    group : str
+        Pictures of one clip, scene or burst share a group, and a group never straddles splits.
+    """
+
+    path: Path
+    split: str
+    category: str
+    label: str
+    kind: str
+    weak: bool
+    source: str
+    group: str
+
+
+def read_manifest(folder: Path) -> list[Example]:
+    """Read a data set's manifest.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``manifest.csv``, with at least the columns path, split, category, label, source
+        and group (sublabel and weak are optional), and the pictures at those paths.
+
+    Returns
+    -------
+    list of Example
+        In the manifest's order.
+
+    Raises
+    ------
+    DatasetError
+        If the manifest is absent, lacks a column, has a wrong value, or lets a group straddle
+        splits (which would flatter every figure).
+    """
+    manifest = folder / "manifest.csv"
+    if not manifest.is_file():
+        msg = f"{manifest} does not exist"
+        raise DatasetError(msg)
+    with manifest.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if missing := [name for name in _REQUIRED if name not in (reader.fieldnames or ())]:
+            msg = f"{manifest} lacks the columns {', '.join(missing)}"
+            raise DatasetError(msg)
+        examples = [_example(folder, manifest, line, row) for line, row in enumerate(reader, 2)]
+    _refuse_leakage(manifest, examples)
+    return examples
+
+
+def _example(folder: Path, manifest: Path, line: int, row: dict[str, str]) -> Example:
+    if row["split"] not in SPLITS:
+        msg = f"{manifest}:{line}: split is {row['split']!r}; it must be one of {SPLITS}"
+        raise DatasetError(msg)
+    neutral = row["category"] == NEUTRAL
+    if neutral == bool(row["label"]):
+        msg = f"{manifest}:{line}: a neutral picture has no label, any other has one"
+        raise DatasetError(msg)
+    return Example(
+        path=folder / row["path"],
+        split=row["split"],
+        category=row["category"],
+        label="" if neutral else f"{row['category']}.{row['label']}",
+        kind=row.get("sublabel", ""),
+        weak=row.get("weak", "0") == "1",
+        source=row["source"],
+        group=row["group"],
+    )
+
+
+def _refuse_leakage(manifest: Path, examples: list[Example]) -> None:
+    split_of: dict[str, str] = {}
+    for example in examples:
+        if split_of.setdefault(example.group, example.split) != example.split:
+            msg = (
+                f"{manifest}: group {example.group!r} is in {split_of[example.group]} "
+                f"and in {example.split}; a group belongs to one split"
+            )
+            raise DatasetError(msg)

@@ -1,0 +1,184 @@
+"""Quality figures from scores and truths: pure NumPy, no files, no models.
+
+Notation: `scores` are probabilities or any monotone score, `truths` are booleans, one each.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Metric = Callable[[Floats, Bools], float]
+
+
+def roc_auc(scores: Floats, truths: Bools) -> float:
+    """Area under the ROC curve: the chance that a positive outscores a negative.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+        Higher is more positive.
+    truths : ndarray of bool, shape (n,)
+        Which are positive.
+
+    Returns
+    -------
+    float
+        0 to 1, ties counted half; NaN where one of the two classes is absent.
+    """
+    positives = int(truths.sum())
+    negatives = truths.size - positives
+    if not positives or not negatives:
+        return float("nan")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    last_ranks = np.cumsum(counts)
+    ranks = (last_ranks - (counts - 1) / 2)[inverse]  # tied scores share their mean rank
+    return float((ranks[truths].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def average_precision(scores: Floats, truths: Bools) -> float:
+    """Area under the precision-recall curve, by steps.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+        Higher is more positive.
+    truths : ndarray of bool, shape (n,)
+        Which are positive.
+
+    Returns
+    -------
+    float
+        0 to 1; NaN without positives. Tied scores enter together.
+    """
+    positives = int(truths.sum())
+    if not positives:
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
+    found = np.cumsum(truths[order])[last_of_tie]
+    taken = np.flatnonzero(last_of_tie) + 1
+    return float(np.sum(np.diff(found, prepend=0) / positives * (found / taken)))
+
+
+def threshold_at_fpr(negative_scores: Floats, fpr: float) -> float:
+    """Find the lowest threshold that flags at most a share of the negatives.
+
+    Parameters
+    ----------
+    negative_scores : ndarray of float, shape (n,)
+        Scores of pictures that should not be flagged.
+    fpr : float
+        Share that may reach the threshold, 0 to 1.
+
+    Returns
+    -------
+    float
+        A score counts as flagged where it is greater than or equal to this.
+    """
+    ordered = np.sort(negative_scores)[::-1]
+    allowed = int(fpr * ordered.size)
+    return float(np.nextafter(ordered[allowed], np.inf)) if allowed < ordered.size else 0.0
+
+
+def recall_at_fpr(scores: Floats, truths: Bools, fpr: float) -> float:
+    """Share of positives found while at most a share of the negatives is flagged.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+        Higher is more positive.
+    truths : ndarray of bool, shape (n,)
+        Which are positive.
+    fpr : float
+        Share of negatives that may be flagged, 0 to 1.
+
+    Returns
+    -------
+    float
+        0 to 1; NaN where one of the two classes is absent.
+    """
+    if not truths.any() or truths.all():
+        return float("nan")
+    return float(np.mean(scores[truths] >= threshold_at_fpr(scores[~truths], fpr)))
+
+
+def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
+    """Measure the expected calibration error over bins of equal population.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+        Probabilities, 0 to 1.
+    truths : ndarray of bool, shape (n,)
+        Which are positive.
+    bins : int, default 10
+        Number of bins.
+
+    Returns
+    -------
+    float
+        Mean absolute difference of stated and observed frequency, weighted by population.
+
+    References
+    ----------
+    .. [1] Nixon et al., "Measuring Calibration in Deep Learning", 2019: bins of equal
+       population are steadier than bins of equal width.
+    """
+    order = np.argsort(scores, kind="stable")
+    return float(
+        sum(
+            abs(scores[part].mean() - truths[part].mean()) * part.size / scores.size
+            for part in np.array_split(order, bins)
+            if part.size
+        )
+    )
+
+
+def bootstrap_interval(
+    metric: Metric,
+    scores: Floats,
+    truths: Bools,
+    groups: Sequence[str],
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """95 % interval of a metric, resampling whole groups of related pictures.
+
+    Parameters
+    ----------
+    metric : callable
+        Takes scores and truths.
+    scores : ndarray of float, shape (n,)
+        Higher is more positive.
+    truths : ndarray of bool, shape (n,)
+        Which are positive.
+    groups : sequence of str, length n
+        Pictures of one clip or scene share a group: they are drawn together.
+    rounds : int, default 1000
+        Number of resamples.
+    seed : int, default 0
+        Of the random draws.
+
+    Returns
+    -------
+    tuple of float
+        2.5 % and 97.5 % points; NaN where no resample had both classes.
+    """
+    _, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    order = np.argsort(group_of, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(group_of))[:-1])
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(rounds):
+        drawn = rng.integers(0, len(members), len(members))
+        chosen = np.concatenate([members[i] for i in drawn])
+        values.append(metric(scores[chosen], truths[chosen]))
+    finite = np.asarray(values)[~np.isnan(values)]
+    if not finite.size:
+        return float("nan"), float("nan")
+    low, high = np.percentile(finite, [2.5, 97.5])
+    return float(low), float(high)

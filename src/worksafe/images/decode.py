@@ -1,0 +1,204 @@
+"""Bytes to upright RGB pixels, once per image for all detectors. Hostile input stops here."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pi_heif
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from worksafe.errors import (
+    EmptyImageError,
+    ImagePixelsError,
+    InputError,
+    UndecodableImageError,
+)
+from worksafe.images.formats import JPEG, sniff_format
+from worksafe.images.limits import ImageLimits
+from worksafe.images.pixels import to_rgb
+from worksafe.images.resize import RgbImage
+from worksafe.images.source import Source, read_source
+
+pi_heif.register_heif_opener(thumbnails=False)
+
+_TRANSPOSE_BY_ORIENTATION = {  # of the EXIF standard, table 4.6.4
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPS_SIDES = frozenset({5, 6, 7, 8})
+_ARRAY_NAME = "array"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One picture to score.
+
+    Attributes
+    ----------
+    frame : int
+        Which frame of the image it shows, from 0. A see-through frame gives two views.
+    pixels : ndarray of uint8, shape (h, w, 3)
+        Upright RGB; at the image's own size or scaled down.
+    """
+
+    frame: int
+    pixels: RgbImage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImage:
+    """An image, decoded.
+
+    Attributes
+    ----------
+    format : str
+        By its bytes, lower case; for an array, ``array``.
+    width, height : int
+        Of the upright image as uploaded, in pixels.
+    frames : int
+        How many it has.
+    views : tuple of View
+        At least one, in the order of their frames.
+    """
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    views: tuple[View, ...]
+
+    @property
+    def frames_checked(self) -> int:
+        """Count the frames that have a view."""
+        return len({view.frame for view in self.views})
+
+
+def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedImage:
+    """Decode an image to upright RGB pixels.
+
+    Parameters
+    ----------
+    source : str, PathLike, bytes-like, binary file object, PIL image or ndarray
+        The image; arrays are RGB, shape (h, w, 3), uint8.
+    limits : ImageLimits
+        Ceilings, checked on the header before any pixel is decoded.
+    side_px : int
+        The longest side that a detector wants. Larger pictures are scaled down while they are
+        decoded, to a longest side of this at least.
+
+    Returns
+    -------
+    DecodedImage
+
+    Raises
+    ------
+    InputError
+        One of its subclasses, whatever the bytes are; never anything else.
+    """
+    data = read_source(source, limits)
+    if isinstance(data, np.ndarray):
+        return _from_array(data, limits, side_px)
+    if isinstance(data, Image.Image):
+        return _guarded(data, (data.format or "pil").lower(), limits, side_px)
+    image_format = sniff_format(data)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures, odd EXIF and broken text; our ceilings decide.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data), formats=[image_format.plugin])
+    except Image.DecompressionBombError as error:
+        msg = f"image has more pixels than the limit of {limits.max_pixels / 1e6:g} Mpx"
+        raise ImagePixelsError(msg) from error
+    except Exception as error:
+        raise _undecodable(image_format.name) from error
+    with image:
+        return _guarded(image, image_format.name, limits, side_px)
+
+
+def _guarded(image: Image.Image, name: str, limits: ImageLimits, side_px: int) -> DecodedImage:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(image, name, limits, side_px)
+    except InputError:
+        raise
+    except Exception as error:
+        raise _undecodable(name) from error
+
+
+def _undecodable(name: str) -> UndecodableImageError:
+    return UndecodableImageError(f"the {name} data is damaged or cut off")
+
+
+def _decode(image: Image.Image, name: str, limits: ImageLimits, side_px: int) -> DecodedImage:
+    width, height = image.size
+    if not (width and height):
+        raise EmptyImageError("the image has no pixels")
+    limits.check_size(width, height)
+    frames = int(getattr(image, "n_frames", 1))
+    limits.check_frames(frames, width, height)
+    views = tuple(
+        View(frame, pixels)
+        for frame in _spread_frames(frames, limits.max_frames)
+        for pixels in _frame_pixels(image, frame, limits, side_px)
+    )
+    if _orientation(image) in _SWAPS_SIDES:
+        width, height = height, width
+    return DecodedImage(name, width, height, frames, views)
+
+
+def _spread_frames(frames: int, most: int) -> list[int]:
+    """Choose frames evenly, the first and the last among them."""
+    return sorted({round(at) for at in np.linspace(0, frames - 1, min(frames, most))})
+
+
+def _frame_pixels(
+    image: Image.Image, frame: int, limits: ImageLimits, side_px: int
+) -> Iterator[RgbImage]:
+    if frame:
+        image.seek(frame)
+        limits.check_size(*image.size)  # pages of a TIFF have sizes of their own
+    width, height = image.size
+    if image.format == JPEG.plugin:
+        scale = side_px / max(width, height)
+        # The decoder halves as long as both sides stay at least as long as these.
+        image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
+    image.load()
+    orientation = _orientation(image)
+    factor = max(1, max(image.size) // (2 * side_px))
+    for picture in to_rgb(image, factor):
+        turned = picture
+        if orientation in _TRANSPOSE_BY_ORIENTATION:
+            turned = picture.transpose(_TRANSPOSE_BY_ORIENTATION[orientation])
+        yield np.asarray(turned)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Read how a loaded image is still to be turned, 1 to 8; damaged EXIF counts as not at all.
+
+    Only after loading: Pillow turns some formats (TIFF) itself, and takes the tag away.
+    """
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - the parser raises nearly every type there is
+        return 1
+
+
+def _from_array(array: NDArray[Any], limits: ImageLimits, side_px: int) -> DecodedImage:
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:  # noqa: PLR2004
+        msg = f"an array must be RGB, uint8, (h, w, 3), not {array.dtype} {array.shape}"
+        raise UndecodableImageError(msg)
+    if not array.size:
+        raise EmptyImageError("the image has no pixels")
+    height, width = array.shape[:2]
+    limits.check_size(width, height)
+    return _guarded(Image.fromarray(np.ascontiguousarray(array)), _ARRAY_NAME, limits, side_px)

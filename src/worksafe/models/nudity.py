@@ -1,0 +1,193 @@
+"""Nudity: NudeNet v3 (320n), a YOLOv8 detector of body parts, from the `nudenet` package's file.
+
+The Python class of that package is not used: it copies the full-size picture into a square,
+ignores EXIF orientation, and looks at each of 2,100 anchors in a loop.
+
+References
+----------
+.. [1] notAI-tech/NudeNet, v3.4: `nudenet/nudenet.py`, for the classes and both thresholds.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile
+from worksafe.results import Region, Scores
+
+EXPLICIT = "nudity.explicit"
+SUGGESTIVE = "nudity.suggestive"
+
+# The network's classes in its own order, each with the label it belongs to (None: no nudity).
+CLASSES: tuple[tuple[str, str | None], ...] = (
+    ("FEMALE_GENITALIA_COVERED", SUGGESTIVE),
+    ("FACE_FEMALE", None),
+    ("BUTTOCKS_EXPOSED", EXPLICIT),
+    ("FEMALE_BREAST_EXPOSED", EXPLICIT),
+    ("FEMALE_GENITALIA_EXPOSED", EXPLICIT),
+    ("MALE_BREAST_EXPOSED", SUGGESTIVE),
+    ("ANUS_EXPOSED", EXPLICIT),
+    ("FEET_EXPOSED", None),
+    ("BELLY_COVERED", None),
+    ("FEET_COVERED", None),
+    ("ARMPITS_COVERED", None),
+    ("ARMPITS_EXPOSED", None),
+    ("FACE_MALE", None),
+    ("BELLY_EXPOSED", SUGGESTIVE),
+    ("MALE_GENITALIA_EXPOSED", EXPLICIT),
+    ("ANUS_COVERED", SUGGESTIVE),
+    ("FEMALE_BREAST_COVERED", SUGGESTIVE),
+    ("BUTTOCKS_COVERED", SUGGESTIVE),
+)
+
+MIN_REGION_SCORE = 0.25
+MAX_OVERLAP = 0.45
+
+Boxes = NDArray[np.float32]
+
+
+def decode_boxes(output: NDArray[np.float32], frame: Frame) -> tuple[Boxes, NDArray[np.float32]]:
+    """Turn the network's raw output into boxes and class scores.
+
+    Parameters
+    ----------
+    output : ndarray of float32, shape (1, 4 + classes, anchors)
+        Centre x, centre y, width, height in the input's pixels, then a score for each class.
+    frame : Frame
+        Where the picture lies in the input: boxes are cut off at its edges.
+
+    Returns
+    -------
+    boxes : ndarray of float32, shape (anchors, 4)
+        Left, top, width, height in the input's pixels.
+    scores : ndarray of float32, shape (anchors, classes)
+    """
+    rows = output[0].T
+    centre, size = rows[:, :2], rows[:, 2:4]
+    limit = np.array([frame.width, frame.height], dtype=np.float32)
+    upper_left = np.clip(centre - size / 2, 0, limit)
+    lower_right = np.clip(centre + size / 2, upper_left, limit)
+    return np.hstack([upper_left, lower_right - upper_left]), rows[:, 4:]
+
+
+def suppress_overlaps(
+    boxes: Boxes, scores: NDArray[np.float32], classes: NDArray[np.intp] | None = None
+) -> list[int]:
+    """Keep the most certain of boxes that overlap (non-maximum suppression).
+
+    Parameters
+    ----------
+    boxes : ndarray of float32, shape (n, 4)
+        Left, top, width, height.
+    scores : ndarray of float32, shape (n,)
+        Higher is more certain.
+    classes : ndarray of int, shape (n,), optional
+        Only boxes of one class compete: a covered part never hides an exposed one. Without it,
+        all compete, as in the `nudenet` package.
+
+    Returns
+    -------
+    list of int
+        Positions of the boxes that are kept, the most certain first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    left_top, right_bottom = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    area = boxes[:, 2] * boxes[:, 3]
+    kept: list[int] = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        overlap = np.clip(
+            np.minimum(right_bottom[best], right_bottom[rest])
+            - np.maximum(left_top[best], left_top[rest]),
+            0,
+            None,
+        ).prod(axis=1)
+        union = np.maximum(area[best] + area[rest] - overlap, 1e-9)
+        loses = overlap / union > MAX_OVERLAP
+        if classes is not None:
+            loses &= classes[rest] == classes[best]
+        order = rest[~loses]
+    return kept
+
+
+def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:
+    """Turn the network's output into scores and regions.
+
+    A label's score is the highest of its classes' over all anchors, below the threshold of a
+    region too: a number between 0 and 1 that can be compared, not "nothing found".
+
+    Parameters
+    ----------
+    outputs : sequence of ndarray
+        One, float32, shape (1, 22, anchors).
+    frame : Frame
+        Where the picture lies in the input.
+
+    Returns
+    -------
+    Scores
+    """
+    boxes, scores = decode_boxes(outputs[0], frame)
+    best = scores.max(axis=0)
+    labels = {
+        label: float(max(best[i] for i, (_, of) in enumerate(CLASSES) if of == label))
+        for label in (EXPLICIT, SUGGESTIVE)
+    }
+    return Scores({"nudity": labels[EXPLICIT]}, labels, _regions(boxes, scores, frame))
+
+
+def _regions(boxes: Boxes, scores: NDArray[np.float32], frame: Frame) -> tuple[Region, ...]:
+    labelled = np.array([label is not None for _, label in CLASSES])
+    anchors, classes = np.nonzero((scores > MIN_REGION_SCORE) & labelled)
+    if not anchors.size:
+        return ()
+    certain = scores[anchors, classes]
+    kept = suppress_overlaps(boxes[anchors], certain, classes)
+    unit = np.array([frame.width, frame.height] * 2)
+    return tuple(
+        Region(
+            label=str(CLASSES[classes[i]][1]),
+            detector_class=CLASSES[classes[i]][0],
+            score=float(certain[i]),
+            box=_as_box(boxes[anchors[i]] / unit),
+        )
+        for i in kept
+    )
+
+
+def _as_box(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    x, y, width, height = (float(value) for value in values)
+    return x, y, width, height
+
+
+SPEC = DetectorSpec(
+    name="nudenet-320n",
+    version="3.4",
+    licence="AGPL-3.0",
+    source="the Python package nudenet 3.4.2 (notAI-tech/NudeNet), file 320n.onnx",
+    weights=WeightsFile(
+        package="nudenet",
+        filename="320n.onnx",
+        sha256="c15d8273adad2d0a92f014cc69ab2d6c311a06777a55545f2c4eb46f51911f0f",
+    ),
+    labels=(
+        Label(EXPLICIT, "exposed genitals, anus, female breast or buttocks"),
+        Label(
+            SUGGESTIVE,
+            "the same parts covered (underwear, swimwear, tight clothes), bare chest or belly",
+            counts=False,
+        ),
+    ),
+    fit="letterbox",
+    side_px=320,
+    multiple=32,
+    colour_order="rgb",  # docs/decisions/0005
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+    outputs=("output0",),
+    interpret=interpret,
+    calibrated=False,  # no labelled pictures of nudity are at hand to fit or test a calibration
+)

@@ -1,0 +1,11 @@
+"""All detectors, one line each. Everything else reads categories and labels from here."""
+
+from worksafe.models import hazards, nudity
+from worksafe.models.spec import DetectorSpec, Label
+
+DETECTORS: tuple[DetectorSpec, ...] = (nudity.SPEC, hazards.SPEC)
+
+LABELS: dict[str, Label] = {label.name: label for spec in DETECTORS for label in spec.labels}
+CATEGORIES: tuple[str, ...] = tuple(
+    dict.fromkeys(category for spec in DETECTORS for category in spec.categories)
+)

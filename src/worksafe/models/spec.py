@@ -1,0 +1,131 @@
+"""A detector's contract: what goes in, what comes out, whose it is. No I/O."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from worksafe.images.resize import Channels, ColourOrder
+from worksafe.results import ModelInfo, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One thing that a detector reports.
+
+    Attributes
+    ----------
+    name : str
+        ``category.label``.
+    shows : str
+        What a picture with it shows, in a few words.
+    counts : bool
+        Whether it makes its category's score; labels that do not are reported only.
+    """
+
+    name: str
+    shows: str
+    counts: bool = True
+
+    @property
+    def category(self) -> str:
+        """The part before the dot."""
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """Where weights lie and what they must be.
+
+    Attributes
+    ----------
+    package : str
+        The installed package whose file it is.
+    filename : str
+        Path inside the package.
+    sha256 : str
+        Of the file's content, hexadecimal.
+    """
+
+    package: str
+    filename: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How a picture was laid into a network's input.
+
+    Attributes
+    ----------
+    width, height : int
+        Size of the picture itself inside the input, in the input's pixels; what is beyond, to
+        the right and below, is padding.
+    """
+
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """One detector: weights, and everything needed to use them rightly.
+
+    Attributes
+    ----------
+    name, version : str
+        As results name it.
+    licence, source : str
+        SPDX identifier of the weights, and where they come from.
+    weights : WeightsFile
+        The ONNX file.
+    labels : tuple of Label
+        What it reports.
+    fit : {"letterbox", "stretch"}
+        Keep the shape and pad to multiples of `multiple`, or squeeze all of it into a square.
+    side_px : int
+        Longest side of the input.
+    multiple : int
+        Sides of the input are multiples of this.
+    colour_order : {"rgb", "bgr"}
+        Of the input's planes.
+    mean, std : tuple of float
+        The input is (value / 255 - mean) / std.
+    outputs : tuple of str
+        Names of the ONNX outputs that `interpret` needs, in its order.
+    interpret : callable
+        Turns those outputs, for a batch of one, and the Frame into Scores.
+    calibrated : bool
+        Whether the scores were fitted to labelled pictures.
+    thresholds : mapping of str to mapping of str to float
+        For each category and label, thresholds by false-positive rate on ordinary photographs
+        (``"0.01"``: one in a hundred reaches it).
+    """
+
+    name: str
+    version: str
+    licence: str
+    source: str
+    weights: WeightsFile
+    labels: tuple[Label, ...]
+    fit: Literal["letterbox", "stretch"]
+    side_px: int
+    multiple: int
+    colour_order: ColourOrder
+    mean: Channels
+    std: Channels
+    outputs: tuple[str, ...]
+    interpret: Callable[[Sequence[NDArray[Any]], Frame], Scores]
+    calibrated: bool
+    thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of its labels, each once, in order."""
+        return tuple(dict.fromkeys(label.category for label in self.labels))
+
+    @property
+    def info(self) -> ModelInfo:
+        """As results name it."""
+        return ModelInfo(self.name, self.version, self.weights.sha256, self.licence)

@@ -1,0 +1,83 @@
+"""Scores to a decision, its reasons and suitability. Pure functions."""
+
+from worksafe.models.registry import LABELS
+from worksafe.policy.document import Policy
+from worksafe.results import Decision, ImageScores, Reason, Scores, strictest
+
+
+def decide(scored: ImageScores, policy: Policy) -> Decision:
+    """Apply a policy to an image's scores.
+
+    Parameters
+    ----------
+    scored : ImageScores
+        Of all detectors.
+    policy : Policy
+        Rules and weights.
+
+    Returns
+    -------
+    Decision
+        The most severe action of all rules whose threshold was reached, with a reason for each.
+    """
+    reasons = [
+        reason for name in policy.rules if (reason := _reason(name, scored, policy)) is not None
+    ]
+    reasons.sort(key=lambda reason: (reason.action.severity, reason.score), reverse=True)
+    action = strictest([reason.action for reason in reasons])
+    return Decision(action, tuple(reasons), suitability(scored.scores, policy))
+
+
+def suitability(scores: Scores, policy: Policy) -> int:
+    """Tell how suitable for work an image is.
+
+    Parameters
+    ----------
+    scores : Scores
+        Of all detectors.
+    policy : Policy
+        Its weights say how much each label costs.
+
+    Returns
+    -------
+    int
+        0 to 100: 100 less the largest of weight times score over all labels.
+    """
+    risks = (policy.weights.get(name, 1.0) * score for name, score in scores.labels.items())
+    return round(100 * (1 - max(risks, default=0.0)))
+
+
+def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | None:
+    """Apply one rule, about a category or a label."""
+    scores = scored.scores
+    known = scores.labels if "." in rule_name else scores.categories
+    if rule_name not in known:
+        return None
+    reached = policy.rules[rule_name].action_for(known[rule_name])
+    if reached is None:
+        return None
+    action, threshold = reached
+    label = rule_name if "." in rule_name else _leading_label(rule_name, scores)
+    return Reason(
+        category=rule_name.partition(".")[0],
+        label=label,
+        score=known[rule_name],
+        threshold=threshold,
+        action=action,
+        frame=scored.frame_of.get(rule_name),
+        region=_leading_region(label, scores),
+    )
+
+
+def _leading_label(category: str, scores: Scores) -> str | None:
+    """Find the largest counting label of a category."""
+    counting = [
+        name for name in scores.labels if LABELS[name].category == category and LABELS[name].counts
+    ]
+    return max(counting, key=lambda name: scores.labels[name], default=None)
+
+
+def _leading_region(label: str | None, scores: Scores) -> int | None:
+    """Find the most certain region of a label; regions stand in order of certainty."""
+    of_label = (index for index, region in enumerate(scores.regions) if region.label == label)
+    return next(of_label, None)

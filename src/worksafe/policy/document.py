@@ -1,0 +1,181 @@
+"""The policy file: its schema, how it is read, and its version by content hash."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from worksafe.errors import PolicyError, UnknownPolicyError
+from worksafe.models.registry import CATEGORIES, LABELS
+from worksafe.results import Action, PolicyInfo
+
+SHIPPED = Path(__file__).parent / "policies"
+DEFAULT = "default"
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Rule(BaseModel):
+    """Thresholds of one category or label: the lowest scores that ask for an action."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    review: Probability | None = None
+    block: Probability | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.review is None and self.block is None:
+            msg = "a rule needs a threshold for review, for block or for both"
+            raise ValueError(msg)
+        if self.review is not None and self.block is not None and self.review > self.block:
+            msg = f"review ({self.review}) must not be above block ({self.block})"
+            raise ValueError(msg)
+        return self
+
+    def action_for(self, score: float) -> tuple[Action, float] | None:
+        """Find the most severe action whose threshold a score reaches, and that threshold."""
+        if self.block is not None and score >= self.block:
+            return Action.BLOCK, self.block
+        if self.review is not None and score >= self.review:
+            return Action.REVIEW, self.review
+        return None
+
+
+class Policy(BaseModel):
+    """A policy document.
+
+    Attributes
+    ----------
+    name : str
+        Lower-case letters, digits, ``-`` and ``_``.
+    on_error : Action
+        The decision on an image that cannot be checked.
+    rules : mapping of str to Rule
+        By category or ``category.label``.
+    weights : mapping of str to float
+        By ``category.label``: how much its score costs suitability; 1 where not named.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+    description: str = ""
+    on_error: Action = Action.REVIEW
+    rules: Mapping[str, Rule]
+    weights: Mapping[str, Probability] = {}
+
+    @field_validator("rules")
+    @classmethod
+    def _known_rules(cls, rules: Mapping[str, Rule]) -> Mapping[str, Rule]:
+        _refuse_unknown(rules, {*CATEGORIES, *LABELS}, "category or label")
+        return rules
+
+    @field_validator("weights")
+    @classmethod
+    def _known_weights(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
+        _refuse_unknown(weights, set(LABELS), "label")
+        return weights
+
+    @property
+    def version(self) -> str:
+        """``sha256:`` and the hash of the content, whatever the file's layout and comments."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+    @property
+    def info(self) -> PolicyInfo:
+        """As results name it."""
+        return PolicyInfo(self.name, self.version)
+
+
+def _refuse_unknown(names: Mapping[str, Any], known: set[str], what: str) -> None:
+    if unknown := sorted(set(names) - known):
+        msg = f"{unknown[0]} is no {what}; known are {', '.join(sorted(known))}"
+        raise ValueError(msg)
+
+
+def read_policy(path: Path) -> Policy:
+    """Read a policy file.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file.
+
+    Returns
+    -------
+    Policy
+
+    Raises
+    ------
+    PolicyError
+        If the file cannot be read or is malformed; the message names file and field.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        msg = f"cannot read the policy {path}: {error}"
+        raise PolicyError(msg) from error
+    try:
+        return Policy.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the document"
+        msg = f"{path}: {field}: {first['msg']}"
+        raise PolicyError(msg) from error
+
+
+def read_policies(extra: Path | None = None) -> dict[str, Policy]:
+    """Read the policies that ship with worksafe, and an operator's own.
+
+    Parameters
+    ----------
+    extra : Path or None
+        A folder of YAML files; a policy there replaces the shipped one of the same name.
+
+    Returns
+    -------
+    dict of str to Policy
+        By name.
+
+    Raises
+    ------
+    PolicyError
+        If a file is malformed, or the folder does not exist.
+    """
+    if extra is not None and not extra.is_dir():
+        msg = f"the policy folder {extra} does not exist"
+        raise PolicyError(msg)
+    folders = [SHIPPED] if extra is None else [SHIPPED, extra]
+    read = (read_policy(path) for folder in folders for path in sorted(folder.glob("*.yaml")))
+    return {policy.name: policy for policy in read}
+
+
+def choose_policy(policies: Mapping[str, Policy], name: str) -> Policy:
+    """Find a policy by its name.
+
+    Parameters
+    ----------
+    policies : mapping of str to Policy
+        By name.
+    name : str
+        The wanted one.
+
+    Returns
+    -------
+    Policy
+
+    Raises
+    ------
+    UnknownPolicyError
+        If there is none of that name; the message lists those there are.
+    """
+    if name not in policies:
+        msg = f"there is no policy {name!r}; known are {', '.join(sorted(policies))}"
+        raise UnknownPolicyError(msg)
+    return policies[name]

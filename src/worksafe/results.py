@@ -1,0 +1,241 @@
+"""The words that every part shares: scores, reasons, decisions and the results that hold them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+TAXONOMY = "1"
+
+
+class Action(StrEnum):
+    """What to do with an image; also the decision on it, and on a set of them."""
+
+    ALLOW = "allow"
+    REVIEW = "review"
+    BLOCK = "block"
+
+    @property
+    def severity(self) -> int:
+        """0 for allow, 1 for review, 2 for block."""
+        return list(Action).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where in an image something is shown.
+
+    Attributes
+    ----------
+    label : str
+        ``category.label``.
+    detector_class : str
+        The detector's own name for it.
+    score : float
+        0 to 1.
+    box : tuple of float
+        x, y, width, height, as fractions of the upright image.
+    """
+
+    label: str
+    detector_class: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the detectors say about one view of an image, or about all of an image's views.
+
+    Attributes
+    ----------
+    categories : mapping of str to float
+        Probability that any of the category's counting labels is shown.
+    labels : mapping of str to float
+        Probability by ``category.label``.
+    regions : tuple of Region
+        The most certain first.
+    """
+
+    categories: Mapping[str, float]
+    labels: Mapping[str, float]
+    regions: tuple[Region, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageScores:
+    """Scores of an image: for each label the highest over its frames.
+
+    Attributes
+    ----------
+    scores : Scores
+        The regions of a label are those of the frame that scored highest for it.
+    frame_of : mapping of str to int
+        Category or ``category.label`` to the frame that scored highest for it; empty for a
+        still picture.
+    """
+
+    scores: Scores
+    frame_of: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an image is not simply allowed.
+
+    Attributes
+    ----------
+    category : str
+        Of the rule that applied.
+    label : str or None
+        The ``category.label`` that reached the threshold, or the largest one behind a category's
+        score; None where a category fired of which no label is known.
+    score, threshold : float
+        What was reached, and what had to be.
+    action : Action
+        What the policy asks for.
+    frame : int or None
+        Of an image with several frames.
+    region : int or None
+        Index into the image's regions.
+    """
+
+    category: str
+    label: str | None
+    score: float
+    threshold: float
+    action: Action
+    frame: int | None = None
+    region: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A policy's answer to scores.
+
+    Attributes
+    ----------
+    action : Action
+        The most severe of the reasons' actions.
+    reasons : tuple of Reason
+        The most severe first.
+    suitability : int
+        0 to 100, how suitable for work.
+    """
+
+    action: Action
+    reasons: tuple[Reason, ...]
+    suitability: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What was decoded: format by its bytes, upright size in pixels, frames and those checked."""
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    frames_checked: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """Why an image could not be checked: a stable code, and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds spent; of a set, `decode`, `wait` and `inference` are sums over its images."""
+
+    decode: float = 0.0
+    wait: float = 0.0
+    inference: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moderation:
+    """The result for one image.
+
+    Attributes
+    ----------
+    index : int
+        Position in its set, from 0.
+    id : str or None
+        The caller's name for it.
+    decision : Action
+        For an image in error, the policy's ``on_error``.
+    suitability : int or None
+        0 to 100; None for an image in error.
+    scores : Scores or None
+        None for an image in error.
+    image : ImageInfo or None
+        None where it could not be decoded.
+    error : ItemError or None
+        None where all went well.
+    """
+
+    index: int
+    id: str | None
+    decision: Action
+    suitability: int | None
+    reasons: tuple[Reason, ...] = ()
+    scores: Scores | None = None
+    image: ImageInfo | None = None
+    error: ItemError | None = None
+    timing: Timing = field(default_factory=Timing)
+
+    @property
+    def status(self) -> str:
+        """``ok`` or ``error``."""
+        return "ok" if self.error is None else "error"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInfo:
+    """Which policy decided: its name and the hash of its content."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model scored."""
+
+    name: str
+    version: str
+    sha256: str
+    license: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result for a set of images.
+
+    Attributes
+    ----------
+    id : str
+        ``chk_`` and a ULID.
+    suitability : int or None
+        The least suitable image's; None where no image could be checked.
+    decision : Action
+        The most severe of the images' decisions.
+    """
+
+    id: str
+    suitability: int | None
+    decision: Action
+    policy: PolicyInfo
+    models: tuple[ModelInfo, ...]
+    results: tuple[Moderation, ...]
+    timing: Timing
+    taxonomy: str = TAXONOMY
+
+
+def strictest(actions: list[Action]) -> Action:
+    """Find the most severe of some actions; ``allow`` where there are none."""
+    return max(actions, key=lambda action: action.severity, default=Action.ALLOW)

@@ -1,0 +1,100 @@
+"""All settings: arguments > environment (``WORKSAFE_...``) > file > defaults."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from worksafe.images.limits import ImageLimits
+
+_DEFAULT_LIMITS = ImageLimits()
+_FILE_VARIABLE = "WORKSAFE_CONFIG"
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """How worksafe runs. ``WORKSAFE_CONFIG`` names a TOML file with any of these.
+
+    Attributes
+    ----------
+    host, port : str, int
+        Where the server listens.
+    threads : int
+        Requests that the server reads and answers at once.
+    running : int or None
+        Images scored at once; None for one for each core.
+    waiting : int
+        Requests that may be inside beyond those; any more are refused with 503.
+    deadline_s : float
+        Time allowed for a request with one image, in seconds.
+    deadline_per_image_s : float
+        Time allowed for each further image of a request, in seconds.
+    policy : str
+        Name of the policy that applies where a request names none.
+    policy_dir : Path or None
+        Folder of an operator's own policies.
+    max_request_bytes, max_images : int
+        Size of a request's body, and images in it.
+    max_image_bytes, max_image_pixels, max_image_side_px : int
+        Of one image.
+    max_frames : int
+        Frames of an animation that are scored.
+    max_animation_pixels : int
+        Of all frames of an animation together.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="WORKSAFE_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    threads: Positive = 16
+    running: Positive | None = None
+    waiting: Annotated[int, Field(ge=0)] = 8
+    deadline_s: Annotated[float, Field(gt=0)] = 10.0
+    deadline_per_image_s: Annotated[float, Field(ge=0)] = 1.0
+    policy: str = "default"
+    policy_dir: Path | None = None
+    max_request_bytes: Positive = 256 * 1024**2
+    max_images: Positive = 1000
+    max_image_bytes: Positive = _DEFAULT_LIMITS.max_bytes
+    max_image_pixels: Positive = _DEFAULT_LIMITS.max_pixels
+    max_image_side_px: Positive = _DEFAULT_LIMITS.max_side_px
+    max_frames: Positive = _DEFAULT_LIMITS.max_frames
+    max_animation_pixels: Positive = _DEFAULT_LIMITS.max_animation_pixels
+
+    @property
+    def limits(self) -> ImageLimits:
+        """The ceilings on one image."""
+        return ImageLimits(
+            max_bytes=self.max_image_bytes,
+            max_pixels=self.max_image_pixels,
+            max_side_px=self.max_image_side_px,
+            max_frames=self.max_frames,
+            max_animation_pixels=self.max_animation_pixels,
+        )
+
+    def deadline_for(self, images: int) -> float:
+        """Tell the seconds allowed for a request with so many images."""
+        return self.deadline_s + self.deadline_per_image_s * max(0, images - 1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the sources in order: arguments, environment, file."""
+        file = os.environ.get(_FILE_VARIABLE)
+        sources = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls, file)) if file else sources

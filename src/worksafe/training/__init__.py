@@ -1,0 +1,1 @@
+"""Making the weights of our own detectors; PyTorch lives only here."""

@@ -1,0 +1,160 @@
+"""A training recipe: one TOML file, read into frozen dataclasses."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from worksafe.errors import TrainingError
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsConfig:
+    """What the network is to tell, and what one label says about another.
+
+    Attributes
+    ----------
+    categories : dict of str to tuple of str
+        Labels of each category, without the category's name. Each category is an output too.
+    reported_only : tuple of str
+        ``category.label`` of labels that do not count towards their category.
+    together : tuple of (str, str)
+        Labels that are often seen in one picture: an example of one says nothing about the
+        other. All other labels of the same category are taken as absent.
+    """
+
+    categories: dict[str, tuple[str, ...]]
+    reported_only: tuple[str, ...]
+    together: tuple[tuple[str, str], ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the logits, in order: each category, then its labels."""
+        return tuple(
+            name
+            for category, labels in self.categories.items()
+            for name in (category, *(f"{category}.{label}" for label in labels))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Size of the input, in pixels, and stochastic depth."""
+
+    side_px: int
+    drop_path: float
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingConfig:
+    """Which pictures are drawn how often, and how much a doubtful target weighs.
+
+    Attributes
+    ----------
+    neutral_share : float
+        Share of draws that are neutral pictures.
+    label_power, source_power : float
+        A label (a source within its label) is drawn in proportion to its size to this power:
+        1 leaves the balance as it is, 0 draws all equally often.
+    weak_weight : float
+        Loss weight of weak examples.
+    sibling_weight : float
+        Loss weight of "the other labels of this category are absent".
+    """
+
+    neutral_share: float
+    label_power: float
+    source_power: float
+    weak_weight: float
+    sibling_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserConfig:
+    """How the weights move.
+
+    Attributes
+    ----------
+    examples : int
+        Pictures drawn in the whole run.
+    lr, head_lr : float
+        Peak learning rate of the last block, and of the head.
+    layer_decay : float
+        Each block below learns at this share of the one above it.
+    ema_decay : float
+        Of the running average of the weights, which is what is kept.
+    """
+
+    examples: int
+    batch: int
+    lr: float
+    head_lr: float
+    layer_decay: float
+    weight_decay: float
+    warmup_steps: int
+    ema_decay: float
+    validate_every: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """One recipe."""
+
+    name: str
+    version: str
+    licence: str
+    seed: int
+    labels: LabelsConfig
+    network: NetworkConfig
+    sampling: SamplingConfig
+    optimiser: OptimiserConfig
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file; `configs/` has the ones that releases were made with.
+
+    Returns
+    -------
+    TrainingConfig
+
+    Raises
+    ------
+    TrainingError
+        If the file is absent, is not TOML, or lacks or misspells a setting.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        msg = f"cannot read the recipe {path}: {error}"
+        raise TrainingError(msg) from error
+    try:
+        labels = table.pop("labels")
+        return TrainingConfig(
+            labels=LabelsConfig(
+                categories={name: tuple(some) for name, some in labels["categories"].items()},
+                reported_only=tuple(labels["reported_only"]),
+                together=tuple((first, second) for first, second in labels["together"]),
+            ),
+            network=_section(NetworkConfig, table.pop("network")),
+            sampling=_section(SamplingConfig, table.pop("sampling")),
+            optimiser=_section(OptimiserConfig, table.pop("optimiser")),
+            **table,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"the recipe {path} lacks or misspells a setting: {error}"
+        raise TrainingError(msg) from error
+
+
+def _section(kind: type[Section], values: dict[str, Any]) -> Section:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    if wrong := known ^ values.keys():
+        msg = ", ".join(sorted(wrong))
+        raise KeyError(msg)
+    return kind(**values)

@@ -1,0 +1,128 @@
+"""PyTorch to ONNX with its contract beside it, after proving that both say the same."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from worksafe.engine.session import OnnxSession
+from worksafe.errors import TrainingError
+from worksafe.evaluation.datasets import NEUTRAL, Example
+from worksafe.training.calibrate import fit_platt, thresholds
+from worksafe.training.config import TrainingConfig
+from worksafe.training.data import MEAN, STD, Pictures, targets
+from worksafe.training.network import HazardsNetwork
+from worksafe.training.train import predict
+
+MAX_DIFFERENCE = 1e-3  # of a logit; measured: about 1e-5
+_PROOF_PICTURES = 64
+_OPSET = 18
+
+
+def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, to: Path) -> Path:
+    """Export a finished run: weights and contract, as serving reads them.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The recipe of the run.
+    examples : sequence of Example
+        Only the split ``val`` is looked at: for calibration, thresholds and the proof.
+    run_dir : Path
+        Holds ``network.pt``.
+    to : Path
+        Folder that gets ``<name>.onnx`` and ``<name>.json``.
+
+    Returns
+    -------
+    Path
+        The ONNX file.
+
+    Raises
+    ------
+    TrainingError
+        If the run is not finished, or the ONNX network says something else than PyTorch's.
+    """
+    network = _load(config, run_dir)
+    held = [example for example in examples if example.split == "val" and not example.weak]
+    to.mkdir(parents=True, exist_ok=True)
+    path = to / f"{config.name}.onnx"
+    side_px = config.network.side_px
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 3, side_px, side_px),),  # 2: a batch of 1 would be taken for fixed
+        str(path),
+        input_names=["pixels"],
+        output_names=["logits", "maps"],
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        opset_version=_OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    logits = predict(network, held, side_px)
+    _prove(path, held[:_PROOF_PICTURES], logits[:_PROOF_PICTURES], side_px)
+    contract = _contract(config, held, logits, hashlib.sha256(path.read_bytes()).hexdigest())
+    path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _load(config: TrainingConfig, run_dir: Path) -> HazardsNetwork:
+    path = run_dir / "network.pt"
+    if not path.is_file():
+        msg = f"{run_dir} holds no finished run: {path.name} is missing"
+        raise TrainingError(msg)
+    network = HazardsNetwork(len(config.labels.outputs), config.network.side_px)
+    network.load_state_dict(torch.load(path, weights_only=True))
+    return network.eval()
+
+
+def _prove(
+    path: Path, examples: Sequence[Example], logits: NDArray[np.float64], side_px: int
+) -> None:
+    """Run the ONNX file as serving would, and compare."""
+    session = OnnxSession(path.read_bytes())
+    pictures = Pictures(examples, side_px)
+    for position, expected in enumerate(logits):
+        planes = pictures[position].numpy()[None]
+        (found,) = session.run(planes, ["logits"])
+        difference = float(np.abs(found[0] - expected).max())
+        if difference > MAX_DIFFERENCE:
+            name = examples[position].path.name
+            msg = f"on {name} a logit of the ONNX network differs by {difference:.2g}"
+            raise TrainingError(msg)
+
+
+def _contract(
+    config: TrainingConfig, held: Sequence[Example], logits: NDArray[np.float64], sha256: str
+) -> dict[str, object]:
+    outputs = config.labels.outputs
+    wanted = [targets(example, config.labels, config.sampling) for example in held]
+    values = np.stack([value for value, _ in wanted]) > 0
+    weights = np.stack([weight for _, weight in wanted]).astype(np.float64)
+    neutral = np.array([example.category == NEUTRAL for example in held])
+    fits = []
+    for column in range(len(outputs)):
+        known = weights[:, column] > 0
+        fits.append(fit_platt(logits[known, column], values[known, column], weights[known, column]))
+    scores = np.stack([fit.apply(logits[:, column]) for column, fit in enumerate(fits)], axis=1)
+    return {
+        "name": config.name,
+        "version": config.version,
+        "licence": config.licence,
+        "sha256": sha256,
+        "side_px": config.network.side_px,
+        "mean": MEAN,
+        "std": STD,
+        "outputs": outputs,
+        "reported_only": config.labels.reported_only,
+        "calibration": {
+            name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
+            for name, fit in zip(outputs, fits, strict=True)
+        },
+        "thresholds": thresholds(scores[neutral], outputs),
+    }

@@ -1,0 +1,255 @@
+"""Fine-tune the hazards network: one loop, read from top to bottom."""
+
+import csv
+import math
+from collections.abc import Generator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import AdamW
+from torch.utils.data import DataLoader, Subset
+
+from worksafe.evaluation.datasets import NEUTRAL, Example
+from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
+from worksafe.training.config import OptimiserConfig, TrainingConfig
+from worksafe.training.data import Pictures, TrainingPictures, draw_examples
+from worksafe.training.network import DEPTH, HazardsNetwork, layer_of, load_pretrained
+
+LOADER_PROCESSES = 2
+VALIDATION_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands, after each step.
+
+    Attributes
+    ----------
+    step, steps : int
+        Done, and in all.
+    loss : float
+        Running mean of the training loss.
+    validation : dict of str to float, or None
+        Area under the ROC curve of each label against neutral pictures, where just measured.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    validation: dict[str, float] | None = None
+
+
+def masked_loss(logits: Tensor, values: Tensor, weights: Tensor) -> Tensor:
+    """Binary cross-entropy over the known targets only.
+
+    Parameters
+    ----------
+    logits, values, weights : Tensor, shape (batch, outputs)
+        The network's answer, the truth (0 or 1) and its weight (0 where unknown).
+
+    Returns
+    -------
+    Tensor
+        A scalar: the sum over outputs, averaged over the pictures.
+    """
+    losses = functional.binary_cross_entropy_with_logits(logits, values, reduction="none")
+    return (losses * weights).sum(dim=1).mean()
+
+
+def train(
+    config: TrainingConfig, examples: Sequence[Example], initial: Path | None, run_dir: Path
+) -> Generator[Progress, None, None]:
+    """Train, or go on with a run that was interrupted.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The recipe.
+    examples : sequence of Example
+        Only its splits ``train`` and ``val`` are looked at.
+    initial : Path or None
+        Pretrained weights; None starts from chance (tests do).
+    run_dir : Path
+        Gets ``checkpoint.pt`` at each validation, ``metrics.csv``, and at the end ``network.pt``.
+
+    Yields
+    ------
+    Progress
+        After each step.
+
+    Raises
+    ------
+    TrainingError
+        If the examples cannot be balanced.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    learning = [example for example in examples if example.split == "train"]
+    held = [example for example in examples if example.split == "val" and not example.weak]
+    optimiser = config.optimiser
+    network = HazardsNetwork(
+        len(config.labels.outputs), config.network.side_px, config.network.drop_path
+    )
+    if initial is not None:
+        load_pretrained(network, initial)
+    average = deepcopy(network).eval().requires_grad_(requires_grad=False)
+    adam = AdamW(_parameter_groups(network, optimiser))
+    steps = optimiser.examples // optimiser.batch
+    start = _resume(run_dir, network, average, adam)
+
+    drawn = draw_examples(learning, config.sampling, steps * optimiser.batch, config.seed)
+    pictures = TrainingPictures(
+        learning,
+        drawn,
+        config.labels,
+        config.sampling,
+        side_px=config.network.side_px,
+        seed=config.seed,
+    )
+    loader = DataLoader(
+        Subset(pictures, range(start * optimiser.batch, len(pictures))),
+        batch_size=optimiser.batch,
+        num_workers=LOADER_PROCESSES,
+    )
+    running = float("nan")
+    for step, (pixels, values, weights) in enumerate(loader, start + 1):
+        for group in adam.param_groups:
+            group["lr"] = group["peak_lr"] * _schedule(step, steps, optimiser.warmup_steps)
+        network.train()
+        logits, _ = network(pixels)
+        loss = masked_loss(logits, values, weights)
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        adam.step()
+        _follow(average, network, min(optimiser.ema_decay, step / (step + 10)))
+        running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
+        validation = None
+        if step % optimiser.validate_every == 0 or step == steps:
+            validation = _validate(average, held, config)
+            _record(run_dir, step, running, validation)
+            _checkpoint(run_dir, step, network, average, adam)
+        yield Progress(step, steps, running, validation)
+    torch.save(average.state_dict(), run_dir / "network.pt")
+
+
+def predict(
+    network: HazardsNetwork, examples: Sequence[Example], side_px: int
+) -> NDArray[np.float64]:
+    """Score pictures with the PyTorch network.
+
+    Parameters
+    ----------
+    network : HazardsNetwork
+        In evaluation mode.
+    examples : sequence of Example
+        The pictures.
+    side_px : int
+        Side of the network's input, in pixels.
+
+    Returns
+    -------
+    ndarray of float64, shape (examples, outputs)
+        Logits.
+    """
+    loader = DataLoader(
+        Pictures(examples, side_px), batch_size=VALIDATION_BATCH, num_workers=LOADER_PROCESSES
+    )
+    with torch.inference_mode():
+        return np.concatenate([network(pixels)[0].double().numpy() for pixels in loader])
+
+
+def _parameter_groups(
+    network: HazardsNetwork, optimiser: OptimiserConfig
+) -> list[dict[str, object]]:
+    """Give every layer its own peak learning rate; biases, norms and tokens do not decay."""
+    groups = []
+    for name, parameter in network.named_parameters():
+        is_head = name.startswith("head.")
+        depth = layer_of(name)
+        peak = (
+            optimiser.head_lr
+            if is_head
+            else (optimiser.lr * optimiser.layer_decay ** (DEPTH + 1 - depth))
+        )
+        decays = parameter.ndim > 1 and "token" not in name and "embed" not in name
+        groups.append(
+            {
+                "params": [parameter],
+                "peak_lr": peak,
+                "weight_decay": optimiser.weight_decay if decays else 0.0,
+            }
+        )
+    return groups
+
+
+def _schedule(step: int, steps: int, warmup: int) -> float:
+    """Linear warm-up, then half a cosine down to zero."""
+    if step <= warmup:
+        return step / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def _follow(average: HazardsNetwork, network: HazardsNetwork, decay: float) -> None:
+    with torch.no_grad():
+        for mean, current in zip(average.parameters(), network.parameters(), strict=True):
+            mean.lerp_(current, 1 - decay)
+
+
+def _validate(
+    network: HazardsNetwork, held: Sequence[Example], config: TrainingConfig
+) -> dict[str, float]:
+    """Measure each output's own score against all neutral pictures: AUC and recall at 1 % FPR."""
+    scores = predict(network, held, config.network.side_px)
+    neutral = np.array([example.category == NEUTRAL for example in held])
+    figures = {}
+    for column, output in enumerate(config.labels.outputs):
+        positive = np.array([output in (example.category, example.label) for example in held])
+        if output in config.labels.categories:
+            positive &= [example.label not in config.labels.reported_only for example in held]
+        chosen = neutral | positive
+        of_output = scores[chosen, column], positive[chosen]
+        figures[output] = roc_auc(*of_output)
+        figures[f"{output} recall@1%"] = recall_at_fpr(*of_output, 0.01)
+    return figures
+
+
+def _record(run_dir: Path, step: int, loss: float, validation: dict[str, float]) -> None:
+    path = run_dir / "metrics.csv"
+    is_new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if is_new:
+            writer.writerow(["step", "loss", *validation])
+        writer.writerow([step, f"{loss:.4f}", *(f"{value:.4f}" for value in validation.values())])
+
+
+def _checkpoint(
+    run_dir: Path, step: int, network: HazardsNetwork, average: HazardsNetwork, adam: AdamW
+) -> None:
+    state = {
+        "step": step,
+        "network": network.state_dict(),
+        "average": average.state_dict(),
+        "adam": adam.state_dict(),
+    }
+    unfinished = run_dir / "checkpoint.pt.part"  # a run killed while it saves keeps the old one
+    torch.save(state, unfinished)
+    unfinished.replace(run_dir / "checkpoint.pt")
+
+
+def _resume(run_dir: Path, network: HazardsNetwork, average: HazardsNetwork, adam: AdamW) -> int:
+    path = run_dir / "checkpoint.pt"
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    adam.load_state_dict(state["adam"])
+    return int(state["step"])

@@ -1,0 +1,83 @@
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from worksafe.api.app import create_app
+from worksafe.moderator import Moderator
+
+
+def test_the_description_is_valid_openapi(client: FlaskClient) -> None:
+    validate(client.get("/openapi.json").get_json())
+
+
+def test_every_route_is_described(moderator: Moderator) -> None:
+    app = create_app(moderator)
+    described = app.test_client().get("/openapi.json").get_json()["paths"]
+
+    pages = {"/", "/docs", "/openapi.json", "/swagger", "/oauth2-redirect.html"}
+    for rule in app.url_map.iter_rules():
+        if rule.rule not in pages and not rule.endpoint.endswith("static"):
+            for method in rule.methods or set():
+                if method in {"GET", "POST"}:
+                    assert method.lower() in described[rule.rule], rule.rule
+
+
+def test_a_check_is_described_in_its_three_forms(client: FlaskClient) -> None:
+    check = client.get("/openapi.json").get_json()["paths"]["/v1/check"]["post"]
+
+    assert set(check["requestBody"]["content"]) == {
+        "multipart/form-data",
+        "application/json",
+        "image/*",
+    }
+    assert {parameter["name"] for parameter in check["parameters"]} == {"policy", "include"}
+    assert set(check["responses"]) == {"200", "413", "415", "422", "503"}
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
+    page = client.get("/docs")
+
+    assert page.status_code == 200
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    with client.get("/swagger/js/swagger-ui-bundle.js") as script:
+        assert script.status_code == 200
+    assert client.get("/", follow_redirects=True).status_code == 200
+
+
+def test_health(client: FlaskClient) -> None:
+    assert client.get("/healthz").get_json() == {"status": "alive"}
+    assert client.get("/readyz").get_json() == {"status": "ready"}
+
+
+def test_a_closed_moderator_is_not_ready(moderator: Moderator) -> None:
+    made = Moderator(detectors=moderator._detectors)
+    client = create_app(made).test_client()
+
+    assert client.get("/readyz").status_code == 503
+    made.warm_up()
+    assert client.get("/readyz").status_code == 200
+    made.close()
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/healthz").status_code == 200
+
+
+def test_taxonomy_and_models(client: FlaskClient) -> None:
+    labels = client.get("/v1/taxonomy").get_json()["labels"]
+    models = client.get("/v1/models").get_json()["models"]
+
+    assert {label["name"] for label in labels if not label["counts"]} == {
+        "nudity.suggestive",
+        "drugs.tobacco",
+    }
+    assert {model["name"]: model["license"] for model in models} == {
+        "nudenet-320n": "AGPL-3.0",
+        "hazards": "GPL-3.0-or-later",
+    }
+
+
+def test_what_is_not_there_is_a_problem_document(client: FlaskClient) -> None:
+    for response, status in ((client.get("/nowhere"), 404), (client.get("/v1/check"), 405)):
+        assert response.status_code == status
+        assert response.content_type == "application/problem+json"
+        assert response.get_json(force=True)["status"] == status
+    assert "POST" in client.get("/v1/check").headers["Allow"]

@@ -1,0 +1,129 @@
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pictures import encode, photo, photographs
+from worksafe.cli.check import exit_status
+from worksafe.cli.main import app, main
+from worksafe.errors import DatasetError
+from worksafe.results import Action, ItemError, Moderation
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode(photo()))
+    return path
+
+
+def test_a_table_for_people(picture: Path) -> None:
+    result = runner.invoke(app, ["check", str(picture)])
+
+    assert result.exit_code == 0
+    assert "allow" in result.output
+    for heading in ("decision", "suitability", "nudity", "violence", "drugs"):
+        assert heading in result.output
+
+
+def test_json_for_programs_is_the_document_of_the_api(picture: Path) -> None:
+    result = runner.invoke(app, ["check", "--json", str(picture), "no-such-file.jpg"])
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 5
+    assert [r["status"] for r in document["results"]] == ["ok", "error"]
+    assert document["results"][1]["error"]["code"] == "unreadable_source"
+    assert document["results"][0]["id"] == str(picture)
+
+
+def test_reads_the_standard_input(picture: Path) -> None:
+    result = runner.invoke(app, ["check", "--json", "-"], input=picture.read_bytes())
+
+    assert json.loads(result.stdout)["results"][0]["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("decisions", "error", "status"),
+    [
+        ([], False, 0),
+        ([Action.ALLOW, Action.ALLOW], False, 0),
+        ([Action.ALLOW, Action.REVIEW], False, 3),
+        ([Action.BLOCK, Action.REVIEW], False, 4),
+        ([Action.BLOCK, Action.REVIEW], True, 5),
+    ],
+)
+def test_the_exit_status_is_the_highest_that_applies(
+    decisions: list[Action], error: bool, status: int
+) -> None:
+    results = [Moderation(index, None, action, 50) for index, action in enumerate(decisions)]
+    if error:
+        results.append(Moderation(9, None, Action.REVIEW, None, error=ItemError("empty_image", "")))
+
+    assert exit_status(results) == status
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["check"], ["check", "--colour", "a.jpg"], ["no-such-command"], ["serve", "--port", "x"]],
+)
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    assert runner.invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["check", "a.jpg", "--policy", "nope"], "unknown_policy"),
+        (["evaluate", "--data", "nowhere", "--split", "val"], "invalid_dataset"),
+        (["evaluate", "--data", "nowhere", "--split", "all"], "invalid_dataset"),
+    ],
+)
+def test_our_errors_are_one_line_and_status_2(
+    arguments: list[str],
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["worksafe", *arguments])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 2
+    assert code in capsys.readouterr().err
+
+
+def test_version() -> None:
+    assert runner.invoke(app, ["--version"]).output.strip()
+
+
+def test_evaluate_writes_its_tables(tmp_path: Path) -> None:
+    rows = ["path,split,category,label,source,group"]
+    for index, name in enumerate(sorted(photographs())):
+        (tmp_path / f"{name}.jpg").write_bytes(encode(photo(name)))
+        label = "neutral," if index % 2 else "violence,firearm"
+        rows.append(f"{name}.jpg,val,{label},web,g{index}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+
+    result = runner.invoke(
+        app,
+        ["evaluate", "--data", str(tmp_path), "--split", "val", "--out", str(tmp_path / "out")],
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "violence.firearm" in (tmp_path / "out" / "hazards-val.md").read_text()
+    assert "violence.firearm,3,1,3," in (tmp_path / "out" / "hazards-val.csv").read_text()
+
+
+def test_a_split_without_pictures_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,split,category,label,source,group\n")
+
+    result = runner.invoke(app, ["evaluate", "--data", str(tmp_path), "--split", "val"])
+
+    assert isinstance(result.exception, DatasetError)

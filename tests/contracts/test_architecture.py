@@ -1,0 +1,182 @@
+"""Rules over the whole project, not over its parts."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import worksafe
+from worksafe import errors
+from worksafe.api.errors import STATUS_BY_ERROR
+from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
+from worksafe.models.spec import DetectorSpec
+from worksafe.models.weights import read_weights
+from worksafe.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+ERRORS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.WorksafeError)
+]
+
+
+def test_imports_go_one_way() -> None:
+    run = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_a_docstring_and_at_most_400_lines(path: Path) -> None:
+    text = path.read_text()
+
+    assert len(text.splitlines()) <= 400
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_the_public_names_are_the_ones_that_are_listed() -> None:
+    public = {
+        name
+        for name, value in vars(worksafe).items()
+        if not name.startswith("_") and not isinstance(value, type(worksafe))
+    }
+
+    assert public == set(worksafe.__all__)
+    assert sorted(worksafe.__all__) == worksafe.__all__
+
+
+def test_importing_the_server_loads_no_training() -> None:
+    program = "import sys, worksafe.api.server; print([m for m in sys.modules if 'torch' in m])"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert run.stdout.strip() == "[]"
+
+
+def test_loading_the_engine_writes_no_telemetry(tmp_path: Path) -> None:
+    """ONNX Runtime's own default is to write an identifier and to send events."""
+    program = "from worksafe import Moderator; Moderator().warm_up()"
+    subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )
+
+    assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_has_a_code_a_status_and_a_place_in_the_tree(
+    kind: type[errors.WorksafeError],
+) -> None:
+    assert "code" in vars(kind)
+    assert re.fullmatch(r"[a-z0-9_]+", kind.code)
+    assert any(parent in STATUS_BY_ERROR for parent in kind.__mro__[:3])
+    assert errors.__doc__ is not None
+    assert kind.__name__ in errors.__doc__
+
+
+def test_error_codes_are_unique_and_documented() -> None:
+    codes = [kind.code for kind in ERRORS]
+    documented = (ROOT / "docs" / "http-api.md").read_text()
+
+    assert len(set(codes)) == len(codes)
+    for kind in ERRORS:
+        if issubclass(kind, errors.InputError) and kind is not errors.InputError:
+            assert f"`{kind.code}`" in documented, kind.code
+
+
+@pytest.mark.parametrize("spec", DETECTORS, ids=lambda spec: spec.name)
+def test_every_detector_has_weights_a_licence_and_a_card(spec: DetectorSpec) -> None:
+    assert read_weights(spec.weights)
+    assert spec.licence
+    assert spec.source
+    card = ROOT / "docs" / "model-cards" / f"{spec.name}.md"
+    text = card.read_text()
+    assert spec.weights.sha256 in text
+    assert spec.licence in text
+    for label in spec.labels:
+        assert label.name in text
+
+
+def test_labels_belong_to_one_detector_each() -> None:
+    names = [label.name for spec in DETECTORS for label in spec.labels]
+
+    assert len(set(names)) == len(names) == len(LABELS)
+    assert {name.partition(".")[0] for name in names} == set(CATEGORIES)
+    for category in CATEGORIES:
+        assert any(label.counts for label in LABELS.values() if label.category == category)
+
+
+@pytest.mark.parametrize("spec", [s for s in DETECTORS if s.calibrated], ids=lambda spec: spec.name)
+def test_thresholds_rise_as_fewer_false_positives_are_wanted(spec: DetectorSpec) -> None:
+    assert set(spec.thresholds) == {*spec.categories, *(label.name for label in spec.labels)}
+    for by_rate in spec.thresholds.values():
+        ordered = [by_rate[rate] for rate in sorted(by_rate, key=float, reverse=True)]
+        assert ordered == sorted(ordered)
+
+
+def test_shipped_weights_stay_small() -> None:
+    shipped = ROOT / "src" / "worksafe" / "models" / "shipped"
+
+    for path in shipped.iterdir():
+        assert path.stat().st_size <= 25 * 1024**2, path.name
+    for path in shipped.glob("*.json"):
+        json.loads(path.read_text())
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+
+    for name in Settings.model_fields:
+        assert f"`WORKSAFE_{name.upper()}`" in text, name
+
+
+def test_every_command_and_option_has_help() -> None:
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from worksafe.cli.main import app; import typer;"
+            "c = typer.main.get_command(app);"
+            "print([(n, p.name) for n, x in c.commands.items() for p in x.params if not p.help])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout.strip() == "[]"
+
+
+def test_locks_pin_with_hashes_and_name_no_index() -> None:
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text()
+        assert "://" not in text, lock.name
+        assert "index" not in text, lock.name
+        packages = re.findall(r"^\S+==\S+", text, flags=re.MULTILINE)
+        assert packages
+        assert text.count("--hash=sha256:") >= len(packages)
+        assert not any(package.startswith("torch==") for package in packages)
+
+
+def test_the_version_is_one() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        assert tomllib.load(file)["project"]["version"] == worksafe.__version__
+    assert f"## {worksafe.__version__}" in (ROOT / "CHANGELOG.md").read_text()

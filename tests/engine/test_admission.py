@@ -1,0 +1,106 @@
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from worksafe.engine.admission import Admission, Deadline
+from worksafe.errors import DeadlineExceededError, OverloadedError
+
+FOREVER = Deadline(None)
+
+
+@pytest.fixture
+def admission() -> Iterator[Admission]:
+    made = Admission(running=2, waiting=1)
+    yield made
+    made.close()
+
+
+def test_results_come_in_order_whatever_takes_longest(admission: Admission) -> None:
+    def work(item: int) -> int:
+        time.sleep(0.02 if item % 3 == 0 else 0)
+        return item * item
+
+    results = [task.result()[1] for task in admission.map(work, range(20), FOREVER)]
+
+    assert results == [item * item for item in range(20)]
+
+
+def test_no_more_runs_at_once_than_allowed(admission: Admission) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work(_: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.005)
+        with lock:
+            running -= 1
+
+    for task in admission.map(work, range(30), FOREVER):
+        task.result()
+
+    assert most == 2
+
+
+def test_an_endless_source_is_read_no_faster_than_the_work_goes(admission: Admission) -> None:
+    read = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal read
+        while True:
+            read += 1
+            yield read
+
+    tasks = admission.map(lambda item: item, endless(), FOREVER)
+    for _ in range(5):
+        next(tasks).result()
+
+    assert read <= 5 + 2 * 2
+
+
+def test_refuses_at_once_when_full_and_takes_again_when_a_place_is_free(
+    admission: Admission,
+) -> None:
+    with admission.admit(), admission.admit():
+        with admission.admit():
+            began = time.monotonic()
+            with pytest.raises(OverloadedError), admission.admit():
+                pass
+            assert time.monotonic() - began < 0.05
+        with admission.admit():
+            pass
+
+
+def test_work_that_is_late_is_an_error_and_the_rest_is_not_waited_for(
+    admission: Admission,
+) -> None:
+    release = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 1:
+            release.wait(5)
+        return item
+
+    outcomes: list[int | str] = []
+    for task in admission.map(work, range(4), Deadline(0.2)):
+        try:
+            outcomes.append(task.result()[1])
+        except DeadlineExceededError as error:
+            outcomes.append(error.code)
+    release.set()
+
+    assert outcomes[:2] == [0, "deadline_exceeded"]
+
+
+def test_a_deadline_that_has_passed_starts_nothing(admission: Admission) -> None:
+    started: list[int] = []
+
+    (task,) = admission.map(started.append, [1], Deadline(0))
+
+    with pytest.raises(DeadlineExceededError):
+        task.result()
+    time.sleep(0.05)
+    assert started == []

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from fakes import brightness_detector
+from pictures import photographs
+from worksafe.engine.scoring import load_detectors, prepare, score_image
+from worksafe.images.decode import View
+from worksafe.images.resize import RgbImage
+from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
+from worksafe.models.spec import DetectorSpec
+
+
+def grey(level: int, width: int = 40, height: int = 30) -> RgbImage:
+    return np.full((height, width, 3), level, dtype=np.uint8)
+
+
+def test_the_brightest_frame_counts_and_is_named() -> None:
+    views = [View(0, grey(20)), View(7, grey(200)), View(9, grey(60))]
+
+    scored = score_image(views, [brightness_detector()])
+
+    assert scored.scores.labels["violence.blood"] == pytest.approx(200 / 255, abs=1e-4)
+    assert scored.frame_of == {"violence": 7, "violence.blood": 7}
+    assert [region.score for region in scored.scores.regions] == [pytest.approx(200 / 255)]
+
+
+def test_two_views_of_a_still_picture_name_no_frame() -> None:
+    scored = score_image([View(0, grey(255)), View(0, grey(0))], [brightness_detector()])
+
+    assert scored.frame_of == {}
+    assert scored.scores.categories == {"violence": pytest.approx(1.0)}
+
+
+@pytest.mark.parametrize("spec", DETECTORS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (33, 17), (640, 480)])
+def test_every_detector_takes_every_shape(spec: DetectorSpec, size: tuple[int, int]) -> None:
+    planes, frame = prepare(grey(128, *size), spec)
+
+    assert planes.shape[0] == 1
+    assert planes.shape[2] % spec.multiple == planes.shape[3] % spec.multiple == 0
+    assert frame.width <= planes.shape[3] + 0.5
+    assert frame.height <= planes.shape[2] + 0.5
+    (detector,) = load_detectors([spec])
+    scores = detector.score(grey(128, *size))
+    assert all(0 <= score <= 1 for score in {**scores.labels, **scores.categories}.values())
+
+
+@pytest.mark.parametrize("name", photographs())
+def test_all_labels_are_scored_on_real_photographs(name: str) -> None:
+    scored = score_image([View(0, photographs()[name])], load_detectors(DETECTORS))
+
+    assert set(scored.scores.labels) == set(LABELS)
+    assert set(scored.scores.categories) == set(CATEGORIES)

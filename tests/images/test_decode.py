@@ -1,0 +1,275 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from pictures import BROKEN, corner_colours, encode, photo, photographs, quadrants
+from worksafe.errors import (
+    EmptyImageError,
+    ImageBytesError,
+    ImageFramesError,
+    ImagePixelsError,
+    ImageSideError,
+    InputError,
+    UndecodableImageError,
+    UnreadableSourceError,
+    UrlNotSupportedError,
+)
+from worksafe.images.decode import DecodedImage, decode_image
+from worksafe.images.limits import ImageLimits
+from worksafe.images.source import Source
+
+SIDE_PX = 320
+UPRIGHT = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
+
+
+def decode(source: Source, **limits: int) -> DecodedImage:
+    return decode_image(source, ImageLimits(**limits), SIDE_PX)
+
+
+def heic(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(image).save(file, quality=90)
+    return file.getvalue()
+
+
+ENCODED = {
+    "jpeg": lambda image: encode(image, "JPEG", quality=95),
+    "png": lambda image: encode(image, "PNG"),
+    "gif": lambda image: encode(image, "GIF"),
+    "webp": lambda image: encode(image, "WEBP", quality=95),
+    "bmp": lambda image: encode(image, "BMP"),
+    "tiff": lambda image: encode(image, "TIFF"),
+    "avif": lambda image: encode(image, "AVIF", quality=90),
+    "heic": heic,
+}
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_decodes_every_accepted_format_and_names_it_by_its_bytes(name: str) -> None:
+    decoded = decode(ENCODED[name](photo("cat")))
+
+    assert decoded.format == name
+    assert (decoded.width, decoded.height) == (451, 300)
+    original = photographs()["cat"]
+    difference = np.abs(decoded.views[0].pixels.astype(int) - original.astype(int))
+    assert difference.mean() < 12
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_turns_pictures_upright_by_their_exif(orientation: int, image_format: str) -> None:
+    turn_back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = quadrants()
+    if orientation in turn_back:
+        stored = stored.transpose(turn_back[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode(stored, image_format, exif=exif)
+
+    decoded = decode(data)
+
+    assert corner_colours(decoded.views[0].pixels) == UPRIGHT
+    assert (decoded.width, decoded.height) == (96, 64)
+
+
+def test_damaged_exif_does_not_cost_the_picture() -> None:
+    data = encode(quadrants(), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
+
+    assert corner_colours(decode(data).views[0].pixels) == UPRIGHT
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "LAB", "I;16", "I", "F"])
+def test_every_pixel_mode_keeps_light_and_dark_apart(mode: str) -> None:
+    ramp = np.tile(np.linspace(0, 255, 64), (64, 1))
+    grey = Image.fromarray(ramp.astype(np.uint8))
+    if mode == "I;16":
+        image = Image.fromarray((ramp * 257).astype(np.uint16))
+    elif mode in {"I", "F"}:
+        image = Image.fromarray((ramp * 1000).astype(np.int32 if mode == "I" else np.float32))
+    elif mode == "LAB":
+        image = Image.merge("LAB", [grey, *[Image.new("L", grey.size, 128)] * 2])
+    else:
+        image = (grey if mode in {"L", "1", "P"} else grey.convert("RGB")).convert(mode)
+
+    pixels = decode(encode(image, "TIFF")).views[0].pixels
+
+    assert pixels.shape == (64, 64, 3)
+    assert pixels[:, :8].mean() < 40
+    assert pixels[:, -8:].mean() > 215
+
+
+@pytest.mark.parametrize(("ink", "name"), [(255, "white"), (0, "black")])
+def test_nothing_hides_on_a_white_or_a_black_background(ink: int, name: str) -> None:
+    pixels = np.zeros((64, 64, 4), dtype=np.uint8)
+    pixels[..., :3] = ink
+    pixels[16:48, 16:48, 3] = 255  # a square of ink on nothing
+    data = encode(Image.fromarray(pixels), "PNG")
+
+    views = decode(data).views
+
+    assert len(views) == 2, name
+    assert {view.frame for view in views} == {0}
+    assert max(np.ptp(view.pixels) for view in views) == 255
+
+
+def test_an_opaque_alpha_channel_costs_no_second_view() -> None:
+    assert len(decode(encode(photo().convert("RGBA"), "PNG")).views) == 1
+
+
+def test_see_through_palettes_give_two_views() -> None:
+    image = Image.new("P", (40, 40), 0)
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    image.info["transparency"] = 0
+
+    assert len(decode(encode(image, "GIF", transparency=0)).views) == 2
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_large_pictures_are_scaled_down_but_not_below_what_detectors_want(
+    image_format: str,
+) -> None:
+    large = photo("coffee").resize((2400, 1600))
+
+    decoded = decode(encode(large, image_format))
+
+    assert (decoded.width, decoded.height) == (2400, 1600)
+    height, width = decoded.views[0].pixels.shape[:2]
+    assert SIDE_PX <= width < 1200
+    assert width / height == pytest.approx(1.5, abs=0.02)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_are_input_errors_with_a_code(name: str) -> None:
+    data, code = BROKEN[name]
+
+    with pytest.raises(InputError) as caught:
+        decode(data)
+
+    assert caught.value.code == code
+
+
+def test_the_bytes_decide_and_not_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(encode(photo(), "PNG"))
+
+    assert decode(path).format == "png"
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [
+        ({"max_bytes": 1000}, ImageBytesError),
+        ({"max_side_px": 511}, ImageSideError),
+        ({"max_pixels": 512 * 512 - 1}, ImagePixelsError),
+    ],
+)
+def test_ceilings_are_refused(limits: dict[str, int], error: type[InputError]) -> None:
+    with pytest.raises(error):
+        decode(encode(photo(), "PNG"), **limits)
+
+
+def test_a_picture_at_the_ceiling_is_decoded() -> None:
+    data = encode(photo(), "PNG")
+
+    decoded = decode(data, max_bytes=len(data), max_side_px=512, max_pixels=512 * 512)
+
+    assert decoded.width == 512
+
+
+def animation(colours: list[int], image_format: str) -> bytes:
+    frames = [Image.new("RGB", (48, 32), (colour, colour, colour)) for colour in colours]
+    return encode(
+        frames[0],
+        image_format,
+        save_all=True,
+        append_images=frames[1:],
+        duration=40,
+        **({"lossless": True} if image_format == "WEBP" else {}),
+    )
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_frames_are_spread_over_an_animation(image_format: str) -> None:
+    colours = [5 * index for index in range(50)]
+
+    decoded = decode(animation(colours, image_format), max_frames=4)
+
+    assert decoded.frames == 50
+    assert decoded.frames_checked == 4
+    assert [view.frame for view in decoded.views] == [0, 16, 33, 49]
+    for view in decoded.views:
+        assert view.pixels.mean() == pytest.approx(colours[view.frame], abs=3)
+
+
+def test_an_animation_too_long_to_look_through_is_refused() -> None:
+    with pytest.raises(ImageFramesError):
+        decode(animation([0, 90, 180], "GIF"), max_animation_pixels=48 * 32 * 3 - 1)
+
+
+def test_a_larger_later_page_of_a_tiff_is_refused() -> None:
+    pages = encode(
+        Image.new("RGB", (20, 20)),
+        "TIFF",
+        save_all=True,
+        append_images=[Image.new("RGB", (400, 20))],
+    )
+
+    with pytest.raises(ImageSideError):
+        decode(pages, max_side_px=300)
+
+
+def test_takes_paths_files_images_and_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encode(quadrants(), "PNG"))
+    sources: list[Source] = [
+        path,
+        str(path),
+        path.read_bytes(),
+        bytearray(path.read_bytes()),
+        io.BytesIO(path.read_bytes()),
+        quadrants(),
+        np.asarray(quadrants()),
+    ]
+
+    for source in sources:
+        assert corner_colours(decode(source).views[0].pixels) == UPRIGHT
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("no/such/file.jpg", UnreadableSourceError),
+        ("nul\x00byte", UnreadableSourceError),
+        (".", UnreadableSourceError),
+        (io.StringIO("text"), UnreadableSourceError),
+        (42, UnreadableSourceError),
+        ("https://example.com/a.jpg", UrlNotSupportedError),
+        (np.zeros((4, 4), dtype=np.uint8), UndecodableImageError),
+        (np.zeros((4, 4, 3), dtype=np.float32), UndecodableImageError),
+        (np.zeros((0, 4, 3), dtype=np.uint8), EmptyImageError),
+    ],
+)
+def test_sources_that_cannot_be_read(source: Source, error: type[InputError]) -> None:
+    with pytest.raises(error):
+        decode(source)
+
+
+def test_a_picture_of_the_caller_stays_as_it_was() -> None:
+    image = photo()
+
+    decode(image)
+
+    assert image.size == (512, 512)
+    assert image.getpixel((5, 5)) == photo().getpixel((5, 5))

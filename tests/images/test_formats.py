@@ -1,0 +1,39 @@
+import pytest
+
+from worksafe.errors import EmptyImageError, NotAnImageError
+from worksafe.images.formats import AVIF, HEIC, sniff_format
+
+
+def iso(major: bytes, *compatible: bytes) -> bytes:
+    body = b"ftyp" + major + b"\x00\x00\x00\x00" + b"".join(compatible)
+    return (len(body) + 4).to_bytes(4, "big") + body
+
+
+def test_tells_avif_from_heic_by_major_and_compatible_brands() -> None:
+    assert sniff_format(iso(b"avif")) is AVIF
+    assert sniff_format(iso(b"mif1", b"miaf", b"avif")) is AVIF
+    assert sniff_format(iso(b"heic", b"mif1")) is HEIC
+    assert sniff_format(iso(b"mif1", b"heic")) is HEIC
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        iso(b"isom", b"mp42"),
+        b"RIFF\x00\x00\x00\x00WAVE",
+        b"%PDF-1.7",
+        b"%!PS-Adobe-3.0 EPSF",
+        b"SIMPLE  =                    T",
+        b"8BPS\x00\x01",
+        b"\x00" * 64,
+        b"\xff\xd8",
+    ],
+)
+def test_other_types_are_refused_though_a_decoder_might_open_them(data: bytes) -> None:
+    with pytest.raises(NotAnImageError, match="jpeg, png"):
+        sniff_format(data)
+
+
+def test_no_bytes_are_an_error_of_their_own() -> None:
+    with pytest.raises(EmptyImageError):
+        sniff_format(b"")

@@ -1,0 +1,92 @@
+"""Pictures for tests: openly licensed photographs that packages carry, and generated ones."""
+
+import io
+import struct
+import zlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+from sklearn.datasets import load_sample_image
+
+Rgb = NDArray[np.uint8]
+
+
+@cache
+def photographs() -> dict[str, Rgb]:
+    """RGB photographs by name: people, animals, things, food, a building, a plant."""
+    found = {
+        "astronaut": data.astronaut(),
+        "cat": data.chelsea(),
+        "coffee": data.coffee(),
+        "rocket": data.rocket(),
+        "china": load_sample_image("china.jpg"),
+        "flower": load_sample_image("flower.jpg"),
+    }
+    return {name: np.ascontiguousarray(pixels) for name, pixels in found.items()}
+
+
+def photo(name: str = "astronaut") -> Image.Image:
+    return Image.fromarray(photographs()[name])
+
+
+def encode(image: Image.Image, image_format: str = "JPEG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def quadrants(width: int = 96, height: int = 64) -> Image.Image:
+    """Red, green, blue and white quarters, from the upper left: shows how a picture is turned."""
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    pixels[: height // 2, : width // 2] = (255, 0, 0)
+    pixels[: height // 2, width // 2 :] = (0, 255, 0)
+    pixels[height // 2 :, : width // 2] = (0, 0, 255)
+    pixels[height // 2 :, width // 2 :] = (255, 255, 255)
+    return Image.fromarray(pixels)
+
+
+def corner_colours(pixels: Rgb) -> list[tuple[int, ...]]:
+    """Colours near the four corners, rounded to 0 or 255: upper left and right, lower the same."""
+    height, width = pixels.shape[:2]
+    spots = [
+        (height // 8, width // 8),
+        (height // 8, width - width // 8),
+        (height - height // 8, width // 8),
+        (height - height // 8, width - width // 8),
+    ]
+    return [tuple(255 if value > 127 else 0 for value in pixels[y, x]) for y, x in spots]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and has no more: 60 bytes that would unpack to anything."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\x00" * 64))
+        + chunk(b"IEND", b"")
+    )
+
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "empty_image"),
+    "text": (b"just some text, no picture", "not_an_image"),
+    "html named as a picture": (b"<!doctype html><html></html>", "not_an_image"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "not_an_image"),
+    "jpeg cut off": (encode(photo(), "JPEG")[:9000], "undecodable_image"),
+    "png cut off": (encode(photo(), "PNG")[:20000], "undecodable_image"),
+    "webp cut off": (encode(photo("cat"), "WEBP")[:4000], "undecodable_image"),
+    "only a jpeg's first bytes": (b"\xff\xd8\xff\xe0", "undecodable_image"),
+    "png of 400 megapixels": (png_header(20_000, 20_000), "too_many_pixels"),
+    "png 60,000 pixels wide": (png_header(60_000, 100), "side_too_long"),
+}
+"""Ten files that cannot be checked, each with the code that says why."""

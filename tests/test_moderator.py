@@ -1,0 +1,177 @@
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from fakes import FakeSession, brightness_detector
+from pictures import BROKEN, encode, photo, photographs
+from worksafe import Moderator, Settings
+from worksafe.errors import OverloadedError, UnknownPolicyError
+from worksafe.images.source import Source
+from worksafe.moderator import Item
+from worksafe.results import Action
+
+
+def test_checks_a_photograph(moderator: Moderator) -> None:
+    result = moderator.check(encode(photo()))
+
+    assert result.status == "ok"
+    assert result.image is not None
+    assert (result.image.format, result.image.width) == ("jpeg", 512)
+    assert result.suitability is not None
+    assert result.decision is Action.ALLOW
+    assert result.timing.total >= result.timing.decode > 0
+
+
+def test_a_broken_image_is_a_result_and_never_allowed(moderator: Moderator) -> None:
+    result = moderator.check(BROKEN["jpeg cut off"][0])
+
+    assert result.status == "error"
+    assert result.decision is Action.REVIEW
+    assert result.suitability is None
+    assert result.scores is None
+
+
+def test_a_set_of_200_with_ten_broken_gives_the_same_as_one_by_one(
+    moderator: Moderator,
+) -> None:
+    good = [
+        encode(Image.fromarray(pixels).rotate(turn, expand=True), "JPEG")
+        for turn in range(0, 320, 10)
+        for pixels in photographs().values()
+    ][:190]
+    files = list(good)
+    for position, (data, _) in zip(range(3, 200, 20), BROKEN.values(), strict=True):
+        files.insert(position, data)
+
+    together = list(moderator.check_many(files))
+
+    assert [result.index for result in together] == list(range(200))
+    codes = [result.error.code for result in together if result.error]
+    assert codes == [code for _, code in BROKEN.values()]
+    assert sum(result.status == "ok" for result in together) == 190
+    for file, result in zip(files, together, strict=True):
+        alone = moderator.check(file)
+        assert alone.status == result.status
+        if alone.scores and result.scores:
+            assert alone.scores.labels == pytest.approx(result.scores.labels, abs=1e-4)
+            assert alone.decision is result.decision
+
+
+def test_results_come_while_the_source_is_still_giving(moderator: Moderator) -> None:
+    def endless() -> Iterator[Source]:
+        while True:
+            yield photographs()["cat"]
+
+    results = list(islice(moderator.check_many(endless()), 5))
+
+    assert [result.index for result in results] == [0, 1, 2, 3, 4]
+
+
+def test_paths_name_their_results(moderator: Moderator, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode(photo()))
+
+    assert moderator.check(path).id == str(path)
+    assert moderator.check(path.read_bytes()).id is None
+
+
+def test_the_same_pixels_score_the_same_however_they_come(moderator: Moderator) -> None:
+    sources: list[Source] = [photographs()["cat"], photo("cat"), encode(photo("cat"), "PNG")]
+
+    results = [moderator.check(source) for source in sources]
+
+    labels = [dict(result.scores.labels) for result in results if result.scores]
+    assert len(labels) == 3
+    assert labels[0] == labels[1] == labels[2]
+
+
+def test_an_unknown_policy_is_refused_before_anything_runs(moderator: Moderator) -> None:
+    with pytest.raises(UnknownPolicyError):
+        moderator.check_many([], "no-such-policy")
+    with pytest.raises(UnknownPolicyError):
+        Moderator(Settings(policy="no-such-policy"), detectors=[brightness_detector()])
+
+
+def test_a_frame_among_many_is_found_and_named() -> None:
+    moderator = Moderator(detectors=[brightness_detector()])
+    frames = [Image.new("RGB", (40, 40), (255,) * 3 if i == 4 else (i,) * 3) for i in range(9)]
+
+    result = moderator.check(
+        encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    )
+
+    assert result.decision is Action.BLOCK
+    assert result.reasons[0].frame == 4
+    assert result.image is not None
+    assert result.image.frames == result.image.frames_checked == 9
+
+
+def test_a_fault_of_our_own_costs_one_image_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail_on_black(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        if planes.max() == 0:
+            raise ZeroDivisionError
+        return np.asarray(planes.mean(axis=(2, 3)), dtype=np.float32)
+
+    moderator = Moderator(detectors=[brightness_detector(session=FakeSession(fail_on_black))])
+    black = np.zeros((8, 8, 3), dtype=np.uint8)
+
+    results = list(moderator.check_many([photographs()["cat"], black, photographs()["coffee"]]))
+
+    assert [result.status for result in results] == ["ok", "error", "ok"]
+    assert results[1].error is not None
+    assert results[1].error.code == "internal_error"
+    assert results[1].decision is Action.REVIEW
+    assert "ZeroDivisionError" in caplog.text
+
+
+def slow_moderator(release: threading.Event) -> Moderator:
+    def wait(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        release.wait(10)
+        return np.asarray(planes.mean(axis=(2, 3)), dtype=np.float32)
+
+    settings = Settings(running=1, waiting=0)
+    return Moderator(settings, detectors=[brightness_detector(session=FakeSession(wait))])
+
+
+def test_what_is_not_done_in_time_is_an_error_and_not_allowed() -> None:
+    release = threading.Event()
+    moderator = slow_moderator(release)
+
+    check = moderator.check_set([Item(photographs()["cat"], "a")] * 3, deadline_s=0.2)
+
+    release.set()
+    assert [result.error and result.error.code for result in check.results] == [
+        "deadline_exceeded"
+    ] * 3
+    assert [result.id for result in check.results] == ["a"] * 3
+    assert check.decision is Action.REVIEW
+    assert check.suitability is None
+
+
+def test_a_request_beyond_the_places_is_refused_as_a_whole() -> None:
+    release = threading.Event()
+    moderator = slow_moderator(release)
+    first = threading.Thread(
+        target=moderator.check_set, args=([Item(photographs()["cat"])],), daemon=True
+    )
+    first.start()
+    refused = threading.Event()
+    for _ in range(200):
+        try:
+            moderator.check_set([Item(photographs()["cat"])], deadline_s=0.05)
+        except OverloadedError:
+            refused.set()
+            break
+    release.set()
+    first.join(5)
+
+    assert refused.is_set()
+    assert moderator.check_set([Item(photographs()["cat"])]).results[0].status == "ok"

@@ -1,0 +1,266 @@
+"""The whole chain on generated pictures: data, training, resuming, export, equality."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
+
+import torch
+from safetensors.torch import save_file
+
+from worksafe.engine.session import OnnxSession
+from worksafe.errors import TrainingError
+from worksafe.evaluation.datasets import Example, read_manifest
+from worksafe.images.resize import normalise, resize_image
+from worksafe.training.augment import STEPS, augment
+from worksafe.training.calibrate import fit_platt
+from worksafe.training.config import TrainingConfig, read_config
+from worksafe.training.data import MEAN, STD, draw_examples, targets
+from worksafe.training.export import export
+from worksafe.training.network import HazardsNetwork, load_pretrained
+from worksafe.training.train import masked_loss, train
+
+pytestmark = pytest.mark.train
+
+CONFIGS = Path(__file__).parents[2] / "src" / "worksafe" / "training" / "configs"
+SHOWS = {  # what the generated pictures of each label look like
+    "violence.blood": (200, 20, 20),
+    "violence.firearm": (60, 60, 70),
+    "drugs.cannabis": (30, 160, 40),
+    "drugs.tobacco": (230, 230, 220),
+}
+
+
+@pytest.fixture(scope="module")
+def config() -> TrainingConfig:
+    return read_config(CONFIGS / "tiny.toml")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise with a coloured disc for each label, and without for neutral pictures."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    rows = ["path,split,category,label,source,group"]
+    for index in range(160):
+        label = [*SHOWS, "", "", "", ""][index % 8]
+        pixels = rng.integers(60, 200, (72, 96, 3), dtype=np.uint8)
+        if label:
+            y, x = np.ogrid[:72, :96]
+            inside = (y - rng.integers(30, 42)) ** 2 + (x - rng.integers(36, 60)) ** 2 < 600
+            pixels[inside] = SHOWS[label]
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+        split = "val" if index % 5 == 0 else "train"
+        category, _, name = label.partition(".")
+        rows.append(f"{index}.png,{split},{category or 'neutral'},{name},s{index % 3},g{index}")
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def examples(data: Path) -> list[Example]:
+    return read_manifest(data)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    config: TrainingConfig, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    run_dir = tmp_path_factory.mktemp("run")
+    states = list(train(config, examples, None, run_dir))
+
+    assert [state.step for state in states] == list(range(1, states[-1].steps + 1))
+    assert states[-1].loss < states[0].loss
+    return run_dir
+
+
+def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    path = export(config, examples, finished, tmp_path)
+
+    contract = json.loads(path.with_suffix(".json").read_text())
+    assert contract["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert tuple(contract["outputs"]) == config.labels.outputs
+    assert all(fit["slope"] > 0 for fit in contract["calibration"].values())
+    network = HazardsNetwork(len(config.labels.outputs), config.network.side_px)
+    network.load_state_dict(torch.load(finished / "network.pt", weights_only=True))
+    side_px = config.network.side_px
+    pixels = np.random.default_rng(3).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    planes = normalise(resize_image(pixels, side_px, side_px), MEAN, STD)
+    logits, maps = OnnxSession(path.read_bytes()).run(planes, ["logits", "maps"])
+    with torch.inference_mode():
+        expected_logits, expected_maps = network.eval()(torch.from_numpy(planes))
+    np.testing.assert_allclose(logits, expected_logits, atol=1e-4)
+    np.testing.assert_allclose(maps, expected_maps, atol=1e-4)
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    stopped = train(config, examples, None, tmp_path)
+    for state in stopped:
+        if state.validation:
+            break
+    stopped.close()
+
+    resumed = list(train(config, examples, None, tmp_path))
+
+    assert resumed[0].step == config.optimiser.validate_every + 1
+    once = torch.load(finished / "network.pt", weights_only=True)
+    twice = torch.load(tmp_path / "network.pt", weights_only=True)
+    for name, tensor in once.items():
+        # Stochastic depth draws anew; without it the runs are the same.
+        torch.testing.assert_close(tensor, twice[name], atol=1e-4, rtol=1e-3)
+
+
+def test_an_unfinished_run_is_not_exported(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="no finished run"):
+        export(config, examples, tmp_path, tmp_path)
+
+
+def test_a_network_that_says_something_else_is_not_exported(
+    config: TrainingConfig,
+    examples: list[Example],
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worksafe.training.export.MAX_DIFFERENCE", -1.0)
+
+    with pytest.raises(TrainingError, match="differs by"):
+        export(config, examples, finished, tmp_path)
+
+
+def test_pretrained_weights_are_taken_over_and_fitted_to_the_size(tmp_path: Path) -> None:
+    source = HazardsNetwork(3, 224)
+    torch.nn.init.normal_(source.pos_embed)
+    tensors = {name: t for name, t in source.state_dict().items() if not name.startswith("head.")}
+    save_file(tensors, tmp_path / "whole.safetensors")
+    network = HazardsNetwork(5, 96)
+
+    load_pretrained(network, tmp_path / "whole.safetensors")
+
+    loaded = network.state_dict()
+    for name in ("blocks.3.attn.qkv.weight", "norm.bias", "patch_embed.proj.weight"):
+        assert torch.equal(loaded[name], tensors[name])
+    assert torch.equal(network.pos_embed[:, 0], source.pos_embed[:, 0])
+    assert network.pos_embed.shape == (1, 37, 192)
+    del tensors["norm.bias"]
+    save_file(tensors, tmp_path / "part.safetensors")
+    with pytest.raises(KeyError, match=r"norm\.bias"):
+        load_pretrained(network, tmp_path / "part.safetensors")
+
+
+def example(category: str, label: str, **changes: object) -> Example:
+    made = Example(Path("x"), "train", category, label, "", False, "s", "g")
+    return replace(made, **changes)  # type: ignore[arg-type]  # names of fields
+
+
+def known(config: TrainingConfig, shown: Example) -> dict[str, tuple[float, float]]:
+    values, weights = targets(shown, config.labels, config.sampling)
+    return dict(zip(config.labels.outputs, zip(values, weights, strict=True), strict=True))
+
+
+def test_a_label_says_nothing_about_the_other_category_and_neutral_says_no_to_all() -> None:
+    config = read_config(CONFIGS / "hazards.toml")
+
+    armed = known(config, example("violence", "violence.firearm"))
+    smoking = known(config, example("drugs", "drugs.tobacco"))
+    neutral = known(config, example("neutral", ""))
+
+    assert armed["violence"] == armed["violence.firearm"] == (1, 1)
+    assert armed["violence.unrest"][1] == 0  # often together: left open
+    assert armed["violence.explosive"][0] == 0 < armed["violence.explosive"][1] < 1
+    assert all(weight == 0 for name, (_, weight) in armed.items() if name.startswith("drugs"))
+    assert smoking["drugs"][0] == 0 < smoking["drugs"][1]  # reported, not counted
+    assert set(neutral.values()) == {(0, 1)}
+    weak = known(config, example("violence", "violence.firearm", weak=True))
+    assert 0 < weak["violence.firearm"][1] < 1
+
+
+def test_unknown_targets_move_nothing() -> None:
+    logits = torch.tensor([[3.0, -2.0]], requires_grad=True)
+    weights = torch.tensor([[1.0, 0.0]])
+
+    masked_loss(logits, torch.zeros(1, 2), weights).backward()
+
+    assert logits.grad is not None
+    assert logits.grad[0, 0] > 0
+    assert logits.grad[0, 1] == 0
+
+
+def test_draws_are_balanced_between_labels_and_between_sources(config: TrainingConfig) -> None:
+    pool = [
+        *[example("neutral", "")] * 500,
+        *[example("violence", "violence.blood", source="big")] * 90,
+        *[example("violence", "violence.blood", source="small")] * 10,
+        *[example("drugs", "drugs.cannabis")] * 25,
+    ]
+    even = replace(config.sampling, neutral_share=0.5, label_power=0.0, source_power=0.0)
+
+    drawn = draw_examples(pool, even, 8000, seed=1)
+
+    counts = Counter((pool[i].label, pool[i].source) for i in drawn)
+    assert counts["", "s"] == pytest.approx(4000, rel=0.1)
+    assert counts["drugs.cannabis", "s"] == pytest.approx(2000, rel=0.1)
+    assert counts["violence.blood", "small"] == pytest.approx(1000, rel=0.15)
+    with pytest.raises(TrainingError, match="neutral"):
+        draw_examples(pool[500:], even, 10, seed=1)
+
+
+def test_augmentation_depends_on_the_seed_alone() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
+
+    once = [augment(picture, np.random.default_rng(seed)) for seed in range(30)]
+    again = [augment(picture, np.random.default_rng(seed)) for seed in range(30)]
+
+    assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
+    assert len({a.tobytes() for a in once}) > 25
+    assert all(a.dtype == np.uint8 and a.shape[2] == 3 and min(a.shape[:2]) > 30 for a in once)
+
+
+@pytest.mark.parametrize("step", [step for _, step in STEPS], ids=lambda step: step.__name__)
+def test_every_change_takes_tiny_pictures_too(step: object) -> None:
+    changed = step(Image.new("RGB", (9, 5), (10, 200, 30)), np.random.default_rng(0))  # type: ignore[operator]
+
+    assert changed.mode == "RGB"
+    assert min(changed.size) >= 1
+
+
+def test_platt_scaling_finds_the_scale_that_made_the_labels() -> None:
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 3, 20_000)
+    truths = rng.uniform(size=logits.size) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
+
+    fit = fit_platt(logits, truths, np.ones_like(logits))
+
+    assert fit.slope == pytest.approx(0.5, abs=0.03)
+    assert fit.offset == pytest.approx(-1, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("seed = 1", "sed = 1"), ("batch =", "bach ="), ("[network]", "[netwrk]"), ("seed = 1", "=")],
+)
+def test_a_misspelt_recipe_is_refused(change: tuple[str, str], tmp_path: Path) -> None:
+    text = (CONFIGS / "tiny.toml").read_text()
+    path = tmp_path / "recipe.toml"
+    path.write_text(text.replace(*change))
+
+    with pytest.raises(TrainingError, match=r"recipe\.toml"):
+        read_config(path)
+
+
+def test_every_released_recipe_can_be_read() -> None:
+    for path in CONFIGS.glob("*.toml"):
+        assert read_config(path).labels.outputs
