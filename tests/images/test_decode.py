@@ -273,3 +273,55 @@ def test_a_picture_of_the_caller_stays_as_it_was() -> None:
 
     assert image.size == (512, 512)
     assert image.getpixel((5, 5)) == photo().getpixel((5, 5))
+
+
+def test_a_lazily_opened_picture_of_the_caller_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode(photo().resize((2000, 2000))))
+    with Image.open(path) as image:
+        decode(image)
+
+        assert image.size == (2000, 2000)
+        assert np.asarray(image).shape == (2000, 2000, 3)
+    with Image.open(io.BytesIO(animation([0, 90, 180], "GIF"))) as moving:
+        moving.seek(1)
+
+        assert decode(moving).frames_checked == 3
+        assert moving.tell() == 1
+
+
+def test_all_pictures_of_an_mpo_are_checked_and_scaled() -> None:
+    large = photo("coffee").resize((2400, 1600))
+    data = encode(large, "MPO", save_all=True, append_images=[large.resize((600, 400))])
+
+    decoded = decode(data)
+
+    assert (decoded.format, decoded.frames, decoded.frames_checked) == ("jpeg", 2, 2)
+    assert [max(view.pixels.shape) < 1200 for view in decoded.views] == [True, True]
+
+
+def test_a_million_tiny_frames_are_refused_without_walking_through_them() -> None:
+    start, frame, end = tiny_gif_parts()
+
+    with pytest.raises(ImageFramesError, match="limit is 20000"):
+        decode(start + frame * 1_000_000 + end)
+
+
+def test_a_chain_of_tiff_pages_that_runs_in_a_circle_ends() -> None:
+    page = bytearray(encode(Image.new("L", (4, 4)), "TIFF"))
+    first = int.from_bytes(page[4:8], "little")
+    entries = int.from_bytes(page[first : first + 2], "little")
+    link = first + 2 + 12 * entries
+    page[link : link + 4] = page[4:8]
+
+    try:
+        decoded = decode(bytes(page))
+    except InputError:
+        return
+    assert decoded.frames < 3
+
+
+def tiny_gif_parts() -> tuple[bytes, bytes, bytes]:
+    whole = encode(Image.new("P", (1, 1)), "GIF")
+    start = whole.index(b",")
+    return whole[:start], whole[start:-1], whole[-1:]

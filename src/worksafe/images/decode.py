@@ -10,6 +10,7 @@ import numpy as np
 import pi_heif
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import (
     EmptyImageError,
@@ -17,13 +18,17 @@ from worksafe.errors import (
     InputError,
     UndecodableImageError,
 )
-from worksafe.images.formats import JPEG, sniff_format
+from worksafe.images.formats import sniff_format
+from worksafe.images.frames import count_frames, spread_frames
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source, read_source
 
 pi_heif.register_heif_opener(thumbnails=False)
+# Pillow warns of large pictures, odd EXIF and broken text; our ceilings and errors decide. Once
+# for all: changing filters around each call would not be safe between threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _TRANSPOSE_BY_ORIENTATION = {  # of the EXIF standard, table 4.6.4
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -108,78 +113,79 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
     if isinstance(data, np.ndarray):
         return _from_array(data, limits, side_px)
     if isinstance(data, Image.Image):
-        return _guarded(data, (data.format or "pil").lower(), limits, side_px)
+        return _from_image(data, limits, side_px)
     image_format = sniff_format(data)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures, odd EXIF and broken text; our ceilings decide.
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=[image_format.plugin])
+        image = Image.open(io.BytesIO(data), formats=[image_format.plugin])
     except Image.DecompressionBombError as error:
         msg = f"image has more pixels than the limit of {limits.max_pixels / 1e6:g} Mpx"
         raise ImagePixelsError(msg) from error
     except Exception as error:
         raise _undecodable(image_format.name) from error
     with image:
-        return _guarded(image, image_format.name, limits, side_px)
-
-
-def _guarded(image: Image.Image, name: str, limits: ImageLimits, side_px: int) -> DecodedImage:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _decode(image, name, limits, side_px)
-    except InputError:
-        raise
-    except Exception as error:
-        raise _undecodable(name) from error
+        return _Decoding(image, image_format.name, limits, side_px, data).run()
 
 
 def _undecodable(name: str) -> UndecodableImageError:
     return UndecodableImageError(f"the {name} data is damaged or cut off")
 
 
-def _decode(image: Image.Image, name: str, limits: ImageLimits, side_px: int) -> DecodedImage:
-    width, height = image.size
-    if not (width and height):
-        raise EmptyImageError("the image has no pixels")
-    limits.check_size(width, height)
-    frames = int(getattr(image, "n_frames", 1))
-    limits.check_frames(frames, width, height)
-    views = tuple(
-        View(frame, pixels)
-        for frame in _spread_frames(frames, limits.max_frames)
-        for pixels in _frame_pixels(image, frame, limits, side_px)
-    )
-    if _orientation(image) in _SWAPS_SIDES:
-        width, height = height, width
-    return DecodedImage(name, width, height, frames, views)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decoding:
+    """One open image on its way to pixels; `data` is None for a caller's own."""
 
+    image: Image.Image
+    name: str
+    limits: ImageLimits
+    side_px: int
+    data: bytes | None = None
 
-def _spread_frames(frames: int, most: int) -> list[int]:
-    """Choose frames evenly, the first and the last among them."""
-    return sorted({round(at) for at in np.linspace(0, frames - 1, min(frames, most))})
+    def run(self) -> DecodedImage:
+        try:
+            return self._decode()
+        except InputError:
+            raise
+        except Exception as error:
+            raise _undecodable(self.name) from error
 
+    def _decode(self) -> DecodedImage:
+        width, height = self.image.size
+        if not (width and height):
+            raise EmptyImageError("the image has no pixels")
+        self.limits.check_size(width, height)
+        frames = count_frames(self.image, self.data or b"")
+        self.limits.check_frames(frames, width, height)
+        views = tuple(
+            View(frame, pixels)
+            for frame in spread_frames(frames, self.limits.max_frames)
+            for pixels in self._frame_pixels(frame)
+        )
+        if _orientation(self.image) in _SWAPS_SIDES:
+            width, height = height, width
+        return DecodedImage(self.name, width, height, frames, views)
 
-def _frame_pixels(
-    image: Image.Image, frame: int, limits: ImageLimits, side_px: int
-) -> Iterator[RgbImage]:
-    if frame:
-        image.seek(frame)
-        limits.check_size(*image.size)  # pages of a TIFF have sizes of their own
-    width, height = image.size
-    if image.format == JPEG.plugin:
-        scale = side_px / max(width, height)
-        # The decoder halves as long as both sides stay at least as long as these.
+    def _frame_pixels(self, frame: int) -> Iterator[RgbImage]:
+        image = self.image
+        if image.tell() != frame:
+            image.seek(frame)
+            self.limits.check_size(*image.size)  # pages of a TIFF have sizes of their own
+        if self.data is not None and isinstance(image, JpegImageFile):
+            self._scale_in_decoder(image)
+        image.load()
+        orientation = _orientation(image)
+        factor = max(1, max(image.size) // (2 * self.side_px))
+        for picture in to_rgb(image, factor):
+            turned = picture
+            if orientation in _TRANSPOSE_BY_ORIENTATION:
+                turned = picture.transpose(_TRANSPOSE_BY_ORIENTATION[orientation])
+            yield np.asarray(turned)
+
+    def _scale_in_decoder(self, image: JpegImageFile) -> None:
+        """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""
+        scale = self.side_px / max(image.size)
+        width, height = image.size
+        image.decoderconfig = ()  # of an MPO Pillow would keep the scale of the frame before
         image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
-    image.load()
-    orientation = _orientation(image)
-    factor = max(1, max(image.size) // (2 * side_px))
-    for picture in to_rgb(image, factor):
-        turned = picture
-        if orientation in _TRANSPOSE_BY_ORIENTATION:
-            turned = picture.transpose(_TRANSPOSE_BY_ORIENTATION[orientation])
-        yield np.asarray(turned)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -201,4 +207,15 @@ def _from_array(array: NDArray[Any], limits: ImageLimits, side_px: int) -> Decod
         raise EmptyImageError("the image has no pixels")
     height, width = array.shape[:2]
     limits.check_size(width, height)
-    return _guarded(Image.fromarray(np.ascontiguousarray(array)), _ARRAY_NAME, limits, side_px)
+    image = Image.fromarray(np.ascontiguousarray(array))
+    return _Decoding(image, _ARRAY_NAME, limits, side_px).run()
+
+
+def _from_image(image: Image.Image, limits: ImageLimits, side_px: int) -> DecodedImage:
+    """Decode a caller's image, all its frames, and leave it at the frame where it stood."""
+    position = image.tell()
+    try:
+        return _Decoding(image, (image.format or "pil").lower(), limits, side_px).run()
+    finally:
+        if image.tell() != position:
+            image.seek(position)
