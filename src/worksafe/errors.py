@@ -17,6 +17,7 @@
     │   ├── DeadlineExceededError      there was no time left to check it
     │   └── InternalError              a fault of worksafe's own; the log has the details
     ├── OverloadedError            the whole request is refused: too much is waiting already
+    ├── SettingsError              a setting is wrong or unknown
     ├── PolicyError                a policy document is malformed
     ├── UnknownPolicyError         no policy of that name
     ├── WeightsError               a detector's weights are missing or not the expected ones
@@ -115,6 +116,12 @@ class OverloadedError(WorksafeError):
     """As many requests run and wait as are allowed; this one was refused as a whole."""
 
     code = "overloaded"
+
+
+class SettingsError(WorksafeError):
+    """A setting, from the environment or the file, is wrong or unknown."""
+
+    code = "invalid_settings"
 
 
 class PolicyError(WorksafeError):

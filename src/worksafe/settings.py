@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -12,6 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
 
 _DEFAULT_LIMITS = ImageLimits()
@@ -69,6 +70,35 @@ class Settings(BaseSettings):
     max_image_side_px: Positive = _DEFAULT_LIMITS.max_side_px
     max_frames: Positive = _DEFAULT_LIMITS.max_frames
     max_animation_pixels: Positive = _DEFAULT_LIMITS.max_animation_pixels
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:  # noqa: ANN401 - any setting
+        """Read the settings, for a front door that has to say what is wrong with them.
+
+        Parameters
+        ----------
+        **given
+            Arguments, which come first.
+
+        Returns
+        -------
+        Settings
+
+        Raises
+        ------
+        SettingsError
+            If one is wrong or unknown; the message names it.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            msg = f"the setting {name} (WORKSAFE_{name.upper()}): {first['msg']}"
+            raise SettingsError(msg) from error
+        except (OSError, ValueError) as error:  # the file is absent, or no TOML
+            msg = f"the file that {_FILE_VARIABLE} names cannot be read: {error}"
+            raise SettingsError(msg) from error
 
     @property
     def limits(self) -> ImageLimits:

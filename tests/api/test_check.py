@@ -88,6 +88,14 @@ def test_all_three_forms_give_the_same_scores(client: FlaskClient) -> None:
     assert all(result["categories"] == results[0]["categories"] for result in results)
 
 
+def test_base64_may_be_broken_into_lines(client: FlaskClient) -> None:
+    lines = base64.encodebytes(PNG).decode()
+
+    response = client.post("/v1/check", json={"images": [{"base64": lines}]})
+
+    assert response.get_json()["results"][0]["status"] == "ok"
+
+
 def test_broken_images_are_items_in_error_and_the_others_are_scored(client: FlaskClient) -> None:
     broken = [upload(data, name) for name, (data, _) in BROKEN.items()]
 

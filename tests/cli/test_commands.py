@@ -81,6 +81,7 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
         (["check", "a.jpg", "--policy", "nope"], "unknown_policy"),
         (["evaluate", "--data", "nowhere", "--split", "val"], "invalid_dataset"),
         (["evaluate", "--data", "nowhere", "--split", "all"], "invalid_dataset"),
+        (["serve", "--port", "70000"], "invalid_settings"),
     ],
 )
 def test_our_errors_are_one_line_and_status_2(

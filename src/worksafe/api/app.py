@@ -33,7 +33,6 @@ def create_app(moderator: Moderator) -> OpenAPI:
     app = OpenAPI(
         "worksafe",
         info=Info(title="worksafe", version=__version__),
-        security_schemes={},
         validation_error_model=Problem,
         doc_ui=False,
         static_folder=None,

@@ -149,6 +149,7 @@ def _source(entry: ImageEntry) -> bytes | InputError:
             return InvalidBase64Error("the data URL does not begin with data:...;base64,")
         text = entry.data_url[head.end() :]
     try:
-        return base64.b64decode(text or "", validate=True)
+        # Many encoders break lines after 76 characters; anything else that is foreign is refused.
+        return base64.b64decode("".join((text or "").split()), validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
         return InvalidBase64Error("the text is no valid base64")

@@ -12,10 +12,12 @@ from rich.table import Table
 from worksafe.api.schemas import render_check
 from worksafe.moderator import Item, Moderator
 from worksafe.results import Action, Check, Moderation, Reason
+from worksafe.settings import Settings
 
 _STDIN = "-"
 _STATUS_BY_ACTION = {Action.ALLOW: 0, Action.REVIEW: 3, Action.BLOCK: 4}
 _ERROR_STATUS = 5
+_PIPED_WIDTH = 200
 _STYLE = {Action.ALLOW: "green", Action.REVIEW: "yellow", Action.BLOCK: "bold red"}
 
 
@@ -36,7 +38,7 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
     typer.Exit
         Always, with the status.
     """
-    moderator = Moderator()
+    moderator = Moderator(Settings.load())
     items = [Item(sys.stdin.buffer if image == _STDIN else image, image) for image in images]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("checking", total=len(items), visible=len(items) > 1)
@@ -84,7 +86,8 @@ def _print_table(check: Check) -> None:
             *_category_cells(result, categories),
             escape(_why(result)),
         )
-    Console().print(table)
+    # Piped into a file there is no window to fold to.
+    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 
 
 def _category_cells(result: Moderation, categories: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from worksafe.errors import DatasetError
 from worksafe.evaluation.datasets import SPLITS, read_manifest
 from worksafe.evaluation.report import measure, score_examples, write_report
 from worksafe.moderator import Moderator
+from worksafe.settings import Settings
 
 
 def evaluate_detectors(data: Path, split: str, out: Path) -> None:
@@ -37,7 +38,7 @@ def evaluate_detectors(data: Path, split: str, out: Path) -> None:
         msg = f"{data} has no pictures in the split {split}"
         raise DatasetError(msg)
     console = Console(stderr=True)
-    moderator = Moderator()
+    moderator = Moderator(Settings.load())
     scored = list(
         track(
             score_examples(moderator, examples),

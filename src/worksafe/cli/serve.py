@@ -3,6 +3,7 @@
 from typing import Any
 
 from worksafe.api.server import serve
+from worksafe.policy.document import choose_policy, read_policies
 from worksafe.settings import Settings
 
 
@@ -13,6 +14,16 @@ def serve_http(host: str | None, port: int | None) -> None:
     ----------
     host, port : str or None, int or None
         In place of the environment's.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is wrong.
+    PolicyError, UnknownPolicyError
+        If a policy file is malformed, or the chosen policy does not exist.
     """
     given: dict[str, Any] = {"host": host, "port": port}
-    serve(Settings(**{name: value for name, value in given.items() if value is not None}))
+    settings = Settings.load(**{name: value for name, value in given.items() if value is not None})
+    # Said here in one line, and not by a worker process that fails to start.
+    choose_policy(read_policies(settings.policy_dir), settings.policy)
+    serve(settings)

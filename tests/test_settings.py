@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from worksafe import Settings
+from worksafe.errors import SettingsError
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "worksafe.toml"
+    monkeypatch.setenv("WORKSAFE_CONFIG", str(path))
+    return path
+
+
+def test_arguments_come_before_the_environment_before_the_file_before_defaults(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text('port = 1\nthreads = 2\nhost = "10.0.0.1"\n')
+    monkeypatch.setenv("WORKSAFE_PORT", "3")
+    monkeypatch.setenv("WORKSAFE_THREADS", "4")
+
+    settings = Settings.load(port=5)
+
+    assert (settings.port, settings.threads, settings.host) == (5, 4, "10.0.0.1")
+    assert settings.waiting == Settings.model_fields["waiting"].default
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prt = 1", "the setting prt"),
+        ("port = 70000", "WORKSAFE_PORT"),
+        ("deadline_s = 0", "deadline_s"),
+        ("port = ", "WORKSAFE_CONFIG"),
+    ],
+)
+def test_mistakes_are_named(text: str, message: str, file: Path) -> None:
+    file.write_text(text)
+
+    with pytest.raises(SettingsError, match=message):
+        Settings.load()
+
+
+def test_a_set_has_more_time_than_one_image() -> None:
+    settings = Settings(deadline_s=10, deadline_per_image_s=0.5)
+
+    assert settings.deadline_for(1) == 10
+    assert settings.deadline_for(101) == 60
