@@ -2,8 +2,9 @@
 # Everything is installed into .venv by the targets themselves; Python 3.11 and make are enough.
 
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 8000
+# Without them the server's own settings apply: 127.0.0.1:8000.
+HOST ?=
+PORT ?=
 # Folder of labelled pictures with a manifest.csv, for train, evaluate and the tests that want it.
 DATA ?= $(WORKSAFE_DATA)
 CONFIG ?= src/worksafe/training/configs/hazards.toml
@@ -24,8 +25,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotat
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
-serve: $(VENV)/serve ## serve on http://HOST:PORT (127.0.0.1:8000)
-	$(BIN)/worksafe serve --host $(HOST) --port $(PORT)
+serve: $(VENV)/serve ## serve on http://127.0.0.1:8000: [HOST=… PORT=…]
+	$(BIN)/worksafe serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/dev ## run all tests but those of training
 	$(BIN)/pytest -m "not train" --cov --cov-report=term:skip-covered --cov-fail-under=95

@@ -42,6 +42,12 @@ def test_mistakes_are_named(text: str, message: str, file: Path) -> None:
         Settings.load()
 
 
+def test_a_file_that_is_not_there_is_not_ignored(file: Path) -> None:
+    assert not file.exists()
+    with pytest.raises(SettingsError, match=r"worksafe\.toml"):
+        Settings.load()
+
+
 def test_a_set_has_more_time_than_one_image() -> None:
     settings = Settings(deadline_s=10, deadline_per_image_s=0.5)
 

@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 
 from worksafe.errors import InputError, WorksafeError
-from worksafe.moderator import Moderator
+from worksafe.moderator import Item, Moderator
 from worksafe.results import Action, Check, Moderation, Reason, Region, Scores
 from worksafe.settings import Settings
 
@@ -11,6 +11,7 @@ __all__ = [
     "Action",
     "Check",
     "InputError",
+    "Item",
     "Moderation",
     "Moderator",
     "Reason",

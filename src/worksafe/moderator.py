@@ -216,7 +216,7 @@ class Moderator:
         self._admission.close()
 
     def _policy(self, name: str | None) -> Policy:
-        return choose_policy(self.policies, name or self.settings.policy)
+        return choose_policy(self.policies, self.settings.policy if name is None else name)
 
     def _moderate(
         self, items: Iterable[Item], policy: Policy, deadline: Deadline

@@ -84,11 +84,13 @@ class Reason:
 
     Attributes
     ----------
+    rule : str
+        The policy's rule that was reached: a category or a ``category.label``.
     category : str
-        Of the rule that applied.
+        Of the rule.
     label : str or None
-        The ``category.label`` that reached the threshold, or the largest one behind a category's
-        score; None where a category fired of which no label is known.
+        The ``category.label`` that reached the threshold: of a category's rule the one that makes
+        the category's score; None where no label is known.
     score, threshold : float
         What was reached, and what had to be.
     action : Action
@@ -99,6 +101,7 @@ class Reason:
         Index into the image's regions.
     """
 
+    rule: str
     category: str
     label: str | None
     score: float

@@ -56,9 +56,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
-    threads: Positive = 16
+    threads: Positive = 40
     running: Positive | None = None
-    waiting: Annotated[int, Field(ge=0)] = 8
+    waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Annotated[float, Field(gt=0)] = 10.0
     deadline_per_image_s: Annotated[float, Field(ge=0)] = 1.0
     policy: str = "default"
@@ -126,5 +126,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the sources in order: arguments, environment, file."""
         file = os.environ.get(_FILE_VARIABLE)
+        if file and not Path(file).is_file():  # the library would read nothing and say nothing
+            raise FileNotFoundError(file)
         sources = (init_settings, env_settings)
         return (*sources, TomlConfigSettingsSource(settings_cls, file)) if file else sources

@@ -211,6 +211,19 @@ def test_options_travel_as_query_parameters_too(client: FlaskClient) -> None:
     )
 
 
+def test_options_that_contradict_each_other_are_refused(client: FlaskClient) -> None:
+    body = {"images": [{"base64": as_base64(PNG)}], "policy": "default"}
+
+    assert client.post("/v1/check?policy=default", json=body).status_code == 200
+    assert_problem(client.post("/v1/check?policy=other", json=body), 422, "invalid_field", "policy")
+    assert_problem(
+        client.post("/v1/check?policy=", data=PNG, content_type="image/png"),
+        422,
+        "unknown_policy",
+        "policy",
+    )
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
 def test_other_content_types_are_refused(content_type: str | None, client: FlaskClient) -> None:
     response = client.post("/v1/check", data=b"images=1", content_type=content_type)

@@ -82,6 +82,14 @@ def test_an_operators_policies_stand_beside_the_shipped_ones(tmp_path: Path) -> 
     assert {DEFAULT, "school"} <= policies.keys()
 
 
+def test_two_policies_of_one_name_are_a_mistake_and_yml_counts_too(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    (tmp_path / "second.yml").write_text(GOOD)
+
+    with pytest.raises(PolicyError, match=r"second\.yml.*'school'"):
+        read_policies(tmp_path)
+
+
 def test_a_missing_folder_is_an_error_and_not_no_policies(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="does not exist"):
         read_policies(tmp_path / "absent")

@@ -14,6 +14,10 @@ from worksafe.api.schemas import Problem
 from worksafe.moderator import Moderator
 
 _ROUTES = (check_routes, preds_routes, models_routes, health_routes)
+_ABOUT = (
+    "How suitable are images for work? Scores for nudity, violence and drugs, a decision and its "
+    "reasons. Everything happens on this server; no picture is stored."
+)
 _SPARE_PARTS = 16  # form parts beside the images
 
 
@@ -32,7 +36,7 @@ def create_app(moderator: Moderator) -> OpenAPI:
     """
     app = OpenAPI(
         "worksafe",
-        info=Info(title="worksafe", version=__version__),
+        info=Info(title="worksafe", version=__version__, description=_ABOUT),
         validation_error_model=Problem,
         doc_ui=False,
         static_folder=None,
@@ -40,6 +44,7 @@ def create_app(moderator: Moderator) -> OpenAPI:
     app.request_class = InMemoryRequest
     app.config["MAX_CONTENT_LENGTH"] = moderator.settings.max_request_bytes
     app.config["MAX_FORM_PARTS"] = moderator.settings.max_images + _SPARE_PARTS
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the document is ours
     register_errors(app)
     for make_routes in _ROUTES:
         app.register_api(make_routes(moderator))

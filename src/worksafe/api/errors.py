@@ -123,6 +123,8 @@ def request_error_from(error: ValidationError) -> RequestError:
     code = {"extra_forbidden": "unknown_field", "missing": "missing_field"}.get(
         first["type"], "invalid_field"
     )
+    if code == "unknown_field":
+        return RequestError(code, f"there is no field {field}", field)
     message = first["msg"].removeprefix("Value error, ")
     return RequestError(code, f"{field}: {message}" if field else message, field)
 

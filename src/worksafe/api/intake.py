@@ -107,15 +107,29 @@ def _uploads(request: Request) -> tuple[Item, ...]:
 
 
 def _options(*several: MultiDict[str, str]) -> CheckOptions:
-    """Read options from form fields and query parameters; the former win."""
-    values: dict[str, Any] = {}
-    for fields in reversed(several):
-        for name, texts in fields.lists():
-            values[name] = _split(texts) if name == "include" else texts[-1]
+    """Read options from form fields and query parameters."""
+    return _join(*(_parse_options(fields) for fields in several))
+
+
+def _parse_options(fields: MultiDict[str, str]) -> CheckOptions:
+    values = {
+        name: _split(texts) if name == "include" else texts[-1] for name, texts in fields.lists()
+    }
     try:
         return CheckOptions.model_validate(values)
     except ValidationError as error:
         raise request_error_from(error) from error
+
+
+def _join(*several: CheckOptions) -> CheckOptions:
+    """Join options from several places, which must not contradict each other."""
+    joined: dict[str, Any] = {}
+    for options in several:
+        for name, value in options.model_dump(exclude_unset=True).items():
+            if joined.setdefault(name, value) != value:
+                msg = f"{name} is given twice, as {joined[name]!r} and as {value!r}"
+                raise RequestError("invalid_field", msg, name)
+    return CheckOptions.model_validate(joined)
 
 
 def _split(texts: Iterable[str]) -> list[str]:
@@ -123,19 +137,16 @@ def _split(texts: Iterable[str]) -> list[str]:
 
 
 def _from_json(request: Request) -> CheckRequest:
-    _options(request.args)  # unknown query parameters are refused here too
     try:
         body = CheckBody.model_validate_json(request.get_data(cache=False))
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise RequestError("malformed_json", "the body is no valid JSON") from error
         raise request_error_from(error) from error
-    options = {**request.args.to_dict(), **body.model_dump(exclude={FIELD}, exclude_unset=True)}
-    if isinstance(options.get("include"), str):
-        options["include"] = _split(request.args.getlist("include"))
+    options = CheckOptions.model_validate(body.model_dump(exclude={FIELD}, exclude_unset=True))
     return CheckRequest(
         tuple(Item(_source(entry), entry.id) for entry in body.images),
-        CheckOptions.model_validate(options),
+        _join(options, _parse_options(request.args)),
     )
 
 

@@ -46,6 +46,10 @@ class CheckOptions(_Request):
 class CheckBody(CheckOptions):
     """A JSON request."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"images": [{"id": "mine", "base64": "/9j/4AAQSkZJRg..."}]}}
+    )
+
     images: Annotated[list[ImageEntry], Field(min_length=1)]
 
 
@@ -63,6 +67,7 @@ class Problem(BaseModel):
 class ReasonModel(BaseModel):
     """Why an image is not simply allowed."""
 
+    rule: Annotated[str, Field(description="The rule reached: a category or category.label.")]
     category: str
     label: str | None
     score: Score
@@ -212,6 +217,7 @@ _NONE = Scores({}, {})
 
 def _render_reason(reason: Reason) -> ReasonModel:
     return ReasonModel(
+        rule=reason.rule,
         category=reason.category,
         label=reason.label,
         score=round(reason.score, _SCORE_DIGITS),

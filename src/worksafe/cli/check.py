@@ -40,8 +40,9 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
     """
     moderator = Moderator(Settings.load())
     items = [Item(sys.stdin.buffer if image == _STDIN else image, image) for image in images]
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("checking", total=len(items), visible=len(items) > 1)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("checking", total=len(items))
         done = moderator.check_set(items, policy, on_result=lambda _: progress.advance(task))
     if as_json:
         typer.echo(render_check(done).model_dump_json(indent=2))
@@ -102,6 +103,6 @@ def _why(result: Moderation) -> str:
 
 
 def _sentence(reason: Reason) -> str:
-    name = reason.label or reason.category
     where = "" if reason.frame is None else f" in frame {reason.frame}"
+    name = reason.label or reason.category
     return f"{name} {reason.score:.2f} reaches {reason.threshold:g}{where}: {reason.action}"

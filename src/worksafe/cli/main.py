@@ -17,6 +17,7 @@ app = typer.Typer(
     help="How suitable are images for work? Nudity, violence and drugs, offline, on a CPU.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help is plain text: worksafe[train] is no markup
 )
 
 DataOption = Annotated[

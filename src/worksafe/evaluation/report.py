@@ -24,7 +24,7 @@ from worksafe.moderator import Moderator
 from worksafe.results import Action, ModelInfo, PolicyInfo
 
 Scored = tuple[Example, Mapping[str, float], Action]
-Subject = tuple[str, tuple[str, ...], frozenset[str]]
+Subject = tuple[str, frozenset[str]]
 
 _METRICS: dict[str, Callable[[Floats, Bools], float]] = {
     "auc": roc_auc,
@@ -42,7 +42,7 @@ class Row:
     Attributes
     ----------
     subject : str
-        A category, a ``category.label``, or a group of labels.
+        A category or a ``category.label``.
     positives, sources : int
         Pictures that show it, and the collections they come from.
     figures : mapping of str to float
@@ -127,18 +127,15 @@ def measure(scored: Sequence[Scored], moderator: Moderator) -> Report:
     """
     neutral = [one for one in scored if one[0].category == NEUTRAL]
     subjects = _subjects(scored, moderator)
-    rows = tuple(
-        _row(name, columns, [one for one in scored if one[0].label in shown], neutral)
-        for name, columns, shown in subjects
-    )
+    rows = tuple(_row(name, shown_in(scored, shown), neutral) for name, shown in subjects)
     decisions = {
         category: Counter(str(one[2]) for one in scored if one[0].category == category)
         for category in sorted({one[0].category for one in scored})
     }
     calibration = {
-        name: calibration_error(*_against(columns, shown_in(scored, shown), neutral)[:2])
-        for name, columns, shown in subjects
-        if "." not in name and " " not in name
+        name: calibration_error(*_against(name, shown_in(scored, shown), neutral)[:2])
+        for name, shown in subjects
+        if "." not in name
     }
     return Report(
         rows,
@@ -156,29 +153,21 @@ def shown_in(scored: Iterable[Scored], labels: frozenset[str]) -> list[Scored]:
 
 
 def _subjects(scored: Sequence[Scored], moderator: Moderator) -> list[Subject]:
-    """Name what is measured: its name, the scores that speak for it, the labels that show it."""
+    """Name what is measured: a category or label, and the labels of pictures that show it."""
     present = {one[0].label for one in scored}
     subjects: list[Subject] = []
     for category in sorted({one[0].category for one in scored} - {NEUTRAL}):
         of_category = [label for label in moderator.labels if label.category == category]
-        counting = tuple(
-            label.name for label in of_category if label.counts and label.name in present
-        )
-        subjects.append((category, (category,), frozenset(counting)))
-        if len(counting) < len(of_category):
-            subjects.append((f"{category}, largest counting label", counting, frozenset(counting)))
+        counting = frozenset(label.name for label in of_category if label.counts)
+        subjects.append((category, counting))
         subjects += [
-            (label.name, (label.name,), frozenset({label.name}))
-            for label in of_category
-            if label.name in present
+            (label.name, frozenset({label.name})) for label in of_category if label.name in present
         ]
     return subjects
 
 
-def _row(
-    name: str, columns: tuple[str, ...], positive: Sequence[Scored], neutral: Sequence[Scored]
-) -> Row:
-    scores, truths, groups = _against(columns, positive, neutral)
+def _row(name: str, positive: Sequence[Scored], neutral: Sequence[Scored]) -> Row:
+    scores, truths, groups = _against(name, positive, neutral)
     return Row(
         subject=name,
         positives=len(positive),
@@ -192,10 +181,10 @@ def _row(
 
 
 def _against(
-    columns: tuple[str, ...], positive: Sequence[Scored], neutral: Sequence[Scored]
+    name: str, positive: Sequence[Scored], neutral: Sequence[Scored]
 ) -> tuple[Floats, Bools, list[str]]:
     chosen = [*positive, *neutral]
-    scores = np.array([max(one[1][column] for column in columns) for one in chosen])
+    scores = np.array([one[1][name] for one in chosen])
     truths = np.arange(len(chosen)) < len(positive)
     return scores, truths, [one[0].group for one in chosen]
 

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile
+from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile, category_scores
 from worksafe.models.weights import read_contract
 from worksafe.results import Scores
 
 _CONTRACT = read_contract("hazards")
-_OUTPUTS: tuple[str, ...] = tuple(_CONTRACT["outputs"])
-_SLOPES = np.array([_CONTRACT["calibration"][output]["slope"] for output in _OUTPUTS])
-_OFFSETS = np.array([_CONTRACT["calibration"][output]["offset"] for output in _OUTPUTS])
+# The network has an output for each category too, which training profits from; it is not used.
+_COLUMNS = {output: column for column, output in enumerate(_CONTRACT["outputs"]) if "." in output}
+_SLOPES = np.array([_CONTRACT["calibration"][output]["slope"] for output in _COLUMNS])
+_OFFSETS = np.array([_CONTRACT["calibration"][output]["offset"] for output in _COLUMNS])
 
 _SHOWS = {
     "violence.fighting": "people who hit, kick, wrestle or attack each other in earnest",
@@ -32,6 +33,11 @@ _SHOWS = {
     "drugs.paraphernalia": "bongs, pipes, grinders, rolling papers",
     "drugs.tobacco": "cigarettes, vapes and hookahs, and people who smoke",
 }
+
+LABELS = tuple(
+    Label(output, _SHOWS[output], counts=output not in _CONTRACT["reported_only"])
+    for output in _COLUMNS
+)
 
 
 def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:  # noqa: ARG001
@@ -53,12 +59,9 @@ def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:  # noqa:
     ----------
     .. [1] Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
     """
-    logits = outputs[0][0].astype(np.float64)
-    scores = dict(zip(_OUTPUTS, _sigmoid(_SLOPES * logits + _OFFSETS).tolist(), strict=True))
-    return Scores(
-        categories={name: score for name, score in scores.items() if "." not in name},
-        labels={name: score for name, score in scores.items() if "." in name},
-    )
+    logits = outputs[0][0, list(_COLUMNS.values())].astype(np.float64)
+    scores = dict(zip(_COLUMNS, _sigmoid(_SLOPES * logits + _OFFSETS).tolist(), strict=True))
+    return Scores(category_scores(LABELS, scores), scores)
 
 
 def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,11 +76,7 @@ SPEC = DetectorSpec(
     weights=WeightsFile(
         package="worksafe", filename="models/shipped/hazards.onnx", sha256=_CONTRACT["sha256"]
     ),
-    labels=tuple(
-        Label(output, _SHOWS[output], counts=output not in _CONTRACT["reported_only"])
-        for output in _OUTPUTS
-        if "." in output
-    ),
+    labels=LABELS,
     fit="stretch",
     side_px=_CONTRACT["side_px"],
     multiple=_CONTRACT["side_px"],

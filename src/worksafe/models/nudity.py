@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile
+from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile, category_scores
 from worksafe.results import Region, Scores
 
 EXPLICIT = "nudity.explicit"
@@ -40,6 +40,15 @@ CLASSES: tuple[tuple[str, str | None], ...] = (
     ("ANUS_COVERED", SUGGESTIVE),
     ("FEMALE_BREAST_COVERED", SUGGESTIVE),
     ("BUTTOCKS_COVERED", SUGGESTIVE),
+)
+
+LABELS = (
+    Label(EXPLICIT, "exposed genitals, anus, female breast or buttocks"),
+    Label(
+        SUGGESTIVE,
+        "the same parts covered (underwear, swimwear, tight clothes), bare chest or belly",
+        counts=False,
+    ),
 )
 
 MIN_REGION_SCORE = 0.25
@@ -133,10 +142,10 @@ def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:
     boxes, scores = decode_boxes(outputs[0], frame)
     best = scores.max(axis=0)
     labels = {
-        label: float(max(best[i] for i, (_, of) in enumerate(CLASSES) if of == label))
-        for label in (EXPLICIT, SUGGESTIVE)
+        label.name: float(max(best[i] for i, (_, of) in enumerate(CLASSES) if of == label.name))
+        for label in LABELS
     }
-    return Scores({"nudity": labels[EXPLICIT]}, labels, _regions(boxes, scores, frame))
+    return Scores(category_scores(LABELS, labels), labels, _regions(boxes, scores, frame))
 
 
 def _regions(boxes: Boxes, scores: NDArray[np.float32], frame: Frame) -> tuple[Region, ...]:
@@ -173,14 +182,7 @@ SPEC = DetectorSpec(
         filename="320n.onnx",
         sha256="c15d8273adad2d0a92f014cc69ab2d6c311a06777a55545f2c4eb46f51911f0f",
     ),
-    labels=(
-        Label(EXPLICIT, "exposed genitals, anus, female breast or buttocks"),
-        Label(
-            SUGGESTIVE,
-            "the same parts covered (underwear, swimwear, tight clothes), bare chest or belly",
-            counts=False,
-        ),
-    ),
+    labels=LABELS,
     fit="letterbox",
     side_px=320,
     multiple=32,

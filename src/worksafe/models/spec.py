@@ -1,6 +1,6 @@
 """A detector's contract: what goes in, what comes out, whose it is. No I/O."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +32,29 @@ class Label:
     def category(self) -> str:
         """The part before the dot."""
         return self.name.partition(".")[0]
+
+
+def category_scores(labels: Iterable[Label], scores: Mapping[str, float]) -> dict[str, float]:
+    """Make the scores of categories: of each the largest of its counting labels.
+
+    Parameters
+    ----------
+    labels : iterable of Label
+        What is reported.
+    scores : mapping of str to float
+        Probability by ``category.label``.
+
+    Returns
+    -------
+    dict of str to float
+        Probability by category.
+    """
+    largest: dict[str, float] = {}
+    for label in labels:
+        if label.counts:
+            score = scores[label.name]
+            largest[label.category] = max(score, largest.get(label.category, score))
+    return largest
 
 
 @dataclass(frozen=True, slots=True)

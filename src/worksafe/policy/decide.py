@@ -59,6 +59,7 @@ def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | Non
     action, threshold = reached
     label = rule_name if "." in rule_name else _leading_label(rule_name, scores)
     return Reason(
+        rule=rule_name,
         category=rule_name.partition(".")[0],
         label=label,
         score=known[rule_name],

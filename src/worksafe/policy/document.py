@@ -15,6 +15,12 @@ from worksafe.results import Action, PolicyInfo
 
 SHIPPED = Path(__file__).parent / "policies"
 DEFAULT = "default"
+_PLAIN_WORDS = {
+    "extra_forbidden": "there is no such member",
+    "missing": "is missing",
+    "model_type": "must be a mapping",
+}
+_SUFFIXES = frozenset({".yaml", ".yml"})
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -126,7 +132,8 @@ def read_policy(path: Path) -> Policy:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the document"
-        msg = f"{path}: {field}: {first['msg']}"
+        what = _PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        msg = f"{path}: {field}: {what}"
         raise PolicyError(msg) from error
 
 
@@ -136,7 +143,8 @@ def read_policies(extra: Path | None = None) -> dict[str, Policy]:
     Parameters
     ----------
     extra : Path or None
-        A folder of YAML files; a policy there replaces the shipped one of the same name.
+        A folder of YAML files (``.yaml`` or ``.yml``); a policy there replaces the
+        shipped one of the same name.
 
     Returns
     -------
@@ -146,14 +154,23 @@ def read_policies(extra: Path | None = None) -> dict[str, Policy]:
     Raises
     ------
     PolicyError
-        If a file is malformed, or the folder does not exist.
+        If a file is malformed, two files have one name, or the folder does not exist.
     """
     if extra is not None and not extra.is_dir():
         msg = f"the policy folder {extra} does not exist"
         raise PolicyError(msg)
-    folders = [SHIPPED] if extra is None else [SHIPPED, extra]
-    read = (read_policy(path) for folder in folders for path in sorted(folder.glob("*.yaml")))
-    return {policy.name: policy for policy in read}
+    return {**_read_folder(SHIPPED), **(_read_folder(extra) if extra else {})}
+
+
+def _read_folder(folder: Path) -> dict[str, Policy]:
+    policies: dict[str, Policy] = {}
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES):
+        policy = read_policy(path)
+        if policy.name in policies:
+            msg = f"{path}: name: another file of this folder has a policy {policy.name!r}"
+            raise PolicyError(msg)
+        policies[policy.name] = policy
+    return policies
 
 
 def choose_policy(policies: Mapping[str, Policy], name: str) -> Policy:

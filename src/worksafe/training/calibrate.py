@@ -1,6 +1,5 @@
 """Logits to probabilities, and thresholds by false-positive rate: both fitted on validation."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,25 +65,17 @@ def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
     return Platt(max(_SMALLEST_SLOPE, float(solution[0])), float(solution[1]))
 
 
-def thresholds(scores: Floats, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Find thresholds by false-positive rate for each output.
+def thresholds(scores: Floats) -> dict[str, float]:
+    """Find the thresholds of one label or category by false-positive rate.
 
     Parameters
     ----------
-    scores : ndarray of float64, shape (n, outputs)
-        Calibrated scores of ordinary photographs, which show none of the labels.
-    names : sequence of str
-        Of the outputs.
+    scores : ndarray of float64, shape (n,)
+        Calibrated scores of ordinary photographs, which show none of it.
 
     Returns
     -------
-    dict of str to dict of str to float
-        By output, then by rate.
+    dict of str to float
+        By rate.
     """
-    return {
-        name: {
-            str(rate): round(threshold_at_fpr(scores[:, column], rate), 4)
-            for rate in FALSE_POSITIVE_RATES
-        }
-        for column, name in enumerate(names)
-    }
+    return {str(rate): round(threshold_at_fpr(scores, rate), 4) for rate in FALSE_POSITIVE_RATES}

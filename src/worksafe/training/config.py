@@ -29,6 +29,11 @@ class LabelsConfig:
     reported_only: tuple[str, ...]
     together: tuple[tuple[str, str], ...]
 
+    def counting(self, category: str) -> tuple[str, ...]:
+        """Name the labels that make a category's score."""
+        names = (f"{category}.{label}" for label in self.categories[category])
+        return tuple(name for name in names if name not in self.reported_only)
+
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the logits, in order: each category, then its labels."""

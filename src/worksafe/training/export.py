@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example
-from worksafe.training.calibrate import fit_platt, thresholds
+from worksafe.training.calibrate import Platt, fit_platt, thresholds
 from worksafe.training.config import TrainingConfig
 from worksafe.training.data import MEAN, STD, Pictures, targets
 from worksafe.training.network import HazardsNetwork
@@ -105,11 +105,18 @@ def _contract(
     values = np.stack([value for value, _ in wanted]) > 0
     weights = np.stack([weight for _, weight in wanted]).astype(np.float64)
     neutral = np.array([example.category == NEUTRAL for example in held])
-    fits = []
-    for column in range(len(outputs)):
-        known = weights[:, column] > 0
-        fits.append(fit_platt(logits[known, column], values[known, column], weights[known, column]))
-    scores = np.stack([fit.apply(logits[:, column]) for column, fit in enumerate(fits)], axis=1)
+    fits: dict[str, Platt] = {}
+    scores: dict[str, NDArray[np.float64]] = {}
+    for column, name in enumerate(outputs):
+        if "." in name:
+            known = weights[:, column] > 0
+            fits[name] = fit_platt(
+                logits[known, column], values[known, column], weights[known, column]
+            )
+            scores[name] = fits[name].apply(logits[:, column])
+    for category in config.labels.categories:  # as models/spec.py makes them in serving
+        counting = config.labels.counting(category)
+        scores[category] = np.max([scores[name] for name in counting], axis=0)
     return {
         "name": config.name,
         "version": config.version,
@@ -122,7 +129,7 @@ def _contract(
         "reported_only": config.labels.reported_only,
         "calibration": {
             name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
-            for name, fit in zip(outputs, fits, strict=True)
+            for name, fit in fits.items()
         },
-        "thresholds": thresholds(scores[neutral], outputs),
+        "thresholds": {name: thresholds(scores[name][neutral]) for name in outputs},
     }

@@ -6,6 +6,8 @@ from flask_openapi3_swagger.plugins import RegisterPlugin
 from flask_openapi3_swagger.templates import swagger_html_string
 from werkzeug.wrappers import Response as BaseResponse
 
+_PAGE = swagger_html_string.replace("<title>Swagger UI</title>", "<title>worksafe API</title>")
+
 
 def docs_routes(app: OpenAPI) -> Blueprint:
     """Make the routes that describe the API; the page's scripts come with an installed package."""
@@ -22,7 +24,7 @@ def docs_routes(app: OpenAPI) -> Blueprint:
     @routes.get("/docs")
     def docs() -> str:
         return render_template_string(
-            swagger_html_string, doc_url="openapi.json", swagger_config={}, oauth_config=None
+            _PAGE, doc_url="openapi.json", swagger_config={}, oauth_config=None
         )
 
     @routes.get("/")
