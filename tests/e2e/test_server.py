@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,6 +111,34 @@ def test_no_pixel_goes_to_disk(tmp_path: Path) -> None:
 
     assert all(answer["results"][0]["status"] == "ok" for answer in answers)
     assert list(tmp_path.iterdir()) == []
+
+
+def chunked(url: str, body: bytes, content_type: str) -> int:
+    """Post without a stated length, and give the status."""
+    pieces = (body[at : at + 50_000] for at in range(0, len(body), 50_000))
+    request = urllib.request.Request(url, pieces, {"Content-Type": content_type})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_a_body_without_a_stated_length_is_refused_and_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKSAFE_MAX_REQUEST_BYTES", "300000")
+    small, large = encode(photo(), "JPEG"), encode(photo(), "PNG")
+    as_json = json.dumps({"images": [{"base64": base64.b64encode(large).decode()}]}).encode()
+    assert len(small) < 300_000 < len(large)
+
+    with serving(tmp_path) as (url, _):
+        check = f"{url}/v1/check"
+        assert chunked(check, small, "image/jpeg") == 200
+        assert chunked(check, large, "image/png") == 413
+        assert chunked(check, as_json, "application/json") == 413
+        assert chunked(check, *multipart(small, large)) == 413
 
 
 def test_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:

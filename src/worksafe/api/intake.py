@@ -73,7 +73,7 @@ def read_check_request(request: Request, max_images: int) -> CheckRequest:
     elif request.mimetype == "application/json":
         parsed = _from_json(request)
     elif request.mimetype.startswith(_RAW_TYPES):
-        parsed = CheckRequest((Item(request.get_data(cache=False)),), _options(request.args))
+        parsed = CheckRequest((Item(_body(request)),), _options(request.args))
     else:
         given = f"not {request.mimetype}" if request.mimetype else "and the request names none"
         msg = f"the content type must be {_ACCEPTED}, {given}"
@@ -89,6 +89,14 @@ def read_uploads(request: Request, max_images: int) -> tuple[Item, ...]:
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("the content type must be multipart/form-data")
     return read_check_request(request, max_images).items
+
+
+def _body(request: Request) -> bytes:
+    """Read the whole body, or refuse it: one without a stated length is cut at the ceiling."""
+    body = request.get_data(cache=False)
+    if request.content_length is None:
+        request.stream.read(1)  # raises RequestEntityTooLarge where the ceiling was reached
+    return body
 
 
 def _uploads(request: Request) -> tuple[Item, ...]:
@@ -138,7 +146,7 @@ def _split(texts: Iterable[str]) -> list[str]:
 
 def _from_json(request: Request) -> CheckRequest:
     try:
-        body = CheckBody.model_validate_json(request.get_data(cache=False))
+        body = CheckBody.model_validate_json(_body(request))
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise RequestError("malformed_json", "the body is no valid JSON") from error
