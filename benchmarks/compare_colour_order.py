@@ -26,9 +26,9 @@ def count_found(detector: Detector, paths: list[Path]) -> dict[str, dict[float, 
     found = {name: dict.fromkeys(THRESHOLDS, 0) for name, _ in nudity.CLASSES}
     for path in paths:
         pixels = decode_image(path, ImageLimits(), detector.spec.side_px).views[0].pixels
-        planes, frame = prepare(pixels, detector.spec)
+        planes, placement = prepare(pixels, detector.spec)
         (output,) = detector.session.run(planes, detector.spec.outputs)
-        _, scores = nudity.decode_boxes(output, frame)
+        _, scores = nudity.decode_boxes(output, placement)
         for (name, _), score in zip(nudity.CLASSES, scores.max(axis=0), strict=True):
             for threshold in THRESHOLDS:
                 found[name][threshold] += bool(score >= threshold)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from worksafe.engine.scoring import Detector
 from worksafe.models.registry import LABELS
-from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile, category_scores
+from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
 from worksafe.results import Region, Scores
 
 
@@ -28,7 +28,7 @@ def brightness_detector(
     """A detector whose score for one label is how bright a picture is."""
     shown = LABELS[label]
 
-    def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:  # noqa: ARG001
+    def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:  # noqa: ARG001
         score = float(np.clip(outputs[0].mean(), 0, 1))
         region = Region(label, "BRIGHT", score, (0.0, 0.0, 1.0, 1.0))
         return Scores(category_scores([shown], {label: score}), {label: score}, (region,))

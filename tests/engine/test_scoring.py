@@ -34,12 +34,12 @@ def test_two_views_of_a_still_picture_name_no_frame() -> None:
 @pytest.mark.parametrize("spec", DETECTORS, ids=lambda spec: spec.name)
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (33, 17), (640, 480)])
 def test_every_detector_takes_every_shape(spec: DetectorSpec, size: tuple[int, int]) -> None:
-    planes, frame = prepare(grey(128, *size), spec)
+    planes, placement = prepare(grey(128, *size), spec)
 
     assert planes.shape[0] == 1
     assert planes.shape[2] % spec.multiple == planes.shape[3] % spec.multiple == 0
-    assert frame.width <= planes.shape[3] + 0.5
-    assert frame.height <= planes.shape[2] + 0.5
+    assert placement.width <= planes.shape[3] + 0.5
+    assert placement.height <= planes.shape[2] + 0.5
     (detector,) = load_detectors([spec])
     scores = detector.score(grey(128, *size))
     assert all(0 <= score <= 1 for score in {**scores.labels, **scores.categories}.values())

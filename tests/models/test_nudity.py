@@ -13,7 +13,7 @@ from worksafe.engine.session import OnnxSession
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.models import nudity
-from worksafe.models.spec import Frame
+from worksafe.models.spec import Placement
 from worksafe.models.weights import read_weights
 
 Boxes = list[tuple[str, float, NDArray[np.float64]]]
@@ -32,8 +32,8 @@ def as_the_package_does(session: OnnxSession, bgr: NDArray[np.uint8]) -> tuple[B
     outputs = session.run(planes, ["output0"])
     theirs = package._postprocess(outputs, x_pad, y_pad, x_ratio, y_ratio, width, height, 320, 320)
     longest = max(width, height)
-    frame = Frame(320 * width / longest, 320 * height / longest)
-    boxes, scores = nudity.decode_boxes(outputs[0], frame)
+    placement = Placement(320 * width / longest, 320 * height / longest)
+    boxes, scores = nudity.decode_boxes(outputs[0], placement)
     anchors, classes = np.nonzero(scores > nudity.MIN_REGION_SCORE)
     certain = scores[anchors, classes]
     kept = nudity.suppress_overlaps(boxes[anchors], certain)
@@ -110,7 +110,7 @@ def test_a_covered_part_does_not_hide_an_exposed_one_in_the_same_place() -> None
         (102, 100, 50, 50, "FEMALE_BREAST_EXPOSED", 0.5),
     )
 
-    scores = nudity.interpret([output], Frame(320, 320))
+    scores = nudity.interpret([output], Placement(320, 320))
 
     assert [region.detector_class for region in scores.regions] == [
         "FEMALE_BREAST_COVERED",
@@ -123,13 +123,13 @@ def test_a_covered_part_does_not_hide_an_exposed_one_in_the_same_place() -> None
 def test_boxes_are_fractions_of_the_picture_and_stay_inside_it() -> None:
     output = rows((0, 120, 64, 480, "BUTTOCKS_EXPOSED", 0.8))
 
-    (region,) = nudity.interpret([output], Frame(320, 240)).regions
+    (region,) = nudity.interpret([output], Placement(320, 240)).regions
 
     assert region.box == pytest.approx((0.0, 0.0, 0.1, 1.0))
 
 
 def test_a_score_below_the_regions_threshold_is_still_reported() -> None:
-    scores = nudity.interpret([rows((50, 50, 9, 9, "ANUS_EXPOSED", 0.2))], Frame(320, 320))
+    scores = nudity.interpret([rows((50, 50, 9, 9, "ANUS_EXPOSED", 0.2))], Placement(320, 320))
 
     assert scores.regions == ()
     assert scores.labels[nudity.EXPLICIT] == pytest.approx(0.2)
@@ -142,7 +142,7 @@ def test_faces_feet_and_armpits_are_no_nudity() -> None:
         (130, 50, 9, 9, "ARMPITS_EXPOSED", 0.9),
     )
 
-    scores = nudity.interpret([output], Frame(320, 320))
+    scores = nudity.interpret([output], Placement(320, 320))
 
     assert scores.regions == ()
     assert max(scores.labels.values()) == 0
@@ -158,10 +158,12 @@ def test_regions_stay_in_place_when_the_picture_is_larger(labelled_pictures: Pat
     large: Any = np.repeat(np.repeat(small, 4, axis=0), 4, axis=1)
 
     def best_face(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        planes, frame = prepare(pixels, detector.spec)
+        planes, placement = prepare(pixels, detector.spec)
         (output,) = detector.session.run(planes, ["output0"])
-        boxes, scores = nudity.decode_boxes(output, frame)
+        boxes, scores = nudity.decode_boxes(output, placement)
         best = boxes[scores[:, [1, 12]].max(axis=1).argmax()]
-        return np.asarray(best / np.array([frame.width, frame.height] * 2), dtype=np.float64)
+        return np.asarray(
+            best / np.array([placement.width, placement.height] * 2), dtype=np.float64
+        )
 
     np.testing.assert_allclose(best_face(small), best_face(large), atol=0.03)

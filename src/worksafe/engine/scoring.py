@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from worksafe.engine.session import OnnxSession, Session
 from worksafe.images.decode import View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
-from worksafe.models.spec import DetectorSpec, Frame
+from worksafe.models.spec import DetectorSpec, Placement
 from worksafe.models.weights import read_weights
 from worksafe.results import ImageScores, Region, Scores
 
@@ -33,8 +33,8 @@ class Detector:
         -------
         Scores
         """
-        planes, frame = prepare(image, self.spec)
-        return self.spec.interpret(self.session.run(planes, self.spec.outputs), frame)
+        planes, placement = prepare(image, self.spec)
+        return self.spec.interpret(self.session.run(planes, self.spec.outputs), placement)
 
 
 def load_detectors(specs: Iterable[DetectorSpec]) -> tuple[Detector, ...]:
@@ -57,7 +57,7 @@ def load_detectors(specs: Iterable[DetectorSpec]) -> tuple[Detector, ...]:
     return tuple(Detector(spec, OnnxSession(read_weights(spec.weights))) for spec in specs)
 
 
-def prepare(image: RgbImage, spec: DetectorSpec) -> tuple[NDArray[np.float32], Frame]:
+def prepare(image: RgbImage, spec: DetectorSpec) -> tuple[NDArray[np.float32], Placement]:
     """Turn a picture into a detector's input.
 
     Parameters
@@ -70,16 +70,16 @@ def prepare(image: RgbImage, spec: DetectorSpec) -> tuple[NDArray[np.float32], F
     Returns
     -------
     planes : ndarray of float32, shape (1, 3, height, width)
-    frame : Frame
+    placement : Placement
         Where the picture lies in it.
     """
     if spec.fit == "stretch":
         fitted = resize_image(image, spec.side_px, spec.side_px)
-        frame = Frame(spec.side_px, spec.side_px)
+        placement = Placement(spec.side_px, spec.side_px)
     else:
         fitted, scale = letterbox(image, spec.side_px, spec.multiple)
-        frame = Frame(image.shape[1] * scale, image.shape[0] * scale)
-    return normalise(fitted, spec.mean, spec.std, spec.colour_order), frame
+        placement = Placement(image.shape[1] * scale, image.shape[0] * scale)
+    return normalise(fitted, spec.mean, spec.std, spec.colour_order), placement
 
 
 def score_image(views: Sequence[View], detectors: Sequence[Detector]) -> ImageScores:

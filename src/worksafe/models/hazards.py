@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile, category_scores
+from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
 from worksafe.models.weights import read_contract
 from worksafe.results import Scores
 
@@ -40,14 +40,14 @@ LABELS = tuple(
 )
 
 
-def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:  # noqa: ARG001
+def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:  # noqa: ARG001
     """Turn logits into calibrated probabilities (Platt scaling).
 
     Parameters
     ----------
     outputs : sequence of ndarray
         The logits, float32, shape (1, outputs).
-    frame : Frame
+    placement : Placement
         Not needed: the whole picture fills the input.
 
     Returns

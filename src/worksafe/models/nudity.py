@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.models.spec import DetectorSpec, Frame, Label, WeightsFile, category_scores
+from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
 from worksafe.results import Region, Scores
 
 EXPLICIT = "nudity.explicit"
@@ -57,14 +57,16 @@ MAX_OVERLAP = 0.45
 Boxes = NDArray[np.float32]
 
 
-def decode_boxes(output: NDArray[np.float32], frame: Frame) -> tuple[Boxes, NDArray[np.float32]]:
+def decode_boxes(
+    output: NDArray[np.float32], placement: Placement
+) -> tuple[Boxes, NDArray[np.float32]]:
     """Turn the network's raw output into boxes and class scores.
 
     Parameters
     ----------
     output : ndarray of float32, shape (1, 4 + classes, anchors)
         Centre x, centre y, width, height in the input's pixels, then a score for each class.
-    frame : Frame
+    placement : Placement
         Where the picture lies in the input: boxes are cut off at its edges.
 
     Returns
@@ -75,7 +77,7 @@ def decode_boxes(output: NDArray[np.float32], frame: Frame) -> tuple[Boxes, NDAr
     """
     rows = output[0].T
     centre, size = rows[:, :2], rows[:, 2:4]
-    limit = np.array([frame.width, frame.height], dtype=np.float32)
+    limit = np.array([placement.width, placement.height], dtype=np.float32)
     upper_left = np.clip(centre - size / 2, 0, limit)
     lower_right = np.clip(centre + size / 2, upper_left, limit)
     return np.hstack([upper_left, lower_right - upper_left]), rows[:, 4:]
@@ -122,7 +124,7 @@ def suppress_overlaps(
     return kept
 
 
-def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:
+def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:
     """Turn the network's output into scores and regions.
 
     A label's score is the highest of its classes' over all anchors, below the threshold of a
@@ -132,30 +134,30 @@ def interpret(outputs: Sequence[NDArray[Any]], frame: Frame) -> Scores:
     ----------
     outputs : sequence of ndarray
         One, float32, shape (1, 22, anchors).
-    frame : Frame
+    placement : Placement
         Where the picture lies in the input.
 
     Returns
     -------
     Scores
     """
-    boxes, scores = decode_boxes(outputs[0], frame)
+    boxes, scores = decode_boxes(outputs[0], placement)
     best = scores.max(axis=0)
     labels = {
         label.name: float(max(best[i] for i, (_, of) in enumerate(CLASSES) if of == label.name))
         for label in LABELS
     }
-    return Scores(category_scores(LABELS, labels), labels, _regions(boxes, scores, frame))
+    return Scores(category_scores(LABELS, labels), labels, _regions(boxes, scores, placement))
 
 
-def _regions(boxes: Boxes, scores: NDArray[np.float32], frame: Frame) -> tuple[Region, ...]:
+def _regions(boxes: Boxes, scores: NDArray[np.float32], placement: Placement) -> tuple[Region, ...]:
     labelled = np.array([label is not None for _, label in CLASSES])
     anchors, classes = np.nonzero((scores > MIN_REGION_SCORE) & labelled)
     if not anchors.size:
         return ()
     certain = scores[anchors, classes]
     kept = suppress_overlaps(boxes[anchors], certain, classes)
-    unit = np.array([frame.width, frame.height] * 2)
+    unit = np.array([placement.width, placement.height] * 2)
     return tuple(
         Region(
             label=str(CLASSES[classes[i]][1]),

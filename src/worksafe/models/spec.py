@@ -77,7 +77,7 @@ class WeightsFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Placement:
     """How a picture was laid into a network's input.
 
     Attributes
@@ -118,7 +118,7 @@ class DetectorSpec:
     outputs : tuple of str
         Names of the ONNX outputs that `interpret` needs, in its order.
     interpret : callable
-        Turns those outputs, for a batch of one, and the Frame into Scores.
+        Turns those outputs, for a batch of one, and the Placement into Scores.
     calibrated : bool
         Whether the scores were fitted to labelled pictures.
     thresholds : mapping of str to mapping of str to float
@@ -139,7 +139,7 @@ class DetectorSpec:
     mean: Channels
     std: Channels
     outputs: tuple[str, ...]
-    interpret: Callable[[Sequence[NDArray[Any]], Frame], Scores]
+    interpret: Callable[[Sequence[NDArray[Any]], Placement], Scores]
     calibrated: bool
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
