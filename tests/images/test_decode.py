@@ -1,4 +1,5 @@
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -325,3 +326,43 @@ def tiny_gif_parts() -> tuple[bytes, bytes, bytes]:
     whole = encode(Image.new("P", (1, 1)), "GIF")
     start = whole.index(b",")
     return whole[:start], whole[start:-1], whole[-1:]
+
+
+def chunk_after_header(png: bytes, kind: bytes, body: bytes) -> bytes:
+    """Put a chunk behind a PNG's header."""
+    checksum = zlib.crc32(kind + body).to_bytes(4, "big")
+    end = 8 + 25
+    return png[:end] + len(body).to_bytes(4, "big") + kind + body + checksum + png[end:]
+
+
+def test_a_transparent_level_does_not_blank_a_16_bit_picture() -> None:
+    ramp = (np.tile(np.linspace(0, 255, 64), (64, 1)) * 257).astype(np.uint16)
+    plain = encode(Image.fromarray(ramp), "PNG")
+
+    marked = decode(chunk_after_header(plain, b"tRNS", b"\x00\x01"))
+
+    assert np.array_equal(marked.views[0].pixels, decode(plain).views[0].pixels)
+    assert np.ptp(marked.views[0].pixels) > 200
+
+
+@pytest.mark.parametrize("extreme", [1e9, -1e9, 1e30, np.inf, np.nan])
+def test_one_extreme_level_does_not_blank_a_float_picture(extreme: float) -> None:
+    ramp = np.tile(np.linspace(0, 255, 64), (64, 1)).astype(np.float32)
+    ramp[0, 0] = extreme
+
+    pixels = decode(encode(Image.fromarray(ramp), "TIFF")).views[0].pixels
+
+    assert pixels[:, :8].mean() < 40
+    assert pixels[:, -8:].mean() > 215
+
+
+def test_only_exif_turns_a_picture() -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
+
+    assert corner_colours(decode(encode(quadrants(), "JPEG", xmp=xmp)).views[0].pixels) == UPRIGHT
+
+
+def test_premultiplied_grey_is_decoded() -> None:
+    grey = Image.merge("LA", [Image.linear_gradient("L"), Image.new("L", (256, 256), 128)])
+
+    assert len(decode(grey.convert("La")).views) == 2

@@ -191,10 +191,13 @@ class _Decoding:
 def _orientation(image: Image.Image) -> int:
     """Read how a loaded image is still to be turned, 1 to 8; damaged EXIF counts as not at all.
 
-    Only after loading: Pillow turns some formats (TIFF) itself, and takes the tag away.
+    Only from EXIF, as viewers do: Pillow's getexif() believes XMP too, which would let a picture
+    be checked upside down. Only after loading: TIFF is turned by Pillow itself.
     """
     try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        exif = Image.Exif()
+        exif.load(image.info.get("exif") or b"")
+        return int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - the parser raises nearly every type there is
         return 1
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 # A second background is worth a second look only where it changes this share of the picture:
@@ -11,6 +10,7 @@ from PIL import Image, ImageCms
 _SEEN_SHARE = 0.005
 _SEEN_LEVELS = 8  # of 255
 
+_INNER_PERCENTILES = (1.0, 99.0)
 _WIDE_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -32,18 +32,18 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     PIL.Image.Image
         RGB; one picture, or two (on white, on black).
     """
-    if _is_see_through(image):
+    if image.mode == "La":  # premultiplied grey, of which Pillow knows one way out
+        image = image.convert("LA")
+    # First the wide modes: Pillow would clip them on the way to an alpha channel, and what their
+    # one transparent level hides is shown here all the same.
+    if image.mode not in _WIDE_MODES and image.has_transparency_data:
         yield from _on_backgrounds(_reduce(image.convert("RGBA").convert("RGBa"), factor))
     else:
-        yield _reduce(_opaque_rgb(image), factor)
+        yield _opaque_rgb(image, factor)
 
 
 def _reduce(image: Image.Image, factor: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
-
-
-def _is_see_through(image: Image.Image) -> bool:
-    return image.has_transparency_data
 
 
 def _on_backgrounds(image: Image.Image) -> Iterator[Image.Image]:
@@ -55,11 +55,16 @@ def _on_backgrounds(image: Image.Image) -> Iterator[Image.Image]:
         yield Image.fromarray(np.ascontiguousarray(on_black))
 
 
-def _opaque_rgb(image: Image.Image) -> Image.Image:
+def _opaque_rgb(image: Image.Image, factor: int) -> Image.Image:
+    if image.mode in _WIDE_MODES:
+        return _stretch(image, factor)
+    return _reduce(_narrow_rgb(image), factor)
+
+
+def _narrow_rgb(image: Image.Image) -> Image.Image:
+    """Convert modes of 8 bits, at most, for each channel."""
     if image.mode == "RGB":
         return image
-    if image.mode in _WIDE_MODES:
-        return Image.fromarray(_stretch(np.asarray(image))).convert("RGB")
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
@@ -68,11 +73,21 @@ def _opaque_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _stretch(levels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Spread 16-bit, 32-bit or float levels over 0 to 255: Pillow itself would clip them."""
-    wide = np.nan_to_num(levels.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+def _stretch(image: Image.Image, factor: int) -> Image.Image:
+    """Spread 16-bit, 32-bit or float levels over 0 to 255: Pillow itself would clip them.
+
+    16-bit levels have a range, so their extremes are kept. The others have none: there a few
+    extreme levels would press all the rest into one, so the outermost hundredths are cut off.
+    """
+    has_range = image.mode.startswith("I;16")
+    small = _reduce(image.convert("I") if has_range else image, factor)
+    wide = np.nan_to_num(np.asarray(small, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = wide.min(), wide.max()
+    if not has_range:
+        inner_low, inner_high = np.percentile(wide, _INNER_PERCENTILES)
+        if inner_high > inner_low:
+            low, high = inner_low, inner_high
     if high <= low:
-        return np.zeros(wide.shape, dtype=np.uint8)
-    spread: NDArray[np.uint8] = ((wide - low) * (255.0 / (high - low))).astype(np.uint8)
-    return spread
+        return Image.new("RGB", small.size)
+    unit = np.clip((wide - low) / (high - low), 0.0, 1.0)
+    return Image.fromarray((unit * 255.0).astype(np.uint8)).convert("RGB")
