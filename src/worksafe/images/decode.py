@@ -19,11 +19,12 @@ from worksafe.errors import (
     UndecodableImageError,
 )
 from worksafe.images.formats import sniff_format
-from worksafe.images.frames import count_frames, spread_frames
+from worksafe.images.frames import FrameWalk, count_frames, spread_frames
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source, read_source
+from worksafe.images.structure import refuse_costly
 
 pi_heif.register_heif_opener(thumbnails=False)
 # Pillow warns of large pictures, odd EXIF and broken text; our ceilings and errors decide. Once
@@ -115,6 +116,7 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
     if isinstance(data, Image.Image):
         return _from_image(data, limits, side_px)
     image_format = sniff_format(data)
+    refuse_costly(image_format, data)
     try:
         image = Image.open(io.BytesIO(data), formats=[image_format.plugin])
     except Image.DecompressionBombError as error:
@@ -123,7 +125,7 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
     except Exception as error:
         raise _undecodable(image_format.name) from error
     with image:
-        return _Decoding(image, image_format.name, limits, side_px, data).run()
+        return _Decoding(image, image_format.name, limits, side_px, is_ours=True).run()
 
 
 def _undecodable(name: str) -> UndecodableImageError:
@@ -132,13 +134,13 @@ def _undecodable(name: str) -> UndecodableImageError:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Decoding:
-    """One open image on its way to pixels; `data` is None for a caller's own."""
+    """One open image on its way to pixels; a caller's own is not to be changed."""
 
     image: Image.Image
     name: str
     limits: ImageLimits
     side_px: int
-    data: bytes | None = None
+    is_ours: bool = False
 
     def run(self) -> DecodedImage:
         try:
@@ -153,23 +155,22 @@ class _Decoding:
         if not (width and height):
             raise EmptyImageError("the image has no pixels")
         self.limits.check_size(width, height)
-        frames = count_frames(self.image, self.data or b"")
-        self.limits.check_frames(frames, width, height)
+        frames = count_frames(self.image)
+        self.limits.check_animation(frames, frames * width * height)
+        walk = FrameWalk(self.image, self.limits)
         views = tuple(
             View(frame, pixels)
             for frame in spread_frames(frames, self.limits.max_frames)
-            for pixels in self._frame_pixels(frame)
+            for pixels in self._frame_pixels(frame, walk)
         )
         if _orientation(self.image) in _SWAPS_SIDES:
             width, height = height, width
         return DecodedImage(self.name, width, height, frames, views)
 
-    def _frame_pixels(self, frame: int) -> Iterator[RgbImage]:
+    def _frame_pixels(self, frame: int, walk: FrameWalk) -> Iterator[RgbImage]:
+        walk.go_to(frame)
         image = self.image
-        if image.tell() != frame:
-            image.seek(frame)
-            self.limits.check_size(*image.size)  # pages of a TIFF have sizes of their own
-        if self.data is not None and isinstance(image, JpegImageFile):
+        if self.is_ours and isinstance(image, JpegImageFile):
             self._scale_in_decoder(image)
         image.load()
         orientation = _orientation(image)

@@ -1,27 +1,19 @@
-"""How many frames an image has, found in bounded time, and which of them are looked at."""
+"""How many frames an image has, which are looked at, and the way from one to the next."""
 
 from PIL import Image
 
 from worksafe.errors import ImageFramesError
-
-MAX_FRAMES = 20_000
-
-# Between two frames of a GIF a block ends (0) and an image begins (,): counting the pair never
-# counts too few, takes a millisecond, and spares Pillow's walk, a minute long for 32 MB of frames
-# of one pixel. Compressed data holds the pair by chance once in 65,536 bytes.
-_GIF_FRAME = b"\x00,"
-_CHANCE_BYTES = 65_536
+from worksafe.images.limits import ImageLimits
+from worksafe.images.structure import MAX_FRAMES
 
 
-def count_frames(image: Image.Image, data: bytes = b"") -> int:
+def count_frames(image: Image.Image) -> int:
     """Count the frames of an image that is open but not decoded.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        At its first frame.
-    data : bytes
-        The file's content, where it is at hand.
+        Any; the file of one that we opened has passed `structure.refuse_costly`.
 
     Returns
     -------
@@ -33,12 +25,10 @@ def count_frames(image: Image.Image, data: bytes = b"") -> int:
     ImageFramesError
         If there are more than 20,000.
     """
-    if image.format == "GIF":
-        _refuse_beyond(data.count(_GIF_FRAME) - 4 * len(data) // _CHANCE_BYTES)
-    if image.format == "TIFF":
-        return _count_pages(image)
-    frames = int(getattr(image, "n_frames", 1))  # in the header, or a GIF that was looked at
-    _refuse_beyond(frames)
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > MAX_FRAMES:
+        msg = f"image has {frames} frames; the limit is {MAX_FRAMES}"
+        raise ImageFramesError(msg)
     return frames
 
 
@@ -63,20 +53,41 @@ def spread_frames(frames: int, most: int) -> list[int]:
     return sorted({round(i * (frames - 1) / max(1, chosen - 1)) for i in range(chosen)})
 
 
-def _count_pages(image: Image.Image) -> int:
-    """Follow a TIFF's chain of pages, which may be long or run in a circle."""
-    pages = 1
-    try:
-        while True:
-            image.seek(pages)
-            pages += 1
-            _refuse_beyond(pages)
-    except EOFError:
-        image.seek(0)
-        return pages
+class FrameWalk:
+    """Goes through an image frame by frame, checking the size of each that is passed.
 
+    A later frame may be larger than the first: GIF frames grow the picture, pages of a TIFF have
+    sizes of their own, and a decoder decodes what it passes.
 
-def _refuse_beyond(frames: int) -> None:
-    if frames > MAX_FRAMES:
-        msg = f"image has {frames} frames; the limit is {MAX_FRAMES}"
-        raise ImageFramesError(msg)
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Open.
+    limits : ImageLimits
+        Ceilings on each frame, and on all that are passed together.
+    """
+
+    def __init__(self, image: Image.Image, limits: ImageLimits) -> None:
+        self._image = image
+        self._limits = limits
+        self._pixels = 0
+        self._passed = 0
+
+    def go_to(self, frame: int) -> None:
+        """Seek a frame, at or beyond the one before.
+
+        Raises
+        ------
+        ImageSideError, ImagePixelsError
+            If one that is passed is too large.
+        ImageFramesError
+            If all that are passed are, together.
+        """
+        for position in range(self._passed, frame + 1):
+            if self._image.tell() != position:
+                self._image.seek(position)
+            width, height = self._image.size
+            self._limits.check_size(width, height)
+            self._pixels += width * height
+            self._passed += 1
+            self._limits.check_animation(self._passed, self._pixels)

@@ -66,17 +66,24 @@ class ImageLimits:
             )
             raise ImagePixelsError(msg)
 
-    def check_frames(self, frames: int, width: int, height: int) -> None:
+    def check_animation(self, frames: int, pixels: int) -> None:
         """Refuse an animation that would take too long to look through.
+
+        Parameters
+        ----------
+        frames : int
+            How many.
+        pixels : int
+            Of all of them together.
 
         Raises
         ------
         ImageFramesError
-            If its frames together have more pixels than the ceiling.
+            If they are more than the ceiling.
         """
-        if frames > 1 and frames * width * height > self.max_animation_pixels:
+        if frames > 1 and pixels > self.max_animation_pixels:
             msg = (
-                f"{frames} frames have {frames * width * height / 1e6:.0f} Mpx together; "
+                f"{frames} frames have {pixels / 1e6:.0f} Mpx together; "
                 f"the limit is {self.max_animation_pixels / 1e6:g} Mpx"
             )
             raise ImageFramesError(msg)

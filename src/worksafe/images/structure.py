@@ -1,0 +1,161 @@
+"""What a file would cost to decode, told from its structure before any decoder opens it.
+
+A small file can ask for hours of work: a TIFF whose pages share one huge directory, a JPEG that
+repeats its scans, a GIF of a million frames. Each walk here takes bounded time itself, goes no
+further than its budget, and leaves it to the decoder to say that a file is damaged.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+
+from worksafe.errors import ImageFramesError, UndecodableImageError
+from worksafe.images.formats import GIF, JPEG, TIFF, ImageFormat
+
+MAX_FRAMES = 20_000
+MAX_PAGES = 2_000
+MAX_ENTRIES = 512  # of one TIFF directory; cameras write some fifty
+MAX_SCANS = 64  # of one JPEG; encoders write ten to twenty
+MAX_JPEGS = 50  # in one file: thumbnails, the further pictures of a phone, chance
+MAX_GIF_BLOCKS = 1_000_000
+
+_JPEG_START = re.compile(rb"\xff\xd8\xff")
+# In a JPEG's compressed data, FF is followed by 0, by a restart marker, or by another FF.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_SOS, _EOI = 0xDA, 0xD9
+
+_TIFF_TYPE_BYTES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+}
+_TIFF_ENTRY_BYTES = 12
+_TIFF_SPARE_BYTES = 1024**2
+
+_GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
+
+
+def refuse_costly(image_format: ImageFormat, data: bytes) -> None:
+    """Refuse a file whose structure asks for more work than any honest one.
+
+    Parameters
+    ----------
+    image_format : ImageFormat
+        By its bytes.
+    data : bytes
+        The whole file.
+
+    Raises
+    ------
+    ImageFramesError
+        If it has too many frames or pages.
+    UndecodableImageError
+        If it has too many scans or directory entries.
+    """
+    walk = _WALKS.get(image_format)
+    if walk is not None:
+        walk(data)
+
+
+def _walk_jpegs(data: bytes) -> None:
+    """Count the scans of every JPEG in the file: any may be one of the pictures of an MPO."""
+    for number, found in enumerate(_JPEG_START.finditer(data), 1):
+        if number > MAX_JPEGS:
+            msg = f"the file holds more than {MAX_JPEGS} JPEGs"
+            raise UndecodableImageError(msg)
+        _count_scans(data, found.start() + 2)
+
+
+def _count_scans(data: bytes, at: int) -> None:
+    scans = 0
+    while (found := _JPEG_MARKER.search(data, at)) is not None:
+        marker, at = data[found.start() + 1], found.end()
+        if marker == _EOI:
+            return
+        if marker == _SOS:
+            scans += 1
+            if scans > MAX_SCANS:
+                msg = f"the jpeg has more than {MAX_SCANS} scans"
+                raise UndecodableImageError(msg)
+        at += max(2, int.from_bytes(data[at : at + 2], "big"))  # the segment's own length
+
+
+def _walk_tiff(data: bytes) -> None:
+    """Follow the chain of pages; what a page's entries point at may be read for each anew."""
+    order = "<" if data[:2] == b"II" else ">"
+    budget = 4 * len(data) + _TIFF_SPARE_BYTES
+    seen: set[int] = set()
+    at = int(struct.unpack_from(f"{order}I", data.ljust(8, b"\x00"), 4)[0])
+    while at and at not in seen and at + 2 <= len(data):
+        seen.add(at)
+        if len(seen) > MAX_PAGES:
+            msg = f"the tiff has more than {MAX_PAGES} pages"
+            raise ImageFramesError(msg)
+        (count,) = struct.unpack_from(f"{order}H", data, at)
+        if count > MAX_ENTRIES:
+            msg = f"a page of the tiff has {count} entries; the limit is {MAX_ENTRIES}"
+            raise UndecodableImageError(msg)
+        entries = data[at + 2 : at + 2 + _TIFF_ENTRY_BYTES * count]
+        budget -= len(entries) + _tiff_values(order, entries, len(data))
+        if budget < 0:
+            raise UndecodableImageError("the pages of the tiff read the same bytes over and over")
+        link = data[at + 2 + len(entries) : at + 6 + len(entries)]
+        at = int(struct.unpack(f"{order}I", link.ljust(4, b"\x00"))[0])
+
+
+def _tiff_values(order: str, entries: bytes, file_bytes: int) -> int:
+    """Count the bytes that a directory's entries point at; a claim beyond the file is not read."""
+    whole = len(entries) // _TIFF_ENTRY_BYTES * _TIFF_ENTRY_BYTES
+    sizes = (
+        _TIFF_TYPE_BYTES.get(kind, 0) * count
+        for _, kind, count, _ in struct.iter_unpack(f"{order}HHII", entries[:whole])
+    )
+    return sum(size for size in sizes if size <= file_bytes)
+
+
+def _walk_gif(data: bytes) -> None:
+    """Count frames as Pillow does, which passes over bytes that begin no block."""
+    at = 13 + _gif_table_bytes(data[10:11])
+    frames = blocks = 0
+    while at < len(data) and data[at] != _GIF_END:
+        blocks += 1
+        kind = data[at]
+        if kind == _GIF_EXTENSION:
+            at += 2
+        elif kind == _GIF_IMAGE:
+            frames += 1
+            at += 11 + _gif_table_bytes(data[at + 9 : at + 10])
+        else:
+            at += 1
+            continue
+        while at < len(data) and data[at]:
+            blocks += 1
+            at += 1 + data[at]
+        at += 1
+        if frames > MAX_FRAMES or blocks > MAX_GIF_BLOCKS:
+            msg = f"the gif has more than {MAX_FRAMES} frames or {MAX_GIF_BLOCKS} blocks"
+            raise ImageFramesError(msg)
+
+
+def _gif_table_bytes(flags: bytes) -> int:
+    """Tell the size of the colour table that a GIF's flags announce."""
+    if not flags or not flags[0] & _GIF_TABLE:
+        return 0
+    return int(3 * 2 ** ((flags[0] & 7) + 1))
+
+
+_WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
+    JPEG: _walk_jpegs,
+    TIFF: _walk_tiff,
+    GIF: _walk_gif,
+}
