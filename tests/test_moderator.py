@@ -1,3 +1,4 @@
+import io
 import threading
 from collections.abc import Iterator
 from itertools import islice
@@ -175,3 +176,54 @@ def test_a_request_beyond_the_places_is_refused_as_a_whole() -> None:
 
     assert refused.is_set()
     assert moderator.check_set([Item(photographs()["cat"])]).results[0].status == "ok"
+
+
+def test_what_the_caller_changes_after_handing_it_over_is_not_seen() -> None:
+    moderator = Moderator(Settings(running=4), detectors=[brightness_detector()])
+    buffer = np.zeros((64, 64, 3), dtype=np.uint8)
+    levels = list(range(0, 240, 10))
+
+    def reused_buffer() -> Iterator[Source]:
+        for level in levels:
+            buffer[:] = level
+            yield buffer
+
+    results = moderator.check_many(reused_buffer())
+
+    scores = [result.scores.labels["violence.blood"] for result in results if result.scores]
+    assert scores == pytest.approx([level / 255 for level in levels], abs=1e-3)
+
+
+def test_one_moving_image_may_be_handed_over_again_and_again() -> None:
+    moderator = Moderator(Settings(running=4), detectors=[brightness_detector()])
+    frames = [Image.new("RGB", (300, 300), (i * 20,) * 3) for i in range(12)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+
+    with Image.open(io.BytesIO(data)) as moving:
+
+        def seeking() -> Iterator[Source]:
+            for frame in range(12):
+                moving.seek(frame)
+                yield moving
+
+        results = list(moderator.check_many(seeking()))
+
+    assert [result.status for result in results] == ["ok"] * 12
+    assert {result.image.frames_checked for result in results if result.image} == {12}
+
+
+def test_a_file_may_be_closed_once_it_is_handed_over(moderator: Moderator, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode(photo()))
+
+    def opened() -> Iterator[Source]:
+        for _ in range(3):
+            with path.open("rb") as file:
+                yield file
+
+    assert [result.status for result in moderator.check_many(opened())] == ["ok"] * 3
+
+
+def test_an_empty_set_is_no_set(moderator: Moderator) -> None:
+    with pytest.raises(ValueError, match="image"):
+        moderator.check_set([])

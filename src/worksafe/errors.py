@@ -17,6 +17,7 @@
     │   ├── DeadlineExceededError      there was no time left to check it
     │   └── InternalError              a fault of worksafe's own; the log has the details
     ├── OverloadedError            the whole request is refused: too much is waiting already
+    ├── ClosedError                the moderator was closed
     ├── SettingsError              a setting is wrong or unknown
     ├── PolicyError                a policy document is malformed
     ├── UnknownPolicyError         no policy of that name
@@ -116,6 +117,12 @@ class OverloadedError(WorksafeError):
     """As many requests run and wait as are allowed; this one was refused as a whole."""
 
     code = "overloaded"
+
+
+class ClosedError(WorksafeError):
+    """The moderator was closed and takes no more images."""
+
+    code = "closed"
 
 
 class SettingsError(WorksafeError):

@@ -1,20 +1,22 @@
 """Moderator: decode, score, decide, in this order. The library's front door."""
 
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 from ulid import ULID
 
-from worksafe.engine.admission import Admission, Deadline, Task
+from worksafe.engine.admission import Admission, Deadline, Place, Task
 from worksafe.engine.cores import count_cores
 from worksafe.engine.scoring import Detector, load_detectors, score_image
 from worksafe.errors import InputError, InternalError
-from worksafe.images.decode import decode_image
-from worksafe.images.source import Source
+from worksafe.images.decode import DecodedImage, decode_image
+from worksafe.images.source import Source, read_source
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
 from worksafe.policy.decide import decide
@@ -39,13 +41,13 @@ class Item:
 
     Attributes
     ----------
-    source : Source or InputError
-        The image, or why it could not even be received.
+    source : Source, DecodedImage or InputError
+        The image, also one that is decoded already; or why it could not even be received.
     id : str or None
         The caller's name for it.
     """
 
-    source: Source | InputError
+    source: Source | DecodedImage | InputError
     id: str | None = None
 
 
@@ -174,16 +176,20 @@ class Moderator:
 
         Raises
         ------
+        ValueError
+            If the set is empty.
         OverloadedError
             If as many requests wait as are allowed.
         UnknownPolicyError
             If there is no such policy.
         """
+        if not items:
+            raise ValueError("a set needs an image at least")
         began = time.perf_counter()
         chosen = self._policy(policy)
-        with self._admission.admit():
+        with self._admission.admit() as place:
             results = []
-            for result in self._moderate(items, chosen, Deadline(deadline_s)):
+            for result in self._moderate(items, chosen, Deadline(deadline_s), place):
                 results.append(result)
                 if on_result:
                     on_result(result)
@@ -219,16 +225,45 @@ class Moderator:
         return choose_policy(self.policies, self.settings.policy if name is None else name)
 
     def _moderate(
-        self, items: Iterable[Item], policy: Policy, deadline: Deadline
+        self,
+        items: Iterable[Item],
+        policy: Policy,
+        deadline: Deadline,
+        place: Place | None = None,
     ) -> Iterator[Moderation]:
         def work(indexed: tuple[int, Item]) -> Moderation:
             return self._moderate_one(*indexed, policy)
 
         names: deque[str | None] = deque()
         for index, task in enumerate(
-            self._admission.map(work, _remembering(items, names), deadline)
+            self._admission.map(work, self._taking(items, names), deadline, place)
         ):
             yield _outcome(task, index, names.popleft(), policy)
+
+    def _taking(
+        self, items: Iterable[Item], names: deque[str | None]
+    ) -> Iterator[tuple[int, Item]]:
+        """Give items numbers as they are handed over; note names, for results that never come.
+
+        Runs on the caller's thread. Files, PIL images and arrays are the caller's and may change
+        before their turn comes (a generator that seeks one GIF, a reused buffer), or crash the
+        decoder when two threads use one: so they are read here, at once.
+        """
+        for index, item in enumerate(items):
+            names.append(item.id)
+            yield index, replace(item, source=self._take(item.source))
+
+    def _take(
+        self, source: Source | DecodedImage | InputError
+    ) -> Source | DecodedImage | InputError:
+        try:
+            if isinstance(source, InputError | DecodedImage | str | bytes | os.PathLike):
+                return source
+            if isinstance(source, Image.Image | np.ndarray):
+                return decode_image(source, self.settings.limits, self._side_px)
+            return read_source(source, self.settings.limits)
+        except InputError as error:
+            return error
 
     def _moderate_one(self, index: int, item: Item, policy: Policy) -> Moderation:
         """Decode, score, decide; whatever goes wrong is this item's error and no other's."""
@@ -246,7 +281,11 @@ class Moderator:
         if isinstance(item.source, InputError):
             raise item.source
         began = time.perf_counter()
-        decoded = decode_image(item.source, self.settings.limits, self._side_px)
+        decoded = (
+            item.source
+            if isinstance(item.source, DecodedImage)
+            else decode_image(item.source, self.settings.limits, self._side_px)
+        )
         decode_ms = _elapsed_ms(began)
         scored = score_image(decoded.views, self._detectors)
         decision = decide(scored, policy)
@@ -267,13 +306,6 @@ class Moderator:
             ),
             timing=Timing(decode=decode_ms, inference=total_ms - decode_ms, total=total_ms),
         )
-
-
-def _remembering(items: Iterable[Item], names: deque[str | None]) -> Iterator[tuple[int, Item]]:
-    """Number items as they are handed over; note their names, for results that never come."""  # noqa: D401
-    for index, item in enumerate(items):
-        names.append(item.id)
-        yield index, item
 
 
 def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:

@@ -28,8 +28,9 @@ class Settings(BaseSettings):
     ----------
     host, port : str, int
         Where the server listens.
-    threads : int
-        Requests that the server reads and answers at once.
+    threads : int or None
+        Requests that the server reads and answers at once; None for sixteen more than may be
+        inside, so that refusing one never waits behind the others.
     running : int or None
         Images scored at once; None for one for each core.
     waiting : int
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
-    threads: Positive = 40
+    threads: Positive | None = None
     running: Positive | None = None
     waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Annotated[float, Field(gt=0)] = 10.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from worksafe.engine.admission import Admission, Deadline
-from worksafe.errors import DeadlineExceededError, OverloadedError
+from worksafe.errors import ClosedError, DeadlineExceededError, OverloadedError
 
 FOREVER = Deadline(None)
 
@@ -104,3 +104,47 @@ def test_a_deadline_that_has_passed_starts_nothing(admission: Admission) -> None
         task.result()
     time.sleep(0.05)
     assert started == []
+
+
+def test_a_place_is_kept_until_late_work_has_ended(admission: Admission) -> None:
+    release = threading.Event()
+    for _ in range(3):
+        with admission.admit() as place:
+            (task,) = admission.map(lambda _: release.wait(5), [1], Deadline(0.05), place)
+            with pytest.raises(DeadlineExceededError):
+                task.result()
+
+    # The third piece was never begun, and took its place with it when it was cancelled.
+    with admission.admit(), pytest.raises(OverloadedError), admission.admit():
+        pass
+    release.set()
+    for _ in range(100):
+        time.sleep(0.01)
+        try:
+            with admission.admit(), admission.admit(), admission.admit():
+                return
+        except OverloadedError:
+            continue
+    pytest.fail("the places were not given back")
+
+
+def test_a_source_that_fails_costs_nothing_that_it_gave_before(admission: Admission) -> None:
+    def failing() -> Iterator[int]:
+        yield from range(5)
+        raise KeyError("gone")
+
+    tasks = admission.map(lambda item: item, failing(), FOREVER)
+
+    results = [next(tasks).result()[1] for _ in range(5)]
+
+    with pytest.raises(KeyError, match="gone"):
+        next(tasks)
+    assert results == [0, 1, 2, 3, 4]
+
+
+def test_work_after_closing_is_an_error_of_ours() -> None:
+    made = Admission(running=1, waiting=0)
+    made.close()
+
+    with pytest.raises(ClosedError):
+        list(made.map(lambda item: item, [1], FOREVER))

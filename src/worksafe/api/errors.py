@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, Unsupporte
 
 from worksafe.api.schemas import Problem
 from worksafe.errors import (
+    ClosedError,
     DatasetError,
     InputError,
     OverloadedError,
@@ -53,6 +54,7 @@ STATUS_BY_ERROR: dict[type[WorksafeError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownPolicyError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ClosedError: HTTPStatus.SERVICE_UNAVAILABLE,
     SettingsError: HTTPStatus.INTERNAL_SERVER_ERROR,
     PolicyError: HTTPStatus.INTERNAL_SERVER_ERROR,
     WeightsError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -131,13 +133,13 @@ def request_error_from(error: ValidationError) -> RequestError:
 
 def _answer_ours(error: WorksafeError) -> Response:
     status = next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, OverloadedError):
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_unknown(error)
     if isinstance(error, RequestError):
         return problem(status, error.request_code, str(error), error.field)
     field = "policy" if isinstance(error, UnknownPolicyError) else None
     response = problem(status, error.code, str(error), field)
-    if isinstance(error, OverloadedError):
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 

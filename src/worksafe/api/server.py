@@ -7,10 +7,12 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from worksafe.api.app import create_app
+from worksafe.engine.cores import count_cores
 from worksafe.moderator import Moderator
 from worksafe.settings import Settings
 
 _MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - for an empty file
+_SPARE_THREADS = 16  # to refuse, and to answer load balancers
 _GRACEFUL_S = 60  # a set of images may take longer than gunicorn's 30 s to finish
 
 
@@ -29,11 +31,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         """Hand our settings to gunicorn."""
+        inside = (self._settings.running or count_cores()) + self._settings.waiting
         options: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "worker_class": "gthread",
             "workers": 1,
-            "threads": self._settings.threads,
+            "threads": self._settings.threads or inside + _SPARE_THREADS,
             "graceful_timeout": _GRACEFUL_S,
             "accesslog": "-",
             "proc_name": "worksafe",

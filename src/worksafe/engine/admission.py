@@ -6,12 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from typing import Generic, TypeVar
 
-from worksafe.errors import DeadlineExceededError, OverloadedError
+from worksafe.errors import ClosedError, DeadlineExceededError, OverloadedError
 
-Item = TypeVar("Item")
+Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 
@@ -68,6 +67,37 @@ class Task(Generic[Result]):
             raise DeadlineExceededError("the time allowed for the request ran out") from error
 
 
+class Place:
+    """A request's place: free again when the request has left and all its work has ended.
+
+    A request that gave up at its deadline leaves work behind that still keeps a thread busy; as
+    long as it does, nobody else is let in for it.
+
+    Parameters
+    ----------
+    free : callable
+        Called once, when the place is free.
+    """
+
+    def __init__(self, free: Callable[[], None]) -> None:
+        self._free = free
+        self._holders = 0
+        self._lock = threading.Lock()
+
+    def hold(self) -> None:
+        """Count one more holder: the request itself, or a piece of its work."""
+        with self._lock:
+            self._holders += 1
+
+    def let_go(self) -> None:
+        """Count one holder less."""
+        with self._lock:
+            self._holders -= 1
+            is_free = self._holders == 0
+        if is_free:
+            self._free()
+
+
 class Admission:
     """Lets requests in, and runs their work on a fixed number of threads.
 
@@ -85,7 +115,7 @@ class Admission:
         self._pool = ThreadPoolExecutor(running, thread_name_prefix="worksafe")
 
     @contextmanager
-    def admit(self) -> Iterator[None]:
+    def admit(self) -> Iterator[Place]:
         """Hold a place for a whole request.
 
         Raises
@@ -95,50 +125,87 @@ class Admission:
         """
         if not self._places.acquire(blocking=False):
             raise OverloadedError("as many requests are waiting as are allowed; try again later")
+        place = Place(self._places.release)
+        place.hold()
         try:
-            yield
+            yield place
         finally:
-            self._places.release()
+            place.let_go()
 
     def map(
-        self, work: Callable[[Item], Result], items: Iterable[Item], deadline: Deadline
+        self,
+        work: Callable[[Piece], Result],
+        pieces: Iterable[Piece],
+        deadline: Deadline,
+        place: Place | None = None,
     ) -> Iterator[Task[Result]]:
-        """Start work on items in order, and yield each when it is its turn.
+        """Start work on pieces in order, and yield each when it is its turn.
 
-        No more than two items for each thread are handed over ahead, so that a set of a thousand
-        images and a single one share the threads fairly and `items` may be endless.
+        No more than two for each thread are handed over ahead, so that a set of a thousand images
+        and a single one share the threads fairly and `pieces` may be endless.
 
         Parameters
         ----------
         work : callable
-            Takes an item, on a thread of the pool.
-        items : iterable
-            What to work on.
+            Takes a piece, on a thread of the pool.
+        pieces : iterable
+            What to work on; read on the caller's thread. Where it fails, what it gave before is
+            finished first.
         deadline : Deadline
             For all of it.
+        place : Place, optional
+            Held until the last piece has ended.
 
         Yields
         ------
         Task
-            In the order of `items`; ask it for its result before asking for the next.
+            In the order of `pieces`; ask it for its result before asking for the next.
+
+        Raises
+        ------
+        ClosedError
+            If no more work is taken.
         """
-
-        def start(item: Item) -> Task[Result]:
-            handed_over = time.monotonic()
-
-            def run() -> tuple[float, Result]:
-                waited = time.monotonic() - handed_over
-                deadline.check()
-                return waited, work(item)
-
-            return Task(self._pool.submit(run), deadline)
-
-        source = iter(items)
-        ahead = deque(start(item) for item in islice(source, 2 * self._running))
-        while ahead:
+        source = iter(pieces)
+        ahead: deque[Task[Result]] = deque()
+        failure: Exception | None = None
+        while True:
+            try:
+                while failure is None and len(ahead) < 2 * self._running:
+                    ahead.append(self._start(work, next(source), deadline, place))
+            except StopIteration:
+                source = iter(())
+            except Exception as error:  # noqa: BLE001 - raised again below
+                failure = error
+            if not ahead:
+                break
             yield ahead.popleft()
-            ahead.extend(start(item) for item in islice(source, 1))
+        if failure is not None:
+            raise failure
+
+    def _start(
+        self,
+        work: Callable[[Piece], Result],
+        piece: Piece,
+        deadline: Deadline,
+        place: Place | None,
+    ) -> Task[Result]:
+        handed_over = time.monotonic()
+
+        def run() -> tuple[float, Result]:
+            waited = time.monotonic() - handed_over
+            deadline.check()
+            return waited, work(piece)
+
+        try:
+            future = self._pool.submit(run)
+        except RuntimeError as error:
+            raise ClosedError("it is closed and takes no more images") from error
+        if place is not None:
+            place.hold()
+            future.add_done_callback(lambda _: place.let_go())
+        return Task(future, deadline)
 
     def close(self) -> None:
-        """Stop taking work; what runs is finished."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Take no more work; what was taken is finished."""
+        self._pool.shutdown(wait=True)
