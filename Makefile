@@ -40,6 +40,7 @@ check: $(VENV)/dev ## lint, types, import contract, docstrings, sizes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m numpydoc lint $$(git ls-files 'src/*.py')
+	$(BIN)/pytest -q tests/contracts/test_architecture.py -k "lines or imports_go"
 
 format: $(VENV)/dev ## format the code, and fix what can be fixed
 	$(BIN)/ruff format .

@@ -16,7 +16,7 @@ from worksafe.engine.cores import count_cores
 from worksafe.engine.scoring import Detector, load_detectors, score_image
 from worksafe.errors import InputError, InternalError
 from worksafe.images.decode import DecodedImage, decode_image
-from worksafe.images.source import Source, read_source
+from worksafe.images.source import Source, printable_path, read_source
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
 from worksafe.policy.decide import decide
@@ -329,7 +329,7 @@ def _in_error(index: int, name: str | None, policy: Policy, error: InputError) -
 
 
 def _name(source: Source) -> str | None:
-    return str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else None
+    return printable_path(source) if isinstance(source, str | os.PathLike) else None
 
 
 def _elapsed_ms(began: float) -> float:

@@ -322,3 +322,45 @@ def test_a_fault_of_our_own_says_nothing_of_the_inside(
     assert_problem(response, 500, "internal_error", None)
     assert "swordfish" not in response.text
     assert "swordfish" in caplog.text
+
+
+def test_a_malformed_form_is_not_called_a_form_without_images(client: FlaskClient) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="images"; filename="'
+    bodies = {
+        "latin-1 name": head + b'\xe9.jpg"\r\n\r\n' + PNG + b"\r\n--b--\r\n",
+        "cut off": head + b'a.jpg"\r\n\r\n' + PNG[:500],
+    }
+    for name, body in bodies.items():
+        response = client.post(
+            "/v1/check", data=body, content_type="multipart/form-data; boundary=b"
+        )
+        assert_problem(response, 422, "malformed_multipart", None)
+        assert name
+    response = client.post("/v1/check", data=PNG, content_type="multipart/form-data")
+    assert_problem(response, 422, "malformed_multipart", None)
+
+
+def test_far_too_many_parts_are_too_many_images(moderator: Moderator) -> None:
+    client = limited(moderator, max_images=3)
+
+    response = post_files(client, *[upload(b"no picture") for _ in range(40)])
+
+    assert_problem(response, 422, "too_many_images", "images")
+
+
+def test_an_option_given_twice_and_one_that_is_null(client: FlaskClient) -> None:
+    body = {"images": [{"base64": as_base64(PNG)}], "policy": None}
+
+    assert client.post("/v1/check?policy=default", json=body).status_code == 200
+    assert_problem(
+        client.post("/v1/check?policy=nope&policy=default", data=PNG, content_type="image/png"),
+        422,
+        "invalid_field",
+        "policy",
+    )
+
+
+def test_a_content_type_that_only_begins_alike_is_refused(client: FlaskClient) -> None:
+    response = client.post("/v1/check", data=PNG, content_type="application/octet-streamx")
+
+    assert response.status_code == 415

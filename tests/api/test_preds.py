@@ -82,3 +82,12 @@ def test_tobacco_is_no_drug_and_cannabis_is(label: str) -> None:
 
     assert answer.is_contain_drugs is (label == "drugs.cannabis")
     assert answer.is_contain_violence is False
+
+
+def test_options_are_refused_and_not_ignored(client: FlaskClient) -> None:
+    file = (io.BytesIO(JPEG), "a.jpg")
+
+    response = client.post("/preds?policy=default", data={"images": file})
+
+    assert response.status_code == 422
+    assert response.get_json(force=True)["field"] == "policy"

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -128,3 +129,14 @@ def test_a_split_without_pictures_is_an_error(tmp_path: Path) -> None:
     result = runner.invoke(app, ["evaluate", "--data", str(tmp_path), "--split", "val"])
 
     assert isinstance(result.exception, DatasetError)
+
+
+def test_a_file_name_that_is_not_unicode_costs_nothing(picture: Path) -> None:
+    odd = os.fsencode(picture.parent) + b"/b\xff.jpg"
+    Path(os.fsdecode(odd)).write_bytes(picture.read_bytes())
+
+    result = runner.invoke(app, ["check", "--json", str(picture), os.fsdecode(odd), "\udcff.jpg"])
+
+    results = json.loads(result.stdout)["results"]
+    assert [r["status"] for r in results] == ["ok", "ok", "error"]
+    assert results[1]["id"].endswith("b\ufffd.jpg")

@@ -366,3 +366,27 @@ def test_premultiplied_grey_is_decoded() -> None:
     grey = Image.merge("LA", [Image.linear_gradient("L"), Image.new("L", (256, 256), 128)])
 
     assert len(decode(grey.convert("La")).views) == 2
+
+
+class Drip(io.BytesIO):
+    """A raw stream that gives a few bytes at a time, and then may fail."""
+
+    def __init__(self, data: bytes, error: Exception | None = None) -> None:
+        super().__init__(data)
+        self._error = error
+
+    def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002 - gives what it likes
+        piece = super().read(700)
+        if not piece and self._error:
+            raise self._error
+        return piece
+
+
+def test_a_stream_is_read_to_its_end_and_its_faults_are_ours_to_name() -> None:
+    data = encode(quadrants(), "BMP")
+
+    assert corner_colours(decode(Drip(data)).views[0].pixels) == UPRIGHT
+    with pytest.raises(UnreadableSourceError, match="gone"):
+        decode(Drip(data, RuntimeError("gone")))
+    with pytest.raises(ImageBytesError):
+        decode(Drip(data), max_bytes=1500)

@@ -11,7 +11,8 @@ from typing import IO, Any
 from flask import Request
 from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.formparser import FormDataParser
 
 from worksafe.api.errors import RequestError, request_error_from
 from worksafe.api.schemas import CheckBody, CheckOptions, ImageEntry
@@ -19,10 +20,10 @@ from worksafe.errors import InputError, InvalidBase64Error, UrlNotSupportedError
 from worksafe.moderator import Item
 
 FIELD = "images"
+RAW_TYPE = "application/octet-stream"
 
-_RAW_TYPES = ("image/", "application/octet-stream")
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;=]+=[^,;]*)*;base64,", re.IGNORECASE)
-_ACCEPTED = "multipart/form-data, application/json or image/*"
+_ACCEPTED = f"multipart/form-data, application/json, image/* or {RAW_TYPE}"
 
 
 class InMemoryRequest(Request):
@@ -36,6 +37,12 @@ class InMemoryRequest(Request):
         content_length: int | None = None,  # noqa: ARG002 - the same
     ) -> IO[bytes]:
         return io.BytesIO()
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """Make a parser that says when a form is malformed; the framework's gives no fields."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +71,16 @@ def read_check_request(request: Request, max_images: int) -> CheckRequest:
     Raises
     ------
     RequestError
-        If the request itself is wrong: no images, too many, an unknown or malformed field.
+        If the request itself is wrong: malformed, no images, too many, a wrong field.
     UnsupportedMediaType
         If its content type is none of the three.
     """
     if request.mimetype == "multipart/form-data":
+        _parse_form(request, max_images)
         parsed = CheckRequest(_uploads(request), _options(request.form, request.args))
     elif request.mimetype == "application/json":
         parsed = _from_json(request)
-    elif request.mimetype.startswith(_RAW_TYPES):
+    elif request.mimetype.startswith("image/") or request.mimetype == RAW_TYPE:
         parsed = CheckRequest((Item(_body(request)),), _options(request.args))
     else:
         given = f"not {request.mimetype}" if request.mimetype else "and the request names none"
@@ -88,7 +96,11 @@ def read_uploads(request: Request, max_images: int) -> tuple[Item, ...]:
     """Read a multipart request that has images and nothing else; raises as the above."""
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("the content type must be multipart/form-data")
-    return read_check_request(request, max_images).items
+    parsed = read_check_request(request, max_images)
+    for name in parsed.options.model_fields_set:
+        msg = f"there is no field {name} here"
+        raise RequestError("unknown_field", msg, name)
+    return parsed.items
 
 
 def _body(request: Request) -> bytes:
@@ -97,6 +109,21 @@ def _body(request: Request) -> bytes:
     if request.content_length is None:
         request.stream.read(1)  # raises RequestEntityTooLarge where the ceiling was reached
     return body
+
+
+def _parse_form(request: Request, max_images: int) -> None:
+    """Parse the whole form, which the framework else does at the first look at a field."""
+    try:
+        request.files  # noqa: B018 - parses
+    except RequestEntityTooLarge as error:
+        ceiling = request.max_content_length
+        if request.content_length is None or (ceiling and request.content_length > ceiling):
+            raise
+        msg = f"more parts than {max_images} images and their options, or a text of over 500 kB"
+        raise RequestError("too_many_images", msg, FIELD) from error
+    except ValueError as error:
+        msg = "the form is malformed: no boundary, cut off, or a file name that is not UTF-8"
+        raise RequestError("malformed_multipart", msg) from error
 
 
 def _uploads(request: Request) -> tuple[Item, ...]:
@@ -120,9 +147,12 @@ def _options(*several: MultiDict[str, str]) -> CheckOptions:
 
 
 def _parse_options(fields: MultiDict[str, str]) -> CheckOptions:
-    values = {
-        name: _split(texts) if name == "include" else texts[-1] for name, texts in fields.lists()
-    }
+    values: dict[str, Any] = {}
+    for name, texts in fields.lists():
+        values[name] = _split(texts) if name == "include" else texts[-1]
+        if name != "include" and len(set(texts)) > 1:
+            msg = f"{name} is given {len(texts)} times, with different values"
+            raise RequestError("invalid_field", msg, name)
     try:
         return CheckOptions.model_validate(values)
     except ValidationError as error:
@@ -133,7 +163,7 @@ def _join(*several: CheckOptions) -> CheckOptions:
     """Join options from several places, which must not contradict each other."""
     joined: dict[str, Any] = {}
     for options in several:
-        for name, value in options.model_dump(exclude_unset=True).items():
+        for name, value in options.model_dump(exclude_unset=True, exclude_none=True).items():
             if joined.setdefault(name, value) != value:
                 msg = f"{name} is given twice, as {joined[name]!r} and as {value!r}"
                 raise RequestError("invalid_field", msg, name)

@@ -10,6 +10,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from worksafe.api.schemas import render_check
+from worksafe.images.source import printable_path
 from worksafe.moderator import Item, Moderator
 from worksafe.results import Action, Check, Moderation, Reason
 from worksafe.settings import Settings
@@ -39,7 +40,10 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
         Always, with the status.
     """
     moderator = Moderator(Settings.load())
-    items = [Item(sys.stdin.buffer if image == _STDIN else image, image) for image in images]
+    items = [
+        Item(sys.stdin.buffer if image == _STDIN else image, printable_path(image))
+        for image in images
+    ]
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking", total=len(items))

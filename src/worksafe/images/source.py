@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from worksafe.errors import UnreadableSourceError, UrlNotSupportedError
+from worksafe.errors import InputError, UnreadableSourceError, UrlNotSupportedError
 from worksafe.images.limits import ImageLimits
 
 Source = (
@@ -58,6 +58,11 @@ def read_source(source: Source, limits: ImageLimits) -> bytes | Image.Image | ND
     raise UnreadableSourceError(msg)
 
 
+def printable_path(path: str | os.PathLike[str]) -> str:
+    """Spell a path in valid Unicode: file names may be any bytes, documents may not."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def _read_path(path: Path, limits: ImageLimits) -> bytes:
     try:
         with path.open("rb") as file:
@@ -65,18 +70,23 @@ def _read_path(path: Path, limits: ImageLimits) -> bytes:
             return _read_file(file, limits)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
-        msg = f"cannot read {path}: {reason}"
+        msg = f"cannot read {printable_path(path)}: {reason}"
         raise UnreadableSourceError(msg) from error
 
 
 def _read_file(file: IO[bytes], limits: ImageLimits) -> bytes:
+    """Read to the end: a raw stream may give less at a time than it is asked for."""
+    data = bytearray()
     try:
-        data = file.read(limits.max_bytes + 1)
-    except (OSError, ValueError) as error:  # ValueError: a closed file
+        while piece := file.read(limits.max_bytes + 1 - len(data)):
+            data += piece
+            limits.check_bytes(len(data))
+    except InputError:
+        raise
+    except TypeError as error:
+        msg = "the file object gives no bytes; open it in binary mode"
+        raise UnreadableSourceError(msg) from error
+    except Exception as error:
         msg = f"cannot read the file object: {error}"
         raise UnreadableSourceError(msg) from error
-    if not isinstance(data, bytes):
-        msg = "the file object is open in text mode; open it in binary mode"
-        raise UnreadableSourceError(msg)
-    limits.check_bytes(len(data))
-    return data
+    return bytes(data)

@@ -7,7 +7,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from flask_openapi3.models import Schema
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.intake import read_check_request
+from worksafe.api.intake import RAW_TYPE, read_check_request
 from worksafe.api.schemas import CheckBody, CheckOptions, CheckResponse, render_check
 from worksafe.moderator import Moderator
 
@@ -32,6 +32,7 @@ _REQUEST_BODY: dict[str, Any] = {
         },
         "application/json": {"schema": {"$ref": "#/components/schemas/CheckBody"}},
         "image/*": {"schema": _FILE},
+        RAW_TYPE: {"schema": _FILE},
     },
 }
 _QUERY = [
