@@ -9,7 +9,7 @@ PORT ?=
 DATA ?= $(WORKSAFE_DATA)
 CONFIG ?= src/worksafe/training/configs/hazards.toml
 INITIAL ?=
-RUN_DIR ?= runs/hazards
+RUN_DIR ?= runs/$(basename $(notdir $(CONFIG)))
 SPLIT ?= val
 
 VENV := .venv
@@ -53,8 +53,8 @@ train: $(VENV)/train ## train the hazards detector: DATA=… INITIAL=… [CONFIG
 	$(BIN)/worksafe train $(CONFIG) --data $(DATA) --run-dir $(RUN_DIR) \
 		$(if $(INITIAL),--initial $(INITIAL))
 
-evaluate: $(VENV)/serve ## measure what ships on labelled pictures: DATA=… [SPLIT=val]
-	$(BIN)/worksafe evaluate --data $(DATA) --split $(SPLIT)
+evaluate: $(VENV)/dev ## measure what ships on labelled pictures: DATA=… [SPLIT=val]
+	$(BIN)/worksafe evaluate --data $(DATA) --split $(SPLIT) --robustness
 
 docs: $(VENV)/dev ## check that every link in the documents leads somewhere
 	$(BIN)/pytest tests/contracts/test_documents.py

@@ -11,6 +11,7 @@ from worksafe.evaluation.metrics import (
     recall_at_fpr,
     roc_auc,
     threshold_at_fpr,
+    wilson_interval,
 )
 
 RNG = np.random.default_rng(7)
@@ -81,3 +82,9 @@ def test_an_interval_holds_the_figure_and_is_wider_where_pictures_are_related() 
     assert low < roc_auc(scores, truths) < high
     assert repeated == pytest.approx((low, high), abs=0.02)  # copies add no certainty
     assert bootstrap_interval(roc_auc, scores, truths, related, rounds=50)
+
+
+def test_a_wilson_interval_equals_the_published_one_and_is_honest_about_nothing_found() -> None:
+    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert np.isnan(wilson_interval(0, 0)).all()

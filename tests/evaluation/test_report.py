@@ -1,94 +1,93 @@
-import csv
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from fakes import brightness_detector
+from labelled import make_scored
 from worksafe import Moderator
 from worksafe.errors import DatasetError
-from worksafe.evaluation.datasets import read_manifest
-from worksafe.evaluation.report import measure, score_examples, write_report
-
-HEADER = "path,split,category,label,source,group\n"
-
-
-def write_manifest(folder: Path, rows: str) -> Path:
-    (folder / "manifest.csv").write_text(HEADER + rows)
-    return folder
-
-
-def test_reads_a_manifest(tmp_path: Path) -> None:
-    rows = "a.png,train,violence,blood,web,web:1\nb.png,test,neutral,,web,web:2\n"
-
-    bloody, neutral = read_manifest(write_manifest(tmp_path, rows))
-
-    assert bloody.label == "violence.blood"
-    assert bloody.path == tmp_path / "a.png"
-    assert (neutral.label, neutral.weak, neutral.kind) == ("", False, "")
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (
-            "a.png,train,neutral,,w,g\nb.png,test,neutral,,w,g\n",
-            "group 'g' is in train and in test",
-        ),
-        ("a.png,training,neutral,,w,g\n", ":2: split is 'training'"),
-        ("a.png,train,neutral,blood,w,g\n", "a neutral picture has no label"),
-        ("a.png,train,violence,,w,g\n", "any other has one"),
-    ],
+from worksafe.evaluation.datasets import Example
+from worksafe.evaluation.markdown import write_markdown
+from worksafe.evaluation.report import (
+    Measured,
+    Origin,
+    Report,
+    measure,
+    read_report,
+    write_report,
 )
-def test_a_wrong_manifest_is_refused(rows: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=message):
-        read_manifest(write_manifest(tmp_path, rows))
+from worksafe.evaluation.robustness import robustness_rows, score_changes
+from worksafe.evaluation.scoring import score_examples
+from worksafe.evaluation.subjects import find_subjects
 
-
-def test_a_manifest_without_a_column_or_without_a_file(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="does not exist"):
-        read_manifest(tmp_path)
-    (tmp_path / "manifest.csv").write_text("path,split\n")
-    with pytest.raises(DatasetError, match="lacks the columns category"):
-        read_manifest(tmp_path)
+ORIGIN = Origin(
+    split="test",
+    command="worksafe evaluate --split test",
+    pictures=40,
+    manifest_sha256="a" * 64,
+    models=(Measured("brightness", "1", "b" * 64),),
+    policy="default",
+    policy_version="sha256:" + "c" * 64,
+)
 
 
 @pytest.fixture
-def brightness(tmp_path: Path) -> Path:
-    """Bright pictures show blood, dark ones are neutral; two of forty are the other way round."""
-    rows = []
-    for index in range(40):
-        bloody = index % 2 == 0
-        level = 200 + index if bloody else 10 + index
-        level = 30 if index == 2 else 250 if index == 3 else level
-        Image.fromarray(np.full((8, 8, 3), level, np.uint8)).save(tmp_path / f"{index}.png")
-        what = "violence,blood" if bloody else "neutral,"
-        rows.append(f"{index}.png,test,{what},s{index % 3},g{index}\n")
-    return write_manifest(tmp_path, "".join(rows))
+def report(brightness: list[Example], moderator: Moderator) -> Report:
+    scored = list(score_examples(moderator, brightness))
+    neutral = [one for one in scored if not one.example.label]
+    rows = robustness_rows(list(score_changes(moderator, brightness)), neutral)
+    return measure(ORIGIN, scored, find_subjects(scored, moderator.labels), rows)
 
 
-def test_figures_come_from_the_moderator(brightness: Path, tmp_path: Path) -> None:
-    moderator = Moderator(detectors=[brightness_detector()])
-    examples = read_manifest(brightness)
+def test_a_report_is_read_as_it_was_written(report: Report, tmp_path: Path) -> None:
+    write_report(report, tmp_path / "out")
 
-    report = measure(list(score_examples(moderator, examples)), moderator)
-    text = write_report(report, "test", tmp_path / "out")
-
-    row = next(row for row in report.rows if row.subject == "violence.blood")
-    assert (row.positives, row.sources, report.neutral) == (20, 3, 20)
-    # 19 bright positives beat 19 dark neutrals; the dark positive (30) beats 9 (11 to 29).
-    assert row.figures["auc"] == pytest.approx((19 * 19 + 9) / 400)
-    assert row.intervals["auc"][0] < row.figures["auc"] <= row.intervals["auc"][1]
-    assert report.decisions["neutral"]["block"] == 1
-    with (tmp_path / "out" / "hazards-test.csv").open(newline="") as file:
-        assert {line["subject"] for line in csv.DictReader(file)} == {"violence", "violence.blood"}
-    assert "violence.blood" in text
+    assert read_report(tmp_path / "out", "test") == report
+    assert set(report.tables) == {"subjects", "decisions", "sources", "kinds", "robustness"}
 
 
-def test_a_picture_that_is_missing_is_named(brightness: Path) -> None:
-    (brightness / "7.png").unlink()
-    moderator = Moderator(detectors=[brightness_detector()])
+def test_a_table_or_figure_of_an_earlier_run_does_not_stay(report: Report, tmp_path: Path) -> None:
+    write_report(report, tmp_path)
+    (tmp_path / "hazards-test-roc.png").touch()
+    without = {name: rows for name, rows in report.tables.items() if name != "robustness"}
 
-    with pytest.raises(DatasetError, match=r"7\.png"):
-        list(score_examples(moderator, read_manifest(brightness)))
+    write_report(replace(report, tables=without), tmp_path)
+
+    assert not (tmp_path / "hazards-test-robustness.csv").exists()
+    assert not (tmp_path / "hazards-test-roc.png").exists()
+    assert read_report(tmp_path, "test").tables == without
+
+
+def test_a_split_that_was_not_evaluated_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="run worksafe evaluate --split val"):
+        read_report(tmp_path, "val")
+
+
+def test_the_markdown_says_what_was_measured_first_and_links_pictures_last(report: Report) -> None:
+    text = write_markdown(report, {"ROC": "hazards-test-roc.png"})
+
+    places = [
+        text.index(part)
+        for part in (
+            "Models: brightness 1 (`bbbbbbbbbbbb`)",
+            "Command: `worksafe evaluate --split test`",
+            "## Subjects",
+            "| violence.blood | 20 | 3 | 0.925 (",
+            "## Decisions",
+            "## Sources",
+            "| violence.blood | s0 | 7 |",
+            "## Ordinary pictures",
+            "| sport | 20 |",
+            "## Robustness",
+            "![ROC](hazards-test-roc.png)",
+        )
+    ]
+    assert places == sorted(places)
+    assert "nan" not in text
+
+
+def test_a_report_of_neutral_pictures_alone_has_their_decisions() -> None:
+    report = measure(ORIGIN, [make_scored("", 0.1)], [])
+
+    assert set(report.tables) == {"decisions", "kinds"}
+    assert "## Subjects" not in write_markdown(report, {})

@@ -5,7 +5,7 @@ import pytest
 
 from worksafe.engine.scoring import load_detectors
 from worksafe.errors import WeightsError
-from worksafe.models import hazards, nudity, weights
+from worksafe.models import hazards, nudity
 from worksafe.models.weights import find_weights, read_contract, read_weights
 
 
@@ -15,6 +15,7 @@ from worksafe.models.weights import find_weights, read_contract, read_weights
         ({"package": "no_such_package"}, "no_such_package, which carries the weights"),
         ({"filename": "absent.onnx"}, "has no file absent.onnx"),
         ({"sha256": "0" * 64}, "the spec names 0000"),
+        ({"package": "", "filename": "/absent.onnx"}, "no file /absent.onnx"),
     ],
 )
 def test_weights_that_are_not_the_specs_are_never_loaded(
@@ -32,12 +33,9 @@ def test_weights_are_found_without_importing_their_package() -> None:
 
 
 @pytest.mark.parametrize("content", [None, "no json"])
-def test_a_contract_that_cannot_be_read_is_an_error(
-    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(weights, "_OWN", tmp_path)
+def test_a_contract_that_cannot_be_read_is_an_error(content: str | None, tmp_path: Path) -> None:
     if content:
         (tmp_path / "hazards.json").write_text(content)
 
     with pytest.raises(WeightsError, match=r"hazards\.json"):
-        read_contract("hazards")
+        read_contract(tmp_path / "hazards.json")

@@ -1,20 +1,62 @@
-"""``worksafe evaluate``."""
+"""``worksafe evaluate``: labelled pictures through what ships, to tables and pictures."""
 
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import track
 
-from worksafe.errors import DatasetError
-from worksafe.evaluation.datasets import SPLITS, read_manifest
-from worksafe.evaluation.report import measure, score_examples, write_report
+from worksafe.engine.scoring import load_detectors
+from worksafe.errors import DatasetError, SettingsError
+from worksafe.evaluation.card import fill_card, find_blocks
+from worksafe.evaluation.datasets import NEUTRAL, SPLITS, Example, read_manifest
+from worksafe.evaluation.markdown import decision_lines, subject_lines, write_markdown
+from worksafe.evaluation.report import (
+    Measured,
+    Origin,
+    Report,
+    measure,
+    read_report,
+    report_path,
+    write_report,
+)
+from worksafe.evaluation.robustness import (
+    CHANGES,
+    choose_shown,
+    choose_specs,
+    robustness_rows,
+    score_changes,
+)
+from worksafe.evaluation.scoring import Scored, score_examples
+from worksafe.evaluation.sheet import draw_sheet
+from worksafe.evaluation.subjects import Row, find_subjects
+from worksafe.models import nudity
+from worksafe.models.hazards import read_spec
+from worksafe.models.registry import DETECTORS
+from worksafe.models.spec import DetectorSpec
 from worksafe.moderator import Moderator
 from worksafe.settings import Settings
 
+T = TypeVar("T")
+_SHEET_SUFFIXES = (".png", ".jpg", ".webp")
 
-def evaluate_detectors(data: Path, split: str, out: Path) -> None:
-    """Score labelled pictures as serving would, and write the tables.
+
+def evaluate_detectors(
+    data: Path,
+    split: str,
+    out: Path,
+    *,
+    robustness: bool = False,
+    pictures: bool = True,
+    sheet: Path | None = None,
+    card: Path | None = None,
+    hazards: Path | None = None,
+) -> None:
+    """Score labelled pictures as serving would, and write tables and pictures.
 
     Parameters
     ----------
@@ -23,13 +65,60 @@ def evaluate_detectors(data: Path, split: str, out: Path) -> None:
     split : str
         Which of its pictures.
     out : Path
-        Folder that gets ``hazards-<split>.csv`` and ``hazards-<split>.md``.
+        Folder that gets the files ``hazards-<split>…``.
+    robustness : bool, default False
+        Whether pictures are also scored after changes.
+    pictures : bool, default True
+        Whether curves are drawn.
+    sheet : Path, optional
+        Gets a contact sheet of the worst errors.
+    card : Path, optional
+        Model card whose figures are made anew.
+    hazards : Path, optional
+        Contract of a trained network that is measured instead of the shipped one.
 
     Raises
     ------
     DatasetError
         If the manifest is wrong, or has no usable pictures of that split.
+    SettingsError
+        If matplotlib is absent and pictures are wanted, the sheet's name is of no picture, or the
+        card has no place for the figures.
+    WeightsError
+        If the network that is to be measured cannot be read.
     """
+    specs = [*DETECTORS] if hazards is None else [nudity.SPEC, read_spec(hazards)]
+    examples = _choose_examples(data, split)
+    _refuse_what_would_fail_later(sheet, pictures=pictures)
+    if card:
+        _refuse_card(card, split, out)
+    console = Console(stderr=True)
+    moderator = Moderator(Settings.load(), detectors=load_detectors(specs))
+    scored = _with_bar(score_examples(moderator, examples), len(examples), "scoring", console)
+    rows = _robustness(moderator, specs, scored, console) if robustness else []
+    subjects = find_subjects(scored, moderator.labels)
+    command = f"worksafe evaluate --split {split}" + " --robustness" * robustness
+    with console.status("drawing bootstrap intervals"):
+        report = measure(
+            _origin(data, split, command, len(examples), moderator), scored, subjects, rows
+        )
+    write_report(report, out)
+    drawn = {}
+    if pictures:
+        from worksafe.evaluation.figures import draw_figures
+
+        drawn = draw_figures(subjects, split, out)
+    path = report_path(out, split, ".md")
+    path.write_text(write_markdown(report, drawn), encoding="utf-8")
+    if sheet:
+        draw_sheet(subjects, sheet)
+    if card:
+        text = fill_card(card.read_text(encoding="utf-8"), out, specs[-1])
+        card.write_text(text, encoding="utf-8")
+    _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
+
+
+def _choose_examples(data: Path, split: str) -> list[Example]:
     if split not in SPLITS:
         msg = f"the split must be one of {', '.join(SPLITS)}, not {split!r}"
         raise DatasetError(msg)
@@ -37,17 +126,73 @@ def evaluate_detectors(data: Path, split: str, out: Path) -> None:
     if not examples:
         msg = f"{data} has no pictures in the split {split}"
         raise DatasetError(msg)
-    console = Console(stderr=True)
-    moderator = Moderator(Settings.load())
-    scored = list(
-        track(
-            score_examples(moderator, examples),
-            total=len(examples),
-            description="scoring",
-            console=console,
+    return examples
+
+
+def _refuse_what_would_fail_later(sheet: Path | None, *, pictures: bool) -> None:
+    """Find before the scoring, which takes minutes, what would stop the report after it."""
+    if pictures and importlib.util.find_spec("matplotlib") is None:
+        raise SettingsError(
+            "pictures need matplotlib: pip install 'worksafe[evaluate]', or use --no-pictures"
         )
+    if sheet and sheet.suffix.lower() not in _SHEET_SUFFIXES:
+        msg = f"the sheet must be one of {', '.join(_SHEET_SUFFIXES)}, not {sheet.name!r}"
+        raise SettingsError(msg)
+
+
+def _refuse_card(card: Path, split: str, out: Path) -> None:
+    """Find a card that could not be filled."""
+    if not card.is_file():
+        msg = f"{card} does not exist"
+        raise SettingsError(msg)
+    blocks = find_blocks(card.read_text(encoding="utf-8"))
+    if split not in blocks:
+        msg = f"{card} has no block <!-- figures: {split} -->"
+        raise SettingsError(msg)
+    for other in {*blocks} & {*SPLITS} - {split}:
+        read_report(out, other)
+
+
+def _with_bar(items: Iterable[T], total: int, title: str, console: Console) -> list[T]:
+    return list(track(items, total=total, description=title, console=console))
+
+
+def _robustness(
+    moderator: Moderator,
+    specs: Sequence[DetectorSpec],
+    scored: Sequence[Scored],
+    console: Console,
+) -> list[Row]:
+    """Score changed pictures, with only the detectors that report what they show."""
+    shown = choose_shown([one.example for one in scored])
+    if not shown:
+        return []
+    narrow = Moderator(moderator.settings, detectors=load_detectors(choose_specs(shown, specs)))
+    changed = _with_bar(
+        score_changes(narrow, shown), len(shown) * len(CHANGES), "changing", console
     )
-    with console.status("drawing bootstrap intervals"):
-        report = measure(scored, moderator)
-    text = write_report(report, split, out)
-    Console().print(Markdown(text))
+    narrow.close()
+    return robustness_rows(changed, [one for one in scored if one.example.category == NEUTRAL])
+
+
+def _origin(data: Path, split: str, command: str, pictures: int, moderator: Moderator) -> Origin:
+    policy = moderator.policies[moderator.settings.policy].info
+    return Origin(
+        split=split,
+        command=command,
+        pictures=pictures,
+        manifest_sha256=hashlib.sha256((data / "manifest.csv").read_bytes()).hexdigest(),
+        models=tuple(Measured(m.name, m.version, m.sha256) for m in moderator.models),
+        policy=policy.name,
+        policy_version=policy.version,
+    )
+
+
+def _print(report: Report, written: Sequence[Path]) -> None:
+    lines = []
+    for name, write in (("subjects", subject_lines), ("decisions", decision_lines)):
+        lines += [*write(report.tables[name]), ""] if name in report.tables else []
+    console = Console()
+    console.print(Markdown("\n".join(lines)))
+    for path in written:
+        console.print(f"wrote {path}", highlight=False, markup=False)

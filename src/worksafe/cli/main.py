@@ -86,14 +86,41 @@ def serve(
 
 @app.command()
 def evaluate(
+    *,
     data: DataOption,
     split: Annotated[str, typer.Option(help="Which pictures: val, or test for a final figure.")],
-    out: Annotated[Path, typer.Option(help="Folder for the tables.")] = Path("results"),
+    out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("results"),
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also score pictures compressed, cropped, blurred…")
+    ] = False,
+    pictures: Annotated[
+        bool, typer.Option(help="Draw curves. Needs the extra: pip install worksafe[evaluate].")
+    ] = True,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Write a contact sheet of the worst errors; it shows the pictures."),
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Model card whose figures are made anew.")
+    ] = None,
+    hazards: Annotated[
+        Path | None,
+        typer.Option(help="Contract (JSON) of a trained network, to measure it before it ships."),
+    ] = None,
 ) -> None:
     """Measure what ships on labelled pictures: each label against all neutral pictures."""
     from worksafe.cli.evaluate import evaluate_detectors
 
-    evaluate_detectors(data, split, out)
+    evaluate_detectors(
+        data,
+        split,
+        out,
+        robustness=robustness,
+        pictures=pictures,
+        sheet=sheet,
+        card=card,
+        hazards=hazards,
+    )
 
 
 @app.command()

@@ -3,7 +3,9 @@
 Notation: `scores` are probabilities or any monotone score, `truths` are booleans, one each.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +137,42 @@ def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
             if part.size
         )
     )
+
+
+# What is told of every subject.
+METRICS: Mapping[str, Metric] = {
+    "auc": roc_auc,
+    "average_precision": average_precision,
+    "recall_at_1pct_fpr": partial(recall_at_fpr, fpr=0.01),
+    "recall_at_2pct_fpr": partial(recall_at_fpr, fpr=0.02),
+    "calibration_error": calibration_error,
+}
+
+
+def wilson_interval(found: int, total: int) -> tuple[float, float]:
+    """95 % interval of a share, honest for small counts and near 0 and 1.
+
+    Parameters
+    ----------
+    found, total : int
+        The share is found / total.
+
+    Returns
+    -------
+    tuple of float
+        Low and high, 0 to 1; NaN where the total is 0.
+
+    References
+    ----------
+    .. [1] Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if not total:
+        return float("nan"), float("nan")
+    z, share = 1.959964, found / total
+    centre = share + z**2 / (2 * total)
+    spread = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    scale = 1 + z**2 / total
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def bootstrap_interval(

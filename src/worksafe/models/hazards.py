@@ -4,21 +4,16 @@ Training writes the weights and, beside them, the contract that is read here: ou
 calibration, thresholds by false-positive rate, hash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
-from worksafe.models.weights import read_contract
+from worksafe.models.weights import SHIPPED, read_contract
 from worksafe.results import Scores
-
-_CONTRACT = read_contract("hazards")
-# The network has an output for each category too, which training profits from; it is not used.
-_COLUMNS = {output: column for column, output in enumerate(_CONTRACT["outputs"]) if "." in output}
-_SLOPES = np.array([_CONTRACT["calibration"][output]["slope"] for output in _COLUMNS])
-_OFFSETS = np.array([_CONTRACT["calibration"][output]["offset"] for output in _COLUMNS])
 
 _SHOWS = {
     "violence.fighting": "people who hit, kick, wrestle or attack each other in earnest",
@@ -34,57 +29,89 @@ _SHOWS = {
     "drugs.tobacco": "cigarettes, vapes and hookahs, and people who smoke",
 }
 
-LABELS = tuple(
-    Label(output, _SHOWS[output], counts=output not in _CONTRACT["reported_only"])
-    for output in _COLUMNS
-)
 
-
-def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:  # noqa: ARG001
-    """Turn logits into calibrated probabilities (Platt scaling).
+def make_spec(contract: Mapping[str, Any], weights: WeightsFile) -> DetectorSpec:
+    """Describe a network by the contract that training wrote beside it.
 
     Parameters
     ----------
-    outputs : sequence of ndarray
-        The logits, float32, shape (1, outputs).
-    placement : Placement
-        Not needed: the whole picture fills the input.
+    contract : mapping
+        Outputs, input, calibration, thresholds.
+    weights : WeightsFile
+        The ONNX file.
 
     Returns
     -------
-    Scores
-        Without regions.
+    DetectorSpec
+        Scores are calibrated probabilities (Platt scaling).
 
     References
     ----------
     .. [1] Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
     """
-    logits = outputs[0][0, list(_COLUMNS.values())].astype(np.float64)
-    scores = dict(zip(_COLUMNS, _sigmoid(_SLOPES * logits + _OFFSETS).tolist(), strict=True))
-    return Scores(category_scores(LABELS, scores), scores)
+    # The network has an output for each category too, which training profits from; it is not used.
+    names = [output for output in contract["outputs"] if "." in output]
+    columns = [contract["outputs"].index(name) for name in names]
+    slopes = np.array([contract["calibration"][name]["slope"] for name in names])
+    offsets = np.array([contract["calibration"][name]["offset"] for name in names])
+    labels = tuple(
+        Label(name, _SHOWS.get(name, name), counts=name not in contract["reported_only"])
+        for name in names
+    )
+
+    def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:  # noqa: ARG001
+        """Turn logits, float32, shape (1, outputs), into probabilities; there are no regions."""
+        logits = outputs[0][0, columns].astype(np.float64)
+        scores = dict(zip(names, _sigmoid(slopes * logits + offsets).tolist(), strict=True))
+        return Scores(category_scores(labels, scores), scores)
+
+    return DetectorSpec(
+        name="hazards",
+        version=contract["version"],
+        licence=contract["licence"],
+        source="trained by this project: docs/model-cards/hazards.md",
+        weights=weights,
+        labels=labels,
+        fit="stretch",
+        side_px=contract["side_px"],
+        multiple=contract["side_px"],
+        colour_order="rgb",
+        mean=tuple(contract["mean"]),
+        std=tuple(contract["std"]),
+        outputs=("logits",),
+        interpret=interpret,
+        calibrated=True,
+        thresholds=contract["thresholds"],
+    )
+
+
+def read_spec(contract: Path) -> DetectorSpec:
+    """Describe a network that does not ship: a run's, to be measured.
+
+    Parameters
+    ----------
+    contract : Path
+        The JSON file that training wrote, with the ONNX file of the same name beside it.
+
+    Returns
+    -------
+    DetectorSpec
+
+    Raises
+    ------
+    WeightsError
+        If the contract cannot be read.
+    """
+    content = read_contract(contract)
+    weights = WeightsFile("", str(contract.with_suffix(".onnx")), content["sha256"])
+    return make_spec(content, weights)
 
 
 def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-np.clip(values, -60, 60)))
 
 
-SPEC = DetectorSpec(
-    name="hazards",
-    version=_CONTRACT["version"],
-    licence=_CONTRACT["licence"],
-    source="trained by this project: docs/model-cards/hazards.md",
-    weights=WeightsFile(
-        package="worksafe", filename="models/shipped/hazards.onnx", sha256=_CONTRACT["sha256"]
-    ),
-    labels=LABELS,
-    fit="stretch",
-    side_px=_CONTRACT["side_px"],
-    multiple=_CONTRACT["side_px"],
-    colour_order="rgb",
-    mean=tuple(_CONTRACT["mean"]),
-    std=tuple(_CONTRACT["std"]),
-    outputs=("logits",),
-    interpret=interpret,
-    calibrated=True,
-    thresholds=_CONTRACT["thresholds"],
+_SHIPPED = read_contract(SHIPPED / "hazards.json")
+SPEC = make_spec(
+    _SHIPPED, WeightsFile("worksafe", "models/shipped/hazards.onnx", _SHIPPED["sha256"])
 )

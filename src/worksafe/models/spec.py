@@ -64,9 +64,9 @@ class WeightsFile:
     Attributes
     ----------
     package : str
-        The installed package whose file it is.
+        The installed package whose file it is; empty for a file of its own.
     filename : str
-        Path inside the package.
+        Path inside the package, or of the file.
     sha256 : str
         Of the file's content, hexadecimal.
     """

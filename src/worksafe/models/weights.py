@@ -12,7 +12,7 @@ from typing import Any
 from worksafe.errors import WeightsError
 from worksafe.models.spec import WeightsFile
 
-_OWN = Path(__file__).parent / "shipped"
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 def read_weights(weights: WeightsFile) -> bytes:
@@ -59,24 +59,29 @@ def find_weights(weights: WeightsFile) -> Path:
     WeightsError
         If the package or the file is absent.
     """
+    if not weights.package:
+        return _existing(Path(weights.filename), f"there is no file {weights.filename}")
     spec = importlib.util.find_spec(weights.package)
     if spec is None or not spec.submodule_search_locations:
         msg = f"the package {weights.package}, which carries the weights, is not installed"
         raise WeightsError(msg)
     path = Path(spec.submodule_search_locations[0]) / weights.filename
+    return _existing(path, f"the package {weights.package} has no file {weights.filename}")
+
+
+def _existing(path: Path, otherwise: str) -> Path:
     if not path.is_file():
-        msg = f"the package {weights.package} has no file {weights.filename}"
-        raise WeightsError(msg)
+        raise WeightsError(otherwise)
     return path
 
 
-def read_contract(name: str) -> dict[str, Any]:
-    """Read what training wrote beside our own weights: labels, calibration, thresholds, hash.
+def read_contract(path: Path) -> dict[str, Any]:
+    """Read what training wrote beside weights: labels, calibration, thresholds, hash.
 
     Parameters
     ----------
-    name : str
-        Of the detector.
+    path : Path
+        A JSON file.
 
     Returns
     -------
@@ -87,7 +92,6 @@ def read_contract(name: str) -> dict[str, Any]:
     WeightsError
         If there is none.
     """
-    path = _OWN / f"{name}.json"
     try:
         contract: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,0 +1,158 @@
+"""Intervals by bootstrap, fast: scores are sorted once, and a resample is a weight per picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worksafe.evaluation.metrics import METRICS, Bools, Floats
+
+_BINS = 10  # as metrics.calibration_error
+_FPRS = (0.01, 0.02)
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """Scores in falling order, with what no resample changes.
+
+    Attributes
+    ----------
+    order : ndarray of int, shape (n,)
+        Positions of the pictures, the highest score first.
+    scores : ndarray of float, shape (n,)
+        In that order.
+    truths : ndarray of bool, shape (n,)
+        In that order.
+    tie_ends : ndarray of int, shape (t,)
+        Where runs of equal scores end.
+    """
+
+    order: NDArray[np.intp]
+    scores: Floats
+    truths: Bools
+    tie_ends: NDArray[np.intp]
+
+
+def rank_scores(scores: Floats, truths: Bools) -> Ranking:
+    """Sort scores for `weighted_figures`.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+        Higher is more positive.
+    truths : ndarray of bool, shape (n,)
+        Which are positive.
+
+    Returns
+    -------
+    Ranking
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    return Ranking(order, scores[order], truths[order], ends)
+
+
+def weighted_figures(ranking: Ranking, weights: NDArray[np.intp]) -> Floats:
+    """Compute all of `metrics.METRICS`, each picture counted as often as its weight says.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        From `rank_scores`.
+    weights : ndarray of int, shape (n,)
+        How often each picture was drawn, in the pictures' own order.
+
+    Returns
+    -------
+    ndarray of float, shape (5,)
+        In the order of `metrics.METRICS`; NaN where one of the two classes was not drawn.
+    """
+    drawn = weights[ranking.order]
+    # Drawn with a score of at least that of the run, for each run of equal scores.
+    found = np.cumsum(drawn * ranking.truths)[ranking.tie_ends]
+    flagged = np.cumsum(drawn * ~ranking.truths)[ranking.tie_ends]
+    positives, negatives = found[-1], flagged[-1]
+    if not positives or not negatives:
+        return np.full(len(METRICS), np.nan)
+    found_before = np.concatenate([[0], found[:-1]])
+    in_run = found - found_before
+    beaten = negatives - flagged + np.diff(flagged, prepend=0) / 2
+    precision = found / np.maximum(found + flagged, 1)
+    # Only scores above the first negative too many are flagged, none that equals it.
+    limits = [np.searchsorted(flagged, int(fpr * negatives) + 1) for fpr in _FPRS]
+    return np.array(
+        [
+            np.sum(in_run * beaten) / (positives * negatives),
+            np.sum(in_run * precision) / positives,
+            *(found_before[limit] / positives for limit in limits),
+            _calibration_error(ranking, drawn),
+        ]
+    )
+
+
+def _calibration_error(ranking: Ranking, drawn: NDArray[np.intp]) -> float:
+    """Calibration error of a resample.
+
+    Copies of a picture are alike, so the sum of (score - truth) over the first k drawn pictures is
+    linear within each picture's copies: reading it off at the bins' edges is exact.
+    """
+    rising = drawn[::-1]
+    total = int(rising.sum())
+    counted = np.concatenate([[0], np.cumsum(rising)])
+    excess = rising * (ranking.scores - ranking.truths)[::-1]
+    summed = np.concatenate([[0.0], np.cumsum(excess)])
+    sizes = np.full(_BINS, total // _BINS) + (np.arange(_BINS) < total % _BINS)
+    edges = np.concatenate([[0], np.cumsum(sizes)])
+    return float(np.abs(np.diff(np.interp(edges, counted, summed))).sum() / total)
+
+
+def bootstrap_intervals(
+    scores: Floats,
+    truths: Bools,
+    groups: Sequence[str],
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> Mapping[str, Interval]:
+    """95 % intervals of all metrics at once, resampling whole groups of related pictures.
+
+    Gives what `metrics.bootstrap_interval` gives for each metric, some ten times as fast.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+        Higher is more positive.
+    truths : ndarray of bool, shape (n,)
+        Which are positive.
+    groups : sequence of str, length n
+        Pictures of one clip or scene share a group: they are drawn together.
+    rounds : int, default 1000
+        Number of resamples.
+    seed : int, default 0
+        Of the random draws.
+
+    Returns
+    -------
+    mapping of str to (float, float)
+        2.5 % and 97.5 % points by the metric's name; NaN where no resample had both classes.
+    """
+    _, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    size = int(group_of.max()) + 1
+    ranking = rank_scores(scores, truths)
+    rng = np.random.default_rng(seed)
+    values = np.array(
+        [
+            weighted_figures(
+                ranking, np.bincount(rng.integers(0, size, size), minlength=size)[group_of]
+            )
+            for _ in range(rounds)
+        ]
+    )  # (rounds, metrics)
+    usable = values[~np.isnan(values).any(axis=1)]
+    if not len(usable):
+        return dict.fromkeys(METRICS, (float("nan"), float("nan")))
+    low, high = np.percentile(usable, [2.5, 97.5], axis=0)
+    return dict(zip(METRICS, zip(low.tolist(), high.tolist(), strict=True), strict=True))

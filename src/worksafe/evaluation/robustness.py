@@ -1,0 +1,136 @@
+"""How far scores move when a picture is changed as pictures are on their way through the web."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from worksafe.evaluation.datasets import NEUTRAL, Example
+from worksafe.evaluation.metrics import roc_auc
+from worksafe.evaluation.scoring import Scored, score_examples
+from worksafe.evaluation.subjects import Row, fixed
+from worksafe.images.source import Source
+from worksafe.models.spec import DetectorSpec
+from worksafe.moderator import Moderator
+
+UNCHANGED = "unchanged"
+_CROPPED = 0.05  # of each side's length, at both ends
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def _half(image: Image.Image) -> Image.Image:
+    return image.resize(
+        (max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.LANCZOS
+    )
+
+
+def _crop(image: Image.Image) -> Image.Image:
+    x, y = round(image.width * _CROPPED), round(image.height * _CROPPED)
+    return image.crop((x, y, image.width - x, image.height - y))
+
+
+CHANGES: Mapping[str, Callable[[Image.Image], Source]] = {
+    UNCHANGED: lambda image: image,
+    "JPEG 50": lambda image: _jpeg(image, 50),
+    "JPEG 30": lambda image: _jpeg(image, 30),
+    "half size": _half,
+    "mirrored": ImageOps.mirror,
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(1)),
+    "cropped": _crop,
+}
+
+
+def choose_specs(examples: Sequence[Example], specs: Sequence[DetectorSpec]) -> list[DetectorSpec]:
+    """Choose the detectors that report a category of some pictures."""
+    categories = {example.category for example in examples}
+    return [spec for spec in specs if categories & set(spec.categories)]
+
+
+def score_changes(
+    moderator: Moderator, examples: Sequence[Example]
+) -> Iterator[tuple[str, Scored]]:
+    """Score pictures under every change, and unchanged.
+
+    Parameters
+    ----------
+    moderator : Moderator
+        Has the detectors that report the pictures' labels.
+    examples : sequence of Example
+        The pictures; neutral ones are passed over.
+
+    Yields
+    ------
+    change : str
+        A name from `CHANGES`.
+    scored : Scored
+        One for each picture that is not neutral.
+
+    Raises
+    ------
+    DatasetError
+        If a picture cannot be checked.
+    """
+    shown = choose_shown(examples)
+    for name, change in CHANGES.items():
+
+        def open_changed(path: Path, change: Callable[[Image.Image], Source] = change) -> Source:
+            with Image.open(path) as image:
+                return change(ImageOps.exif_transpose(image).convert("RGB"))
+
+        for scored in score_examples(moderator, shown, open_changed):
+            yield name, scored
+
+
+def choose_shown(examples: Sequence[Example]) -> list[Example]:
+    """Choose the pictures that are not neutral."""
+    return [example for example in examples if example.category != NEUTRAL]
+
+
+def robustness_rows(changed: Sequence[tuple[str, Scored]], neutral: Sequence[Scored]) -> list[Row]:
+    """Measure how far each label's score moves on its own pictures.
+
+    Parameters
+    ----------
+    changed : sequence of (str, Scored)
+        From `score_changes`.
+    neutral : sequence of Scored
+        Ordinary pictures, unchanged.
+
+    Returns
+    -------
+    list of dict of str to str
+        Rows of ``hazards-<split>-robustness.csv``: for each label and change the median and the
+        90th percentile of the score's absolute difference, and the AUC of the changed pictures
+        against the unchanged neutral ones.
+    """
+    scores: dict[str, dict[str, list[float]]] = {}
+    for change, one in changed:
+        label = one.example.label
+        scores.setdefault(label, {}).setdefault(change, []).append(one.scores[label])
+    return [
+        {"label": label, "change": change, **_moved(by_change, change, label, neutral)}
+        for label, by_change in sorted(scores.items())
+        for change in by_change
+    ]
+
+
+def _moved(
+    by_change: Mapping[str, Sequence[float]], change: str, label: str, neutral: Sequence[Scored]
+) -> Row:
+    now = np.array(by_change[change])
+    moved = np.abs(now - np.array(by_change[UNCHANGED]))
+    against = np.array([one.scores[label] for one in neutral])
+    auc = roc_auc(np.concatenate([now, against]), np.arange(now.size + against.size) < now.size)
+    return {
+        "positives": str(now.size),
+        "median_change": fixed(float(np.median(moved))),
+        "p90_change": fixed(float(np.percentile(moved, 90))),
+        "auc": fixed(auc),
+    }

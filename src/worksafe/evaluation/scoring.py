@@ -1,0 +1,74 @@
+"""Labelled pictures through the Moderator, as serving does it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from worksafe.errors import DatasetError
+from worksafe.evaluation.datasets import Example
+from worksafe.images.source import Source
+from worksafe.moderator import Moderator
+from worksafe.results import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What is said of one labelled picture.
+
+    Attributes
+    ----------
+    example : Example
+        The picture.
+    scores : mapping of str to float
+        By category and by ``category.label``.
+    decision : Action
+        The policy's.
+    fired : str
+        The label, or rule, of the most severe reason; empty where the picture is allowed.
+    """
+
+    example: Example
+    scores: Mapping[str, float]
+    decision: Action
+    fired: str = ""
+
+
+def score_examples(
+    moderator: Moderator,
+    examples: Sequence[Example],
+    open_picture: Callable[[Path], Source] = Path,
+) -> Iterator[Scored]:
+    """Score labelled pictures.
+
+    Parameters
+    ----------
+    moderator : Moderator
+        What ships.
+    examples : sequence of Example
+        The pictures.
+    open_picture : callable, optional
+        Makes what is scored from a file's path; by default the file itself.
+
+    Yields
+    ------
+    Scored
+        In the order of `examples`.
+
+    Raises
+    ------
+    DatasetError
+        If a picture cannot be checked.
+    """
+    results = moderator.check_many(open_picture(example.path) for example in examples)
+    for example, result in zip(examples, results, strict=True):
+        if result.scores is None:
+            reason = result.error.message if result.error else "no scores"
+            msg = f"{example.path}: {reason}"
+            raise DatasetError(msg)
+        reasons = [reason.label or reason.rule for reason in result.reasons]
+        yield Scored(
+            example=example,
+            scores={**result.scores.categories, **result.scores.labels},
+            decision=result.decision,
+            fired=reasons[0] if reasons else "",
+        )

@@ -1,0 +1,31 @@
+"""The model card cannot drift from the results and the weights that ship."""
+
+from pathlib import Path
+
+import pytest
+
+from worksafe.evaluation.card import fill_card, find_blocks
+from worksafe.evaluation.datasets import SPLITS
+from worksafe.evaluation.report import read_report
+from worksafe.models.hazards import SPEC
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
+CARD = (ROOT / "docs" / "model-cards" / "hazards.md").read_text()
+MEASURED = [name for name in find_blocks(CARD) if name in SPLITS]
+
+
+def test_the_card_says_what_results_and_contract_say() -> None:
+    assert fill_card(CARD, RESULTS, SPEC) == CARD
+
+
+@pytest.mark.parametrize("split", MEASURED)
+def test_the_figures_in_the_card_are_of_the_weights_that_ship(split: str) -> None:
+    measured = {model.name: model.sha256 for model in read_report(RESULTS, split).origin.models}
+
+    assert measured["hazards"] == SPEC.weights.sha256
+
+
+def test_the_card_has_figures_thresholds_and_weights() -> None:
+    assert MEASURED
+    assert {"weights", "thresholds"} <= {*find_blocks(CARD)}

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from worksafe.errors import DatasetError
+from worksafe.evaluation.datasets import read_manifest
+
+HEADER = "path,split,category,label,source,group\n"
+
+
+def write_manifest(folder: Path, rows: str) -> Path:
+    (folder / "manifest.csv").write_text(HEADER + rows)
+    return folder
+
+
+def test_reads_a_manifest(tmp_path: Path) -> None:
+    rows = "a.png,train,violence,blood,web,web:1\nb.png,test,neutral,,web,web:2\n"
+
+    bloody, neutral = read_manifest(write_manifest(tmp_path, rows))
+
+    assert bloody.label == "violence.blood"
+    assert bloody.path == tmp_path / "a.png"
+    assert (neutral.label, neutral.weak, neutral.kind) == ("", False, "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            "a.png,train,neutral,,w,g\nb.png,test,neutral,,w,g\n",
+            "group 'g' is in train and in test",
+        ),
+        ("a.png,training,neutral,,w,g\n", ":2: split is 'training'"),
+        ("a.png,train,neutral,blood,w,g\n", "a neutral picture has no label"),
+        ("a.png,train,violence,,w,g\n", "any other has one"),
+    ],
+)
+def test_a_wrong_manifest_is_refused(rows: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=message):
+        read_manifest(write_manifest(tmp_path, rows))
+
+
+def test_a_manifest_without_a_column_or_without_a_file(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="does not exist"):
+        read_manifest(tmp_path)
+    (tmp_path / "manifest.csv").write_text("path,split\n")
+    with pytest.raises(DatasetError, match="lacks the columns category"):
+        read_manifest(tmp_path)
