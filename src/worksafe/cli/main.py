@@ -124,6 +124,44 @@ def evaluate(
 
 
 @app.command()
+def dataset(
+    folder: Annotated[
+        Path, typer.Argument(help="The tree: source/category/label/ and source/neutral/.")
+    ],
+    to: Annotated[Path, typer.Option(help="Folder for the pictures and manifest.csv.")],
+    *,
+    longest: Annotated[
+        int, typer.Option(help="Longer side of the pictures at most, in pixels.", min=32, max=4096)
+    ] = 288,
+    every: Annotated[
+        float, typer.Option(help="Seconds between two frames of a video.", min=0.01)
+    ] = 2.0,
+    test_source: Annotated[
+        list[str] | None, typer.Option(help="A source for test alone; may be given repeatedly.")
+    ] = None,
+    val_share: Annotated[float, typer.Option(help="Of the groups, for val.")] = 0.1,
+    test_share: Annotated[float, typer.Option(help="Of the groups, for test.")] = 0.1,
+    near: Annotated[
+        int,
+        typer.Option(help="Near duplicates differ in at most so many bits of 256.", min=0, max=64),
+    ] = 32,
+) -> None:
+    """Make a data set from folders of pictures and videos. Needs the extra: worksafe[train]."""
+    from worksafe.cli.dataset import make_dataset
+
+    make_dataset(
+        folder,
+        to,
+        longest_px=longest,
+        every_s=every,
+        near=near,
+        test_sources=tuple(test_source or ()),
+        val_share=val_share,
+        test_share=test_share,
+    )
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
     data: DataOption,

@@ -1,0 +1,1 @@
+"""From folders of pictures and videos to a data set with a manifest."""
