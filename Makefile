@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotat
 	--upgrade pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-train check format bench train evaluate docs setup lock clean
+.PHONY: help serve test test-train check format bench train crossvalidate evaluate docs setup lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ bench: $(VENV)/dev ## compare with the nudenet package's own path, A B A B
 
 train: $(VENV)/train ## train the hazards detector: DATA=… INITIAL=… [CONFIG=… RUN_DIR=…]
 	$(BIN)/worksafe train $(CONFIG) --data $(DATA) --run-dir $(RUN_DIR) \
+		$(if $(INITIAL),--initial $(INITIAL))
+
+crossvalidate: $(VENV)/train ## measure a recipe on sources it never saw: DATA=… INITIAL=… CONFIG=…
+	$(BIN)/worksafe crossvalidate $(CONFIG) --data $(DATA) --run-dir $(RUN_DIR)-folds \
 		$(if $(INITIAL),--initial $(INITIAL))
 
 evaluate: $(VENV)/dev ## measure what ships on labelled pictures: DATA=… [SPLIT=val]

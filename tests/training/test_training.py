@@ -1,5 +1,6 @@
 """The whole chain on generated pictures: data, training, resuming, export, equality."""
 
+import csv
 import hashlib
 import json
 from collections import Counter
@@ -13,8 +14,10 @@ from PIL import Image
 pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
+from worksafe.cli.main import app
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example, read_manifest
@@ -24,7 +27,8 @@ from worksafe.training.calibrate import fit_platt
 from worksafe.training.config import TrainingConfig, read_config
 from worksafe.training.data import MEAN, STD, draw_examples, targets
 from worksafe.training.export import export
-from worksafe.training.network import HazardsNetwork, load_pretrained
+from worksafe.training.networks.build import build_network
+from worksafe.training.networks.vit import VisionTransformer
 from worksafe.training.train import masked_loss, train
 
 pytestmark = pytest.mark.train
@@ -59,7 +63,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels).save(folder / f"{index}.png")
         split = "val" if index % 5 == 0 else "train"
         category, _, name = label.partition(".")
-        rows.append(f"{index}.png,{split},{category or 'neutral'},{name},s{index % 3},g{index}")
+        rows.append(
+            f"{index}.png,{split},{category or 'neutral'},{name},s{index // 8 % 6},g{index}"
+        )
     (folder / "manifest.csv").write_text("\n".join(rows))
     return folder
 
@@ -90,8 +96,8 @@ def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
     assert contract["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert tuple(contract["outputs"]) == config.labels.outputs
     assert all(fit["slope"] > 0 for fit in contract["calibration"].values())
-    network = HazardsNetwork(len(config.labels.outputs), config.network.side_px)
-    network.load_state_dict(torch.load(finished / "network.pt", weights_only=True))
+    network = build_network(config.network, len(config.labels.outputs))
+    network.load_state_dict(load_file(finished / "network.safetensors"))
     side_px = config.network.side_px
     pixels = np.random.default_rng(3).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     planes = normalise(resize_image(pixels, side_px, side_px), MEAN, STD)
@@ -114,10 +120,9 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
     resumed = list(train(config, examples, None, tmp_path))
 
     assert resumed[0].step == config.optimiser.validate_every + 1
-    once = torch.load(finished / "network.pt", weights_only=True)
-    twice = torch.load(tmp_path / "network.pt", weights_only=True)
+    once = load_file(finished / "network.safetensors")
+    twice = load_file(tmp_path / "network.safetensors")
     for name, tensor in once.items():
-        # Stochastic depth draws anew; without it the runs are the same.
         torch.testing.assert_close(tensor, twice[name], atol=1e-4, rtol=1e-3)
 
 
@@ -142,13 +147,13 @@ def test_a_network_that_says_something_else_is_not_exported(
 
 
 def test_pretrained_weights_are_taken_over_and_fitted_to_the_size(tmp_path: Path) -> None:
-    source = HazardsNetwork(3, 224)
+    source = VisionTransformer(3, 224)
     torch.nn.init.normal_(source.pos_embed)
     tensors = {name: t for name, t in source.state_dict().items() if not name.startswith("head.")}
     save_file(tensors, tmp_path / "whole.safetensors")
-    network = HazardsNetwork(5, 96)
+    network = VisionTransformer(5, 96, merge_after=4)
 
-    load_pretrained(network, tmp_path / "whole.safetensors")
+    network.start_from(tmp_path / "whole.safetensors")
 
     loaded = network.state_dict()
     for name in ("blocks.3.attn.qkv.weight", "norm.bias", "patch_embed.proj.weight"):
@@ -157,8 +162,8 @@ def test_pretrained_weights_are_taken_over_and_fitted_to_the_size(tmp_path: Path
     assert network.pos_embed.shape == (1, 37, 192)
     del tensors["norm.bias"]
     save_file(tensors, tmp_path / "part.safetensors")
-    with pytest.raises(KeyError, match=r"norm\.bias"):
-        load_pretrained(network, tmp_path / "part.safetensors")
+    with pytest.raises(TrainingError, match=r"norm\.bias"):
+        network.start_from(tmp_path / "part.safetensors")
 
 
 def example(category: str, label: str, **changes: object) -> Example:
@@ -264,3 +269,51 @@ def test_a_misspelt_recipe_is_refused(change: tuple[str, str], tmp_path: Path) -
 def test_every_released_recipe_can_be_read() -> None:
     for path in CONFIGS.glob("*.toml"):
         assert read_config(path).labels.outputs
+
+
+def test_from_labelled_pictures_to_measured_weights_on_the_command_line(
+    data: Path, tmp_path: Path
+) -> None:
+    """The whole chain: train, export, equality, evaluation of what came out."""
+    runner = CliRunner()
+    arguments = ["--data", str(data), "--run-dir", str(tmp_path / "run")]
+    arguments += ["--results", str(tmp_path / "results")]
+
+    trained = runner.invoke(app, ["train", str(CONFIGS / "tiny.toml"), *arguments])
+    measuring = ["--data", str(data), "--split", "val", "--out", str(tmp_path / "report")]
+    measuring += ["--hazards", str(tmp_path / "run" / "tiny.json")]
+    measured = runner.invoke(app, ["evaluate", *measuring])
+
+    assert (trained.exit_code, measured.exit_code) == (0, 0)
+    with (tmp_path / "results" / "runs.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["recipe"], row["seed"], row["draws"]) == ("tiny", "1", "480")
+    assert 0 <= float(row["violence.blood"]) <= 1
+    with Image.open(tmp_path / "run" / "curves.png") as curves:
+        assert min(curves.size) > 400
+    contract = json.loads((tmp_path / "run" / "tiny.json").read_text())
+    origin = json.loads((tmp_path / "report" / "hazards-val.json").read_text())
+    assert contract["sha256"] in json.dumps(origin)
+    with (tmp_path / "report" / "hazards-val.csv").open(newline="") as file:
+        subjects = {line["subject"] for line in csv.DictReader(file)}
+    assert {"violence.blood", "drugs.cannabis"} <= subjects
+
+
+def test_a_recipe_is_measured_leaving_sources_out_on_the_command_line(
+    data: Path, tmp_path: Path
+) -> None:
+    text = (CONFIGS / "tiny.toml").read_text()
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(text.replace("examples = 480", "examples = 32"))
+    arguments = [str(recipe), "--data", str(data), "--run-dir", str(tmp_path / "run")]
+
+    result = CliRunner().invoke(
+        app, ["crossvalidate", *arguments, "--results", str(tmp_path / "results")]
+    )
+
+    assert result.exit_code == 0
+    assert "frozen" not in (tmp_path / "results" / "leave-sources-out.md").read_text()
+    with (tmp_path / "results" / "leave-sources-out-tiny.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["label"] for row in rows} == set(SHOWS)
+    assert sum(int(row["positives"]) for row in rows) == 80

@@ -161,6 +161,13 @@ def dataset(
     )
 
 
+InitialOption = Annotated[
+    Path | None,
+    typer.Option(help="Pretrained weights to start from, in the backbone's own format."),
+]
+ResultsOption = Annotated[Path, typer.Option(help="Folder for tables that recipes share.")]
+
+
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
@@ -168,14 +175,37 @@ def train(
     run_dir: Annotated[
         Path, typer.Option(help="Checkpoints and figures; the same folder resumes a run.")
     ],
-    initial: Annotated[
-        Path | None, typer.Option(help="Pretrained weights to start from (safetensors).")
-    ] = None,
+    initial: InitialOption = None,
     to: Annotated[
         Path | None, typer.Option(help="Folder for the ONNX file and its contract.")
     ] = None,
+    results: ResultsOption = Path("results"),
 ) -> None:
     """Train the hazards detector and export it. Needs the extra: pip install worksafe[train]."""
     from worksafe.cli.train import train_detector
 
-    train_detector(config, data, initial, run_dir, to or run_dir)
+    train_detector(config, data, initial, run_dir=run_dir, to=to or run_dir, results=results)
+
+
+@app.command()
+def crossvalidate(
+    config: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
+    data: DataOption,
+    run_dir: Annotated[
+        Path, typer.Option(help="A folder for each fold; the same folder resumes a run.")
+    ],
+    initial: InitialOption = None,
+    results: ResultsOption = Path("results"),
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Measure frozen ViT-Tiny features instead.")
+    ] = False,
+) -> None:
+    """Measure a recipe on sources that it was not trained on, beside all others measured so."""
+    from worksafe.cli.train import cross_validate_frozen, cross_validate_recipe
+
+    if frozen:
+        if initial is None:
+            raise typer.BadParameter("the frozen probe needs --initial")
+        cross_validate_frozen(config, data, initial, results)
+    else:
+        cross_validate_recipe(config, data, initial, run_dir=run_dir, results=results)

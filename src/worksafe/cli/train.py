@@ -1,10 +1,17 @@
-"""``worksafe train``: a progress bar around the training loop, then the export."""
+"""``worksafe train`` and ``worksafe crossvalidate``: progress bars around the training loop."""
 
 import importlib.util
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markdown import Markdown
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import read_manifest
@@ -12,7 +19,7 @@ from worksafe.training.config import read_config
 
 
 def train_detector(
-    config_path: Path, data: Path, initial: Path | None, run_dir: Path, to: Path
+    config_path: Path, data: Path, initial: Path | None, *, run_dir: Path, to: Path, results: Path
 ) -> None:
     """Train by a recipe and export the result.
 
@@ -25,9 +32,11 @@ def train_detector(
     initial : Path or None
         Pretrained weights.
     run_dir : Path
-        Checkpoints and figures.
+        Checkpoints, figures and curves.
     to : Path
         Gets the ONNX file and its contract.
+    results : Path
+        Folder whose ``runs.csv`` gets a row.
 
     Raises
     ------
@@ -36,31 +45,129 @@ def train_detector(
     DatasetError
         If the manifest is.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise TrainingError("training needs PyTorch: pip install 'worksafe[train]'")
+    _require_pytorch()
     from worksafe.training.export import export
+    from worksafe.training.record import append_run, draw_curves
     from worksafe.training.train import train
 
     config = read_config(config_path)
     examples = read_manifest(data)
     console = Console(stderr=True)
-    with Progress(
-        TextColumn("training"),
+    last = None
+    with _progress(console) as bar:
+        task = bar.add_task(config.name, total=None, loss=float("nan"))
+        for last in train(config, examples, initial, run_dir):
+            bar.update(task, total=last.steps, completed=last.step, loss=last.loss)
+            if last.validation:
+                figures = "  ".join(
+                    f"{name} {value:.3f}"
+                    for name, value in last.validation.items()
+                    if not name.endswith("%")
+                )
+                console.print(f"step {last.step}, validation AUC: {figures}")
+    if last and last.validation:
+        append_run(results, config, config_path, initial, last)
+        console.print(f"wrote {draw_curves(run_dir)}")
+    console.print("exporting, and comparing ONNX with PyTorch")
+    console.print(f"wrote {export(config, examples, run_dir, to)}")
+
+
+def cross_validate_recipe(
+    config_path: Path, data: Path, initial: Path | None, *, run_dir: Path, results: Path
+) -> None:
+    """Train a recipe leaving sources out, and compare it with others.
+
+    Parameters
+    ----------
+    config_path : Path
+        The recipe.
+    data : Path
+        Folder with ``manifest.csv``.
+    initial : Path or None
+        Pretrained weights.
+    run_dir : Path
+        A folder per fold.
+    results : Path
+        Gets ``leave-sources-out-<recipe>.csv`` and the comparison.
+
+    Raises
+    ------
+    TrainingError
+        If PyTorch is not installed, or the recipe is wrong.
+    DatasetError
+        If the manifest is.
+    """
+    _require_pytorch()
+    from worksafe.training.crossvalidate import FOLDS, cross_validate, write_figures
+
+    config = read_config(config_path)
+    examples = read_manifest(data)
+    console = Console(stderr=True)
+    running = cross_validate(config, examples, initial, run_dir)
+    with _progress(console) as bar:
+        task = bar.add_task(config.name, total=None, loss=float("nan"))
+        while True:
+            try:
+                fold, state = next(running)
+            except StopIteration as end:
+                figures = end.value
+                break
+            bar.update(
+                task,
+                description=f"{config.name}, fold {fold + 1} of {FOLDS}",
+                total=FOLDS * state.steps,
+                completed=fold * state.steps + state.step,
+                loss=state.loss,
+            )
+    _print_comparison(write_figures(figures, config.name, results))
+
+
+def cross_validate_frozen(config_path: Path, data: Path, initial: Path, results: Path) -> None:
+    """Measure the frozen probe under the folds that recipes are measured by.
+
+    Parameters
+    ----------
+    config_path : Path
+        Any recipe with the outputs that are compared.
+    data : Path
+        Folder with ``manifest.csv``.
+    initial : Path
+        Pretrained weights of ViT-Tiny.
+    results : Path
+        Gets ``leave-sources-out-frozen-vit-tiny.csv`` and the comparison.
+
+    Raises
+    ------
+    TrainingError
+        If PyTorch is not installed, or the recipe is wrong.
+    DatasetError
+        If the manifest is.
+    """
+    _require_pytorch()
+    from worksafe.training.crossvalidate import PROBE, cross_validate_probe, write_figures
+
+    config = read_config(config_path)
+    examples = read_manifest(data)
+    with Console(stderr=True).status("computing features, then fitting"):
+        figures = cross_validate_probe(config, examples, initial)
+    _print_comparison(write_figures(figures, PROBE, results))
+
+
+def _print_comparison(path: Path) -> None:
+    Console().print(Markdown(path.read_text(encoding="utf-8")))
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("loss {task.fields[loss]:.3f}"),
         console=console,
-    ) as bar:
-        task = bar.add_task("", total=None, loss=float("nan"))
-        for state in train(config, examples, initial, run_dir):
-            bar.update(task, total=state.steps, completed=state.step, loss=state.loss)
-            if state.validation:
-                figures = "  ".join(
-                    f"{name} {value:.3f}"
-                    for name, value in state.validation.items()
-                    if not name.endswith("%")
-                )
-                console.print(f"step {state.step}, validation AUC: {figures}")
-    console.print("exporting, and comparing ONNX with PyTorch")
-    console.print(f"wrote {export(config, examples, run_dir, to)}")
+    )
+
+
+def _require_pytorch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise TrainingError("training needs PyTorch: pip install 'worksafe[train]'")

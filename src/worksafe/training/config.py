@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from worksafe.errors import TrainingError
 
@@ -46,10 +46,30 @@ class LabelsConfig:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """Size of the input, in pixels, and stochastic depth."""
+    """Which network, and how large.
 
+    Attributes
+    ----------
+    backbone : str
+        ``vit_tiny``, ``mobilenet_v2``, or ``timm:`` and a name of timm.
+    side_px : int
+        Side of the square input, in pixels.
+    merge_after : int
+        Of ViT: blocks before neighbouring patches are merged; 0 merges none.
+    pooling : {"mean", "softmax"}
+        Of ViT: how places make a logit; by softmax high ones weigh more.
+    drop_path : float
+        Of ViT: stochastic depth.
+    trained_layers : int or None
+        The last so many layers are trained, with the head; all where it is not given.
+    """
+
+    backbone: str
     side_px: int
-    drop_path: float
+    merge_after: int = 0
+    pooling: Literal["mean", "softmax"] = "mean"
+    drop_path: float = 0.0
+    trained_layers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +110,9 @@ class OptimiserConfig:
         Each block below learns at this share of the one above it.
     ema_decay : float
         Of the running average of the weights, which is what is kept.
+    kept_share, kept_until : float
+        Each step looks at this share of a picture's places, until this share of the run is done;
+        then at all of them.
     """
 
     examples: int
@@ -101,6 +124,8 @@ class OptimiserConfig:
     warmup_steps: int
     ema_decay: float
     validate_every: int
+    kept_share: float = 1.0
+    kept_until: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +184,7 @@ def read_config(path: Path) -> TrainingConfig:
 
 def _section(kind: type[Section], values: dict[str, Any]) -> Section:
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
-    if wrong := known ^ values.keys():
+    if wrong := values.keys() - known:
         msg = ", ".join(sorted(wrong))
         raise KeyError(msg)
-    return kind(**values)
+    return kind(**values)  # says itself what it lacks

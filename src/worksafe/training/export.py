@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
@@ -15,7 +16,8 @@ from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.training.calibrate import Platt, fit_platt, thresholds
 from worksafe.training.config import TrainingConfig
 from worksafe.training.data import MEAN, STD, Pictures, targets
-from worksafe.training.network import HazardsNetwork
+from worksafe.training.networks.base import HazardsNetwork
+from worksafe.training.networks.build import build_network
 from worksafe.training.train import predict
 
 MAX_DIFFERENCE = 1e-3  # of a logit; measured: about 1e-5
@@ -33,7 +35,7 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     examples : sequence of Example
         Only the split ``val`` is looked at: for calibration, thresholds and the proof.
     run_dir : Path
-        Holds ``network.pt``.
+        Holds ``network.safetensors``.
     to : Path
         Folder that gets ``<name>.onnx`` and ``<name>.json``.
 
@@ -52,6 +54,26 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
     side_px = config.network.side_px
+    write_onnx(network, side_px, path)
+    logits = predict(network, held, side_px)
+    _prove(path, held[:_PROOF_PICTURES], logits[:_PROOF_PICTURES], side_px)
+    contract = _contract(config, held, logits, hashlib.sha256(path.read_bytes()).hexdigest())
+    path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def write_onnx(network: HazardsNetwork, side_px: int, path: Path) -> None:
+    """Write a network as serving runs it: input ``pixels``, outputs ``logits`` and ``maps``.
+
+    Parameters
+    ----------
+    network : HazardsNetwork
+        In evaluation mode.
+    side_px : int
+        Side of its input, in pixels.
+    path : Path
+        The ONNX file.
+    """
     torch.onnx.export(
         network,
         (torch.zeros(2, 3, side_px, side_px),),  # 2: a batch of 1 would be taken for fixed
@@ -64,20 +86,15 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
         external_data=False,
         verbose=False,
     )
-    logits = predict(network, held, side_px)
-    _prove(path, held[:_PROOF_PICTURES], logits[:_PROOF_PICTURES], side_px)
-    contract = _contract(config, held, logits, hashlib.sha256(path.read_bytes()).hexdigest())
-    path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
-    return path
 
 
 def _load(config: TrainingConfig, run_dir: Path) -> HazardsNetwork:
-    path = run_dir / "network.pt"
+    path = run_dir / "network.safetensors"
     if not path.is_file():
         msg = f"{run_dir} holds no finished run: {path.name} is missing"
         raise TrainingError(msg)
-    network = HazardsNetwork(len(config.labels.outputs), config.network.side_px)
-    network.load_state_dict(torch.load(path, weights_only=True))
+    network = build_network(config.network, len(config.labels.outputs))
+    network.load_state_dict(load_file(path))
     return network.eval()
 
 

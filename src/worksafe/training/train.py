@@ -2,6 +2,7 @@
 
 import csv
 import math
+import time
 from collections.abc import Generator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
@@ -19,10 +21,13 @@ from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
 from worksafe.training.config import OptimiserConfig, TrainingConfig
 from worksafe.training.data import Pictures, TrainingPictures, draw_examples
-from worksafe.training.network import DEPTH, HazardsNetwork, layer_of, load_pretrained
+from worksafe.training.networks.base import HEAD, HazardsNetwork
+from worksafe.training.networks.build import build_network
 
 LOADER_PROCESSES = 2
 VALIDATION_BATCH = 64
+
+Parts = dict[str, HazardsNetwork | AdamW]  # of a checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Progress:
         Done, and in all.
     loss : float
         Running mean of the training loss.
+    seconds : float
+        Spent so far, interrupted parts included.
     validation : dict of str to float, or None
         Area under the ROC curve of each label against neutral pictures, where just measured.
     """
@@ -42,6 +49,7 @@ class Progress:
     step: int
     steps: int
     loss: float
+    seconds: float
     validation: dict[str, float] | None = None
 
 
@@ -72,11 +80,12 @@ def train(
     config : TrainingConfig
         The recipe.
     examples : sequence of Example
-        Only its splits ``train`` and ``val`` are looked at.
+        Only its splits ``train`` and ``val`` are looked at; without ``val`` nothing is validated.
     initial : Path or None
         Pretrained weights; None starts from chance (tests do).
     run_dir : Path
-        Gets ``checkpoint.pt`` at each validation, ``metrics.csv``, and at the end ``network.pt``.
+        Gets ``checkpoint.pt`` at each validation, ``metrics.csv``, and at the end
+        ``network.safetensors``.
 
     Yields
     ------
@@ -93,15 +102,15 @@ def train(
     learning = [example for example in examples if example.split == "train"]
     held = [example for example in examples if example.split == "val" and not example.weak]
     optimiser = config.optimiser
-    network = HazardsNetwork(
-        len(config.labels.outputs), config.network.side_px, config.network.drop_path
-    )
+    network = build_network(config.network, len(config.labels.outputs))
     if initial is not None:
-        load_pretrained(network, initial)
+        network.start_from(initial)
     average = deepcopy(network).eval().requires_grad_(requires_grad=False)
     adam = AdamW(_parameter_groups(network, optimiser))
     steps = optimiser.examples // optimiser.batch
-    start = _resume(run_dir, network, average, adam)
+    parts: Parts = {"network": network, "average": average, "adam": adam}
+    start, before = _resume(run_dir, parts)
+    began = time.monotonic() - before
 
     drawn = draw_examples(learning, config.sampling, steps * optimiser.batch, config.seed)
     pictures = TrainingPictures(
@@ -121,7 +130,9 @@ def train(
     for step, (pixels, values, weights) in enumerate(loader, start + 1):
         for group in adam.param_groups:
             group["lr"] = group["peak_lr"] * _schedule(step, steps, optimiser.warmup_steps)
+        torch.manual_seed((config.seed << 32) + step)  # so that a resumed run is the same run
         network.train()
+        network.kept_share = optimiser.kept_share if step <= optimiser.kept_until * steps else 1.0
         logits, _ = network(pixels)
         loss = masked_loss(logits, values, weights)
         adam.zero_grad()
@@ -132,11 +143,11 @@ def train(
         running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
         validation = None
         if step % optimiser.validate_every == 0 or step == steps:
-            validation = _validate(average, held, config)
-            _record(run_dir, step, running, validation)
-            _checkpoint(run_dir, step, network, average, adam)
-        yield Progress(step, steps, running, validation)
-    torch.save(average.state_dict(), run_dir / "network.pt")
+            validation = _validate(average, held, config) if held else None
+            _record(run_dir, step, running, validation or {})
+            _checkpoint(run_dir, step, time.monotonic() - began, parts)
+        yield Progress(step, steps, running, time.monotonic() - began, validation)
+    save_file(average.state_dict(), run_dir / "network.safetensors")
 
 
 def predict(
@@ -169,23 +180,19 @@ def _parameter_groups(
     network: HazardsNetwork, optimiser: OptimiserConfig
 ) -> list[dict[str, object]]:
     """Give every layer its own peak learning rate; biases, norms and tokens do not decay."""
-    groups = []
+    groups: list[dict[str, object]] = []
     for name, parameter in network.named_parameters():
-        is_head = name.startswith("head.")
-        depth = layer_of(name)
-        peak = (
-            optimiser.head_lr
-            if is_head
-            else (optimiser.lr * optimiser.layer_decay ** (DEPTH + 1 - depth))
-        )
+        below_head = network.depth + 1 - network.layer_of(name)
+        peak = optimiser.lr * optimiser.layer_decay**below_head
         decays = parameter.ndim > 1 and "token" not in name and "embed" not in name
-        groups.append(
-            {
-                "params": [parameter],
-                "peak_lr": peak,
-                "weight_decay": optimiser.weight_decay if decays else 0.0,
-            }
-        )
+        if parameter.requires_grad:
+            groups.append(
+                {
+                    "params": [parameter],
+                    "peak_lr": optimiser.head_lr if name.startswith(HEAD) else peak,
+                    "weight_decay": optimiser.weight_decay if decays else 0.0,
+                }
+            )
     return groups
 
 
@@ -230,26 +237,23 @@ def _record(run_dir: Path, step: int, loss: float, validation: dict[str, float])
         writer.writerow([step, f"{loss:.4f}", *(f"{value:.4f}" for value in validation.values())])
 
 
-def _checkpoint(
-    run_dir: Path, step: int, network: HazardsNetwork, average: HazardsNetwork, adam: AdamW
-) -> None:
+def _checkpoint(run_dir: Path, step: int, seconds: float, parts: Parts) -> None:
     state = {
         "step": step,
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "adam": adam.state_dict(),
+        "seconds": seconds,
+        **{name: part.state_dict() for name, part in parts.items()},
     }
     unfinished = run_dir / "checkpoint.pt.part"  # a run killed while it saves keeps the old one
     torch.save(state, unfinished)
     unfinished.replace(run_dir / "checkpoint.pt")
 
 
-def _resume(run_dir: Path, network: HazardsNetwork, average: HazardsNetwork, adam: AdamW) -> int:
+def _resume(run_dir: Path, parts: Parts) -> tuple[int, float]:
+    """Take up the last checkpoint, where there is one: steps and seconds that are done."""
     path = run_dir / "checkpoint.pt"
     if not path.exists():
-        return 0
+        return 0, 0.0
     state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    adam.load_state_dict(state["adam"])
-    return int(state["step"])
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return int(state["step"]), float(state["seconds"])

@@ -1,0 +1,1 @@
+"""Networks that a recipe can name: each gives logits, and a map of where it looks."""

@@ -1,0 +1,101 @@
+"""What a run leaves behind for people: a row in the table of all runs, and its curves."""
+
+import csv
+import hashlib
+import os
+from pathlib import Path
+
+from worksafe.errors import TrainingError
+from worksafe.training.config import TrainingConfig
+from worksafe.training.train import Progress
+
+
+def append_run(
+    results: Path, config: TrainingConfig, recipe: Path, initial: Path | None, end: Progress
+) -> Path:
+    """Add a finished run to the table of all runs.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of ``runs.csv``; made where it does not exist.
+    config : TrainingConfig
+        The recipe.
+    recipe : Path
+        Its file, whose hash the row names.
+    initial : Path or None
+        The weights that it started from.
+    end : Progress
+        Its last state, with validation figures.
+
+    Returns
+    -------
+    Path
+        The table.
+
+    Raises
+    ------
+    TrainingError
+        If the table's columns are not those of this run: another set of outputs.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    path = results / "runs.csv"
+    row = {
+        "recipe": config.name,
+        "version": config.version,
+        "sha256": hashlib.sha256(recipe.read_bytes()).hexdigest()[:12],
+        "started_from": initial.name if initial else "",
+        "seed": str(config.seed),
+        "draws": str(config.optimiser.examples),
+        "minutes": f"{end.seconds / 60:.0f}",
+        "cores": str(len(os.sched_getaffinity(0))),
+        **{name: f"{value:.4f}" for name, value in (end.validation or {}).items()},
+    }
+    rows = []
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            if reader.fieldnames != list(row):
+                msg = f"{path} has other columns than this run: give another folder for results"
+                raise TrainingError(msg)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerows([*rows, row])
+    return path
+
+
+def draw_curves(run_dir: Path) -> Path:
+    """Draw a run's loss and validation figures over its steps.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Holds ``metrics.csv``.
+
+    Returns
+    -------
+    Path
+        ``curves.png`` beside it.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load, and only needed here
+
+    with (run_dir / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    steps = [int(row["step"]) for row in rows]
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    loss, auc = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+    loss.plot(steps, [float(row["loss"]) for row in rows], color="black")
+    loss.set_ylabel("training loss")
+    names = [name for name in rows[0] if name not in {"step", "loss"} and "%" not in name]
+    for number, name in enumerate(names):
+        values = [float(row[name]) for row in rows]
+        style = "-" if number < 10 else "--"  # noqa: PLR2004 - the colours of matplotlib's cycle
+        auc.plot(steps, values, style, label=name)
+    auc.set(xlabel="step", ylabel="validation AUC against neutral pictures")
+    auc.set_ylim(max(0.5, auc.get_ylim()[0]), 1.001)
+    auc.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    path = run_dir / "curves.png"
+    figure.savefig(path, dpi=100)
+    return path

@@ -1,0 +1,124 @@
+"""Every backbone that a recipe can name: shapes, maps, what is frozen, what it starts from."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+
+from worksafe.errors import TrainingError
+from worksafe.training.config import NetworkConfig
+from worksafe.training.networks.build import build_network
+from worksafe.training.networks.mobilenet import MobileNetV2
+
+pytestmark = pytest.mark.train
+
+BACKBONES = [
+    (NetworkConfig("vit_tiny", 64), (4, 4)),
+    (NetworkConfig("vit_tiny", 96, merge_after=4, pooling="softmax", drop_path=0.1), (3, 6)),
+    (NetworkConfig("mobilenet_v2", 64), (2, 2)),
+]
+
+
+@pytest.mark.parametrize(("config", "grid"), BACKBONES)
+def test_a_backbone_gives_logits_and_maps_and_learns_from_both_modes(
+    config: NetworkConfig, grid: tuple[int, int]
+) -> None:
+    network = build_network(config, outputs=5)
+    pixels = torch.randn(2, 3, config.side_px, config.side_px)
+
+    logits, maps = network.eval()(pixels)
+    network.train()
+    network.kept_share = 0.5
+    network(pixels)[0].sum().backward()
+
+    assert logits.shape == (2, 5)
+    assert maps.shape == (2, 5, *grid)
+    assert all(p.grad is not None for p in network.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("config", [config for config, _ in BACKBONES])
+def test_the_map_of_an_output_is_its_own(config: NetworkConfig) -> None:
+    network = build_network(config, outputs=2).eval()
+    pixels = torch.randn(1, 3, config.side_px, config.side_px)
+    with torch.inference_mode():
+        logits, maps = network(pixels)
+        network.head.weight[0] += 0.05 * torch.randn_like(network.head.weight[0])
+        moved_logits, moved_maps = network(pixels)
+
+    assert not torch.equal(maps[0, 0], moved_maps[0, 0])
+    assert not torch.equal(logits[0, 0], moved_logits[0, 0])
+    assert torch.equal(maps[0, 1], moved_maps[0, 1])
+    assert torch.equal(logits[0, 1], moved_logits[0, 1])
+
+
+def test_places_that_are_dropped_are_others_each_time() -> None:
+    network = build_network(NetworkConfig("vit_tiny", 96, merge_after=4), outputs=3).train()
+    torch.nn.init.normal_(network.head.weight)
+    pixels = torch.randn(1, 3, 96, 96)
+    network.kept_share = 0.5
+
+    with torch.inference_mode():
+        half, other_half = network(pixels), network(pixels)
+
+    assert half[1].shape[2] == 9  # of 3 x 6 places
+    assert not torch.equal(half[0], other_half[0])
+
+
+def test_only_the_last_layers_and_the_head_are_trained_where_the_recipe_says_so() -> None:
+    network = build_network(NetworkConfig("mobilenet_v2", 64, trained_layers=10), outputs=3)
+
+    trained = {network.layer_of(n) for n, p in network.named_parameters() if p.requires_grad}
+
+    assert trained == {*range(network.depth - 9, network.depth + 1), network.depth + 1}
+
+
+def test_mobilenet_takes_over_the_convolutions_of_an_onnx_file(tmp_path: Path) -> None:
+    source = MobileNetV2(4)
+    nodes, tensors = [], []
+    for name, layer in source.backbone.named_modules():
+        if isinstance(layer, torch.nn.Conv2d) and layer.bias is not None:
+            nodes.append(helper.make_node("Conv", ["x", f"{name}.w", f"{name}.b"], ["x"]))
+            for key, tensor in ((f"{name}.w", layer.weight), (f"{name}.b", layer.bias)):
+                values = tensor.detach().flatten().tolist()
+                tensors.append(
+                    helper.make_tensor(key, TensorProto.FLOAT, list(tensor.shape), values)
+                )
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", [], [], tensors)), tmp_path / "m")
+    network = MobileNetV2(2)
+
+    network.start_from(tmp_path / "m")
+
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(network.features(pixels), source.features(pixels))
+    onnx.save(helper.make_model(helper.make_graph(nodes[1:], "g", [], [], tensors)), tmp_path / "n")
+    with pytest.raises(TrainingError, match="other shapes"):
+        network.start_from(tmp_path / "n")
+
+
+def test_an_unknown_backbone_is_refused() -> None:
+    with pytest.raises(TrainingError, match="vit_tiny, mobilenet_v2"):
+        build_network(NetworkConfig("alexnet", 64), outputs=3)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")
+def test_timm_is_named_where_it_is_missing() -> None:
+    with pytest.raises(TrainingError, match="needs timm"):
+        build_network(NetworkConfig("timm:resnet50", 64), outputs=3)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="timm is not installed")
+@pytest.mark.parametrize("name", ["resnet50", "vgg16"])
+def test_backbones_of_timm(name: str) -> None:
+    network = build_network(NetworkConfig(f"timm:{name}", 64, trained_layers=1), outputs=3)
+
+    logits, maps = network.eval()(torch.randn(2, 3, 64, 64))
+
+    assert logits.shape == (2, 3)
+    assert maps.shape[:2] == (2, 3)
