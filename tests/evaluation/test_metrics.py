@@ -6,7 +6,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from worksafe.evaluation.metrics import (
     average_precision,
-    bootstrap_interval,
     calibration_error,
     recall_at_fpr,
     roc_auc,
@@ -57,7 +56,6 @@ def test_what_cannot_be_measured_is_nan() -> None:
     assert np.isnan(roc_auc(ones, none))
     assert np.isnan(average_precision(ones, none))
     assert np.isnan(recall_at_fpr(ones, none, 0.01))
-    assert np.isnan(bootstrap_interval(roc_auc, ones, none, ["a", "b", "c"], rounds=5)[0])
 
 
 def test_honest_probabilities_have_a_small_calibration_error_and_bold_ones_a_large() -> None:
@@ -66,22 +64,6 @@ def test_honest_probabilities_have_a_small_calibration_error_and_bold_ones_a_lar
 
     assert calibration_error(honest, truths) < 0.02
     assert calibration_error(np.round(honest), truths) > 0.2
-
-
-def test_an_interval_holds_the_figure_and_is_wider_where_pictures_are_related() -> None:
-    truths = RNG.uniform(size=400) < 0.5
-    scores = truths * 0.5 + RNG.normal(size=400)
-    alone = [str(index) for index in range(400)]
-    related = [str(index // 40) for index in range(400)]
-
-    low, high = bootstrap_interval(roc_auc, scores, truths, alone, rounds=300)
-    repeated = bootstrap_interval(
-        roc_auc, np.tile(scores, 4), np.tile(truths, 4), alone * 4, rounds=300
-    )
-
-    assert low < roc_auc(scores, truths) < high
-    assert repeated == pytest.approx((low, high), abs=0.02)  # copies add no certainty
-    assert bootstrap_interval(roc_auc, scores, truths, related, rounds=50)
 
 
 def test_a_wilson_interval_equals_the_published_one_and_is_honest_about_nothing_found() -> None:

@@ -119,8 +119,6 @@ def bootstrap_intervals(
 ) -> Mapping[str, Interval]:
     """95 % intervals of all metrics at once, resampling whole groups of related pictures.
 
-    Gives what `metrics.bootstrap_interval` gives for each metric, some ten times as fast.
-
     Parameters
     ----------
     scores : ndarray of float, shape (n,)

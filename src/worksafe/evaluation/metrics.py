@@ -4,7 +4,7 @@ Notation: `scores` are probabilities or any monotone score, `truths` are boolean
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -173,50 +173,3 @@ def wilson_interval(found: int, total: int) -> tuple[float, float]:
     spread = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
     scale = 1 + z**2 / total
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
-def bootstrap_interval(
-    metric: Metric,
-    scores: Floats,
-    truths: Bools,
-    groups: Sequence[str],
-    *,
-    rounds: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """95 % interval of a metric, resampling whole groups of related pictures.
-
-    Parameters
-    ----------
-    metric : callable
-        Takes scores and truths.
-    scores : ndarray of float, shape (n,)
-        Higher is more positive.
-    truths : ndarray of bool, shape (n,)
-        Which are positive.
-    groups : sequence of str, length n
-        Pictures of one clip or scene share a group: they are drawn together.
-    rounds : int, default 1000
-        Number of resamples.
-    seed : int, default 0
-        Of the random draws.
-
-    Returns
-    -------
-    tuple of float
-        2.5 % and 97.5 % points; NaN where no resample had both classes.
-    """
-    _, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    order = np.argsort(group_of, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(group_of))[:-1])
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(rounds):
-        drawn = rng.integers(0, len(members), len(members))
-        chosen = np.concatenate([members[i] for i in drawn])
-        values.append(metric(scores[chosen], truths[chosen]))
-    finite = np.asarray(values)[~np.isnan(values)]
-    if not finite.size:
-        return float("nan"), float("nan")
-    low, high = np.percentile(finite, [2.5, 97.5])
-    return float(low), float(high)

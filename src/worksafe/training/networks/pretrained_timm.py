@@ -43,7 +43,7 @@ class TimmNetwork(ConvolutionalNetwork):
         backbone = timm.create_model(name, pretrained=False, num_classes=0, global_pool="")
         super().__init__(outputs, backbone.num_features)
         self.backbone = backbone
-        parts = [part for part, child in backbone.named_children() if any(child.parameters())]
+        parts = [part for part, child in backbone.named_children() if [*child.parameters()]]
         self.depth = len(parts)
         self._layers = {part: i for i, part in enumerate(parts, 1)}
 
