@@ -45,7 +45,7 @@ def frozen_features(examples: Sequence[Example], initial: Path) -> dict[Path, ND
         Pictures(examples, SIDE_PX), batch_size=VALIDATION_BATCH, num_workers=LOADER_PROCESSES
     )
     with torch.inference_mode():
-        rows = np.concatenate([network.tokens(pixels)[:, 0].numpy() for pixels in loader])
+        rows = np.concatenate([network.tokens(pixels)[:, 0].numpy().copy() for pixels in loader])
     return {example.path: row for example, row in zip(examples, rows, strict=True)}
 
 
