@@ -207,8 +207,8 @@ def _follow(average: HazardsNetwork, network: HazardsNetwork, decay: float) -> N
     with torch.no_grad():
         for mean, current in zip(average.parameters(), network.parameters(), strict=True):
             mean.lerp_(current, 1 - decay)
-        for own, current in zip(average.buffers(), network.buffers(), strict=True):
-            own.copy_(current)  # statistics of batch normalisation are averages already
+        for kept, latest in zip(average.buffers(), network.buffers(), strict=True):
+            kept.copy_(latest)  # statistics of batch normalisation are averages already
 
 
 def _validate(
