@@ -95,6 +95,7 @@ def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
     contract = json.loads(path.with_suffix(".json").read_text())
     assert contract["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert tuple(contract["outputs"]) == config.labels.outputs
+    assert b'File "' not in path.read_bytes()  # nothing of the machine that trained
     assert all(fit["slope"] > 0 for fit in contract["calibration"].values())
     network = build_network(config.network, len(config.labels.outputs))
     network.load_state_dict(load_file(finished / "network.safetensors"))
