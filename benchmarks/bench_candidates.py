@@ -24,12 +24,13 @@ from worksafe.engine.session import OnnxSession
 from worksafe.models import nudity
 from worksafe.models.weights import read_weights
 from worksafe.training.config import read_config
+from worksafe.training.crossvalidate import PROBE, read_figures
 from worksafe.training.export import write_onnx
+from worksafe.training.folds import pool
 from worksafe.training.networks.build import build_network
 
 CONFIGS = Path(__file__).parents[1] / "src" / "worksafe" / "training" / "configs"
 ROUNDS = 30
-FROZEN = "frozen-vit-tiny"  # a whole ViT-Tiny at 224 px
 
 
 def time_ms(session: OnnxSession, planes: NDArray[np.float32], outputs: list[str]) -> float:
@@ -41,12 +42,7 @@ def time_ms(session: OnnxSession, planes: NDArray[np.float32], outputs: list[str
 
 def mean_auc(path: Path) -> float:
     """Pool a recipe's sources by pictures, then take the mean over labels."""
-    labels: dict[str, list[tuple[int, float]]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            labels.setdefault(row["label"], []).append((int(row["positives"]), float(row["auc"])))
-    pooled = [sum(n * auc for n, auc in some) / sum(n for n, _ in some) for some in labels.values()]
-    return statistics.mean(pooled)
+    return statistics.mean(auc for auc, _ in pool(read_figures(path)).values())
 
 
 def main(results: Path) -> None:
@@ -104,7 +100,7 @@ def draw(rows: list[dict[str, Any]], results: Path) -> None:
             xytext=(8, -4),
             textcoords="offset points",
         )
-    frozen = results / f"leave-sources-out-{FROZEN}.csv"
+    frozen = results / f"leave-sources-out-{PROBE}.csv"
     if frozen.exists():
         axes.axhline(
             mean_auc(frozen), color="#d55e00", linestyle="--", label="frozen ViT-Tiny probe"

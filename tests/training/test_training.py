@@ -27,7 +27,7 @@ from worksafe.training.calibrate import fit_platt
 from worksafe.training.config import TrainingConfig, read_config
 from worksafe.training.data import MEAN, STD, draw_examples, targets
 from worksafe.training.export import export
-from worksafe.training.networks.build import build_network
+from worksafe.training.networks.build import load_network
 from worksafe.training.networks.vit import VisionTransformer
 from worksafe.training.train import masked_loss, train
 
@@ -97,14 +97,14 @@ def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
     assert tuple(contract["outputs"]) == config.labels.outputs
     assert b'File "' not in path.read_bytes()  # nothing of the machine that trained
     assert all(fit["slope"] > 0 for fit in contract["calibration"].values())
-    network = build_network(config.network, len(config.labels.outputs))
-    network.load_state_dict(load_file(finished / "network.safetensors"))
+    ended = finished / "network.safetensors"
+    network = load_network(config.network, len(config.labels.outputs), ended)
     side_px = config.network.side_px
     pixels = np.random.default_rng(3).integers(0, 256, (90, 70, 3), dtype=np.uint8)
     planes = normalise(resize_image(pixels, side_px, side_px), MEAN, STD)
     logits, maps = OnnxSession(path.read_bytes()).run(planes, ["logits", "maps"])
     with torch.inference_mode():
-        expected_logits, expected_maps = network.eval()(torch.from_numpy(planes))
+        expected_logits, expected_maps = network(torch.from_numpy(planes))
     np.testing.assert_allclose(logits, expected_logits, atol=1e-4)
     np.testing.assert_allclose(maps, expected_maps, atol=1e-4)
 

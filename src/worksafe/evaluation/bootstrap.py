@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.evaluation.metrics import METRICS, Bools, Floats
+from worksafe.evaluation.metrics import METRICS, Bools, Floats, rank_from_top
 
 _BINS = 10  # as metrics.calibration_error
 _FPRS = (0.01, 0.02)
@@ -50,8 +50,7 @@ def rank_scores(scores: Floats, truths: Bools) -> Ranking:
     -------
     Ranking
     """
-    order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    order, ends = rank_from_top(scores)
     return Ranking(order, scores[order], truths[order], ends)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from worksafe.errors import SettingsError
 from worksafe.evaluation.datasets import SPLITS
-from worksafe.evaluation.markdown import origin_lines, section_lines
+from worksafe.evaluation.markdown import origin_lines, section_lines, table_lines
 from worksafe.evaluation.report import read_report
 from worksafe.models.spec import DetectorSpec
 from worksafe.models.weights import find_weights
@@ -116,11 +116,7 @@ def _channels(values: Sequence[float]) -> str:
 
 def _threshold_lines(spec: DetectorSpec) -> list[str]:
     rates = sorted({rate for by in spec.thresholds.values() for rate in by}, key=float)[::-1]
-    return [
-        f"| by its own score | {' | '.join(f'{100 * float(rate):g} %' for rate in rates)} |",
-        f"|{' --- |' * (len(rates) + 1)}",
-        *(
-            f"| {name} | {' | '.join(f'{by[rate]:.3f}' for rate in rates)} |"
-            for name, by in spec.thresholds.items()
-        ),
-    ]
+    return table_lines(
+        ["by its own score", *(f"{100 * float(rate):g} %" for rate in rates)],
+        ([name, *(f"{by[rate]:.3f}" for rate in rates)] for name, by in spec.thresholds.items()),
+    )

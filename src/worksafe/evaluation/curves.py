@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worksafe.evaluation.metrics import Bools, Floats, wilson_interval
+from worksafe.evaluation.metrics import Bools, Floats, rank_from_top, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,7 @@ def precision_points(scores: Floats, truths: Bools) -> tuple[Floats, Floats]:
 
 def _counted(scores: Floats, truths: Bools) -> tuple[Floats, Floats]:
     """Count positives and negatives from the highest score down, tied scores at once."""
-    order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+    order, ends = rank_from_top(scores)
     found = np.cumsum(truths[order], dtype=np.float64)[ends]
     flagged = np.cumsum(~truths[order], dtype=np.float64)[ends]
     return np.concatenate([[0.0], found]), np.concatenate([[0.0], flagged])

@@ -4,7 +4,10 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from worksafe.errors import DatasetError
+from worksafe.errors import DatasetError, InputError
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
+from worksafe.images.resize import RgbImage
 
 NEUTRAL = "neutral"
 SPLITS = ("train", "val", "test")
@@ -106,3 +109,30 @@ def _refuse_leakage(manifest: Path, examples: list[Example]) -> None:
                 f"and in {example.split}; a group belongs to one split"
             )
             raise DatasetError(msg)
+
+
+def read_pixels(example: Example, side_px: int) -> RgbImage:
+    """Read a picture as serving does.
+
+    Parameters
+    ----------
+    example : Example
+        The picture.
+    side_px : int
+        What it is needed for, in pixels: larger ones may come scaled down, not below this.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, 3)
+        Upright RGB; of an animation the first frame.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be decoded.
+    """
+    try:
+        return decode_image(example.path, ImageLimits(), side_px).views[0].pixels
+    except InputError as error:
+        msg = f"{example.path}: {error}"
+        raise DatasetError(msg) from error

@@ -85,7 +85,7 @@ def subject_lines(rows: Sequence[Row]) -> Lines:
         "found where 1 % or 2 % of the neutral pictures are flagged. The calibration error is the "
         "mean difference between the score and what is true, on these pictures in this mixture.",
         "",
-        *_table(
+        *table_lines(
             [
                 "subject",
                 "pictures",
@@ -118,7 +118,7 @@ def decision_lines(rows: Sequence[Row]) -> Lines:
     return [
         "What the policy decides on pictures of each category and label.",
         "",
-        *_table(
+        *table_lines(
             ["pictures of", "pictures", *Action],
             ([row["pictures_of"], row["pictures"], *_shares(row)] for row in rows),
         ),
@@ -131,7 +131,7 @@ def source_lines(rows: Sequence[Row]) -> Lines:
         "Each label's pictures of one source (of 5 pictures at least, the smaller ones together) "
         "against all neutral pictures; intervals where there are 20 pictures.",
         "",
-        *_table(
+        *table_lines(
             ["label", "source", "pictures", "AUC", "recall at 1 %"],
             (
                 [
@@ -153,7 +153,7 @@ def kind_lines(rows: Sequence[Row]) -> Lines:
         "Ordinary pictures by what they show, the worst first (kinds of fewer than 10 pictures "
         "together); in brackets 95 % intervals (Wilson).",
         "",
-        *_table(
+        *table_lines(
             ["kind", "pictures", *Action, "not allowed", "mostly for"],
             (
                 [
@@ -181,7 +181,7 @@ def robustness_lines(rows: Sequence[Row]) -> Lines:
         "mirrored, blurred (Gaussian, radius 1 pixel), cropped to the middle 90 %. How far the "
         "label's own score moves (median / 90th percentile):",
         "",
-        *_table(
+        *table_lines(
             ["label", "pictures", *changes[1:]],
             (
                 [*head, *(_moved(of[change]) for change in changes[1:])]
@@ -191,7 +191,7 @@ def robustness_lines(rows: Sequence[Row]) -> Lines:
         "",
         "AUC of the changed pictures against the unchanged neutral ones:",
         "",
-        *_table(
+        *table_lines(
             ["label", "pictures", *changes],
             (
                 [*head, *(_short(of[change]["auc"], 3) for change in changes)]
@@ -201,7 +201,8 @@ def robustness_lines(rows: Sequence[Row]) -> Lines:
     ]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
+def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
+    """Write any table."""
     return [
         f"| {' | '.join(head)} |",
         f"|{' --- |' * len(head)}",

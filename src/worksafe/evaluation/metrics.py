@@ -15,6 +15,25 @@ Bools = NDArray[np.bool_]
 Metric = Callable[[Floats, Bools], float]
 
 
+def rank_from_top(scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Sort scores so that equal ones are counted at once.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n,)
+        Higher is more positive.
+
+    Returns
+    -------
+    order : ndarray of int, shape (n,)
+        Positions in `scores`, the highest first.
+    tie_ends : ndarray of int, shape (t,)
+        Places in `order` where runs of equal scores end.
+    """
+    order = np.argsort(-scores, kind="stable")
+    return order, np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
+
+
 def roc_auc(scores: Floats, truths: Bools) -> float:
     """Area under the ROC curve: the chance that a positive outscores a negative.
 
@@ -58,11 +77,9 @@ def average_precision(scores: Floats, truths: Bools) -> float:
     positives = int(truths.sum())
     if not positives:
         return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    found = np.cumsum(truths[order])[last_of_tie]
-    taken = np.flatnonzero(last_of_tie) + 1
-    return float(np.sum(np.diff(found, prepend=0) / positives * (found / taken)))
+    order, tie_ends = rank_from_top(scores)
+    found = np.cumsum(truths[order])[tie_ends]
+    return float(np.sum(np.diff(found, prepend=0) / positives * (found / (tie_ends + 1))))
 
 
 def threshold_at_fpr(negative_scores: Floats, fpr: float) -> float:

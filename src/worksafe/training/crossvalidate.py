@@ -6,13 +6,13 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import load_file
 
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example
+from worksafe.evaluation.markdown import table_lines
 from worksafe.training.config import TrainingConfig
 from worksafe.training.folds import SourceFigures, leave_sources_out, measure_folds, pool
-from worksafe.training.networks.build import build_network
+from worksafe.training.networks.build import load_network
 from worksafe.training.probe import frozen_features, probe
 from worksafe.training.train import Progress, predict, train
 
@@ -60,8 +60,8 @@ def cross_validate(
         if not scored.exists():
             for state in train(config, fold.learning, initial, folder):
                 yield number, state
-            network = build_network(config.network, len(config.labels.outputs)).eval()
-            network.load_state_dict(load_file(folder / "network.safetensors"))
+            ended = folder / "network.safetensors"
+            network = load_network(config.network, len(config.labels.outputs), ended)
             np.save(scored, predict(network, fold.held, config.network.side_px))
         logits.append(np.load(scored))
     return measure_folds(folds, logits, config.labels.outputs)
@@ -121,7 +121,8 @@ def write_figures(figures: Sequence[SourceFigures], name: str, out: Path) -> Pat
         for one in figures:
             writer.writerow([_text(value) for value in astuple(one)])
     recipes = {
-        path.stem.removeprefix(_FILES): _read(path) for path in sorted(out.glob(f"{_FILES}*.csv"))
+        path.stem.removeprefix(_FILES): read_figures(path)
+        for path in sorted(out.glob(f"{_FILES}*.csv"))
     }
     path = out / "leave-sources-out.md"
     path.write_text(_compare(recipes), encoding="utf-8")
@@ -132,7 +133,23 @@ def _text(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _read(path: Path) -> list[SourceFigures]:
+def read_figures(path: Path) -> list[SourceFigures]:
+    """Read one recipe's figures.
+
+    Parameters
+    ----------
+    path : Path
+        A table that `write_figures` wrote.
+
+    Returns
+    -------
+    list of SourceFigures
+
+    Raises
+    ------
+    TrainingError
+        If it is a table of another kind.
+    """
     with path.open(newline="", encoding="utf-8") as file:
         try:
             return [
@@ -158,38 +175,46 @@ def _compare(recipes: Mapping[str, Sequence[SourceFigures]]) -> str:
     }
     keys = list(dict.fromkeys(key for some in by_source.values() for key in some))
     labels = list(dict.fromkeys(label for label, _ in keys))
-    lines = [
-        "# Leaving sources out",
-        "",
-        f"{FOLDS} folds of the splits train and val. Each picture is scored by a network that was "
-        "trained without its source, against the neutral pictures of the sources left out with "
-        "it: AUC / recall at 1 % false positives. *In-source* marks labels that nearly all come "
-        "from one collection: there only groups (clips, scenes, bursts) are left out.",
-        "",
-        "## Pooled over sources, weighted by pictures",
-        "",
-        f"| label | {' | '.join(recipes)} |",
-        f"| --- |{' --- |' * len(recipes)}",
-    ]
-    for label in labels:
-        cells = [_cell(pooled[name].get(label)) for name in recipes]
-        lines.append(f"| {label} | {' | '.join(cells)} |")
-    means = [np.mean(list(pooled[name].values()), axis=0) for name in recipes]
-    lines.append(f"| mean over labels | {' | '.join(_cell((m[0], m[1])) for m in means)} |")
-    lines += [
-        "",
-        "## Source by source",
-        "",
-        f"| label | source | pictures | {' | '.join(recipes)} |",
-        f"| --- | --- | --- |{' --- |' * len(recipes)}",
-    ]
-    for label, source in keys:
-        ones = [by_source[name].get((label, source)) for name in recipes]
-        first = next(one for one in ones if one is not None)
-        cells = [_cell((one.auc, one.recall) if one else None) for one in ones]
-        shown = f"{source} (in-source)" if first.in_source else source
-        lines.append(f"| {label} | {shown} | {first.positives} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    means = {name: np.mean(list(some.values()), axis=0) for name, some in pooled.items()}
+    return "\n".join(
+        [
+            "# Leaving sources out",
+            "",
+            f"{FOLDS} folds of the splits train and val. Each picture is scored by a network that "
+            "was trained without its source, against the neutral pictures of the sources left out "
+            "with it: AUC / recall at 1 % false positives. *In-source* marks labels that nearly "
+            "all come from one collection: there only groups (clips, scenes, bursts) are left out.",
+            "",
+            "## Pooled over sources, weighted by pictures",
+            "",
+            *table_lines(
+                ["label", *recipes],
+                [
+                    *(
+                        [label, *(_cell(of.get(label)) for of in pooled.values())]
+                        for label in labels
+                    ),
+                    ["mean over labels", *(_cell((mean[0], mean[1])) for mean in means.values())],
+                ],
+            ),
+            "",
+            "## Source by source",
+            "",
+            *table_lines(
+                ["label", "source", "pictures", *recipes],
+                (_source_cells([of.get(key) for of in by_source.values()]) for key in keys),
+            ),
+            "",
+        ]
+    )
+
+
+def _source_cells(ones: Sequence[SourceFigures | None]) -> list[str]:
+    """Write what each recipe reached on one label of one source."""
+    first = next(one for one in ones if one is not None)
+    shown = f"{first.source} (in-source)" if first.in_source else first.source
+    cells = [_cell((one.auc, one.recall) if one else None) for one in ones]
+    return [first.label, shown, str(first.positives), *cells]
 
 
 def _cell(figures: tuple[float, float] | None) -> str:

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from worksafe.errors import DatasetError, InputError, TrainingError
-from worksafe.evaluation.datasets import NEUTRAL, Example
-from worksafe.images.decode import decode_image
-from worksafe.images.limits import ImageLimits
+from worksafe.errors import TrainingError
+from worksafe.evaluation.datasets import NEUTRAL, Example, read_pixels
 from worksafe.images.resize import RgbImage, normalise, resize_image
 from worksafe.training.augment import augment
 from worksafe.training.config import LabelsConfig, SamplingConfig
@@ -135,33 +133,6 @@ def _target(
     return 0.0, 0.0 if pair & set(labels.together) else sibling_weight
 
 
-def read_pixels(example: Example, side_px: int) -> RgbImage:
-    """Read a picture as serving does, large enough to be cropped for an input of `side_px`.
-
-    Parameters
-    ----------
-    example : Example
-        The picture.
-    side_px : int
-        Side of the network's input, in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (h, w, 3)
-        Upright RGB; of an animation the first frame.
-
-    Raises
-    ------
-    DatasetError
-        If the file cannot be decoded.
-    """
-    try:
-        return decode_image(example.path, ImageLimits(), 2 * side_px).views[0].pixels
-    except InputError as error:
-        msg = f"{example.path}: {error}"
-        raise DatasetError(msg) from error
-
-
 def to_tensor(image: RgbImage, side_px: int) -> Tensor:
     """Squeeze the whole picture into a square, as serving does; (3, side, side)."""
     return torch.from_numpy(normalise(resize_image(image, side_px, side_px), MEAN, STD)[0])
@@ -210,7 +181,7 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor, Tensor]]):
         """Give the picture (3, side, side), its targets and their weights (outputs,)."""
         index = int(self._drawn[position])
         rng = np.random.default_rng((self._seed, position))
-        image = augment(read_pixels(self._examples[index], self._side_px), rng)
+        image = augment(read_pixels(self._examples[index], 2 * self._side_px), rng)
         values, weights = self._targets[index]
         return (
             to_tensor(image, self._side_px),
@@ -240,4 +211,4 @@ class Pictures(Dataset[Tensor]):
 
     def __getitem__(self, position: int) -> Tensor:
         """Give the picture, (3, side, side)."""
-        return to_tensor(read_pixels(self._examples[position], self._side_px), self._side_px)
+        return to_tensor(read_pixels(self._examples[position], 2 * self._side_px), self._side_px)

@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
@@ -18,7 +17,7 @@ from worksafe.training.calibrate import Platt, fit_platt, thresholds
 from worksafe.training.config import TrainingConfig
 from worksafe.training.data import MEAN, STD, Pictures, targets
 from worksafe.training.networks.base import HazardsNetwork
-from worksafe.training.networks.build import build_network
+from worksafe.training.networks.build import load_network
 from worksafe.training.train import predict
 
 MAX_DIFFERENCE = 1e-3  # of a logit; measured: about 1e-5
@@ -104,9 +103,7 @@ def _load(config: TrainingConfig, run_dir: Path) -> HazardsNetwork:
     if not path.is_file():
         msg = f"{run_dir} holds no finished run: {path.name} is missing"
         raise TrainingError(msg)
-    network = build_network(config.network, len(config.labels.outputs))
-    network.load_state_dict(load_file(path))
-    return network.eval()
+    return load_network(config.network, len(config.labels.outputs), path)
 
 
 def _prove(

@@ -17,10 +17,7 @@ import numpy as np
 import pdqhash
 from numpy.typing import NDArray
 
-from worksafe.errors import DatasetError, InputError
-from worksafe.evaluation.datasets import Example
-from worksafe.images.decode import decode_image
-from worksafe.images.limits import ImageLimits
+from worksafe.evaluation.datasets import Example, read_pixels
 from worksafe.images.resize import RgbImage
 
 Hashes = NDArray[np.uint64]
@@ -95,13 +92,7 @@ def hash_examples(examples: Sequence[Example]) -> Hashes:
     """
     hashes = np.zeros((len(examples), _WORDS), dtype=np.uint64)
     for row, example in zip(hashes, examples, strict=True):
-        try:
-            row[:] = hash_pixels(
-                decode_image(example.path, ImageLimits(), _SIDE_PX).views[0].pixels
-            )
-        except InputError as error:
-            msg = f"{example.path}: {error}"
-            raise DatasetError(msg) from error
+        row[:] = hash_pixels(read_pixels(example, _SIDE_PX))
     return hashes
 
 

@@ -1,5 +1,9 @@
 """A recipe's ``[network]`` to a network."""
 
+from pathlib import Path
+
+from safetensors.torch import load_file
+
 from worksafe.errors import TrainingError
 from worksafe.training.config import NetworkConfig
 from worksafe.training.networks.base import HazardsNetwork
@@ -48,3 +52,25 @@ def build_network(config: NetworkConfig, outputs: int) -> HazardsNetwork:
     if config.trained_layers is not None:
         network.freeze_all_but(config.trained_layers)
     return network
+
+
+def load_network(config: NetworkConfig, outputs: int, path: Path) -> HazardsNetwork:
+    """Load the network that a run ended with.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        Of the run's recipe.
+    outputs : int
+        Number of logits.
+    path : Path
+        The run's ``network.safetensors``.
+
+    Returns
+    -------
+    HazardsNetwork
+        In evaluation mode.
+    """
+    network = build_network(config, outputs)
+    network.load_state_dict(load_file(path))
+    return network.eval()
