@@ -259,11 +259,23 @@ def test_platt_scaling_finds_the_scale_that_made_the_labels() -> None:
     [("seed = 1", "sed = 1"), ("batch =", "bach ="), ("[network]", "[netwrk]"), ("seed = 1", "=")],
 )
 def test_a_misspelt_recipe_is_refused(change: tuple[str, str], tmp_path: Path) -> None:
-    text = (CONFIGS / "tiny.toml").read_text()
+    text = (CONFIGS / "hazards.toml").read_text()
     path = tmp_path / "recipe.toml"
     path.write_text(text.replace(*change))
 
     with pytest.raises(TrainingError, match=r"recipe\.toml"):
+        read_config(path)
+
+
+def test_a_recipe_says_only_how_it_differs_from_its_base(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(f"base = '{CONFIGS / 'tiny.toml'}'\nname = 'other'\n[network]\nside_px = 96\n")
+
+    recipe, base = read_config(path), read_config(CONFIGS / "tiny.toml")
+
+    assert recipe == replace(base, name="other", network=replace(base.network, side_px=96))
+    path.write_text("base = 'recipe.toml'\n")
+    with pytest.raises(TrainingError, match="its own base"):
         read_config(path)
 
 
@@ -303,9 +315,8 @@ def test_from_labelled_pictures_to_measured_weights_on_the_command_line(
 def test_a_recipe_is_measured_leaving_sources_out_on_the_command_line(
     data: Path, tmp_path: Path
 ) -> None:
-    text = (CONFIGS / "tiny.toml").read_text()
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(text.replace("examples = 480", "examples = 32"))
+    recipe.write_text(f"base = '{CONFIGS / 'tiny.toml'}'\n[optimiser]\nexamples = 32\n")
     arguments = [str(recipe), "--data", str(data), "--run-dir", str(tmp_path / "run")]
 
     result = CliRunner().invoke(

@@ -66,7 +66,7 @@ def train_detector(
                 )
                 console.print(f"step {last.step}, validation AUC: {figures}")
     if last and last.validation:
-        append_run(results, config, config_path, initial, last)
+        append_run(results, config, initial, last)
         console.print(f"wrote {draw_curves(run_dir)}")
     console.print("exporting, and comparing ONNX with PyTorch")
     console.print(f"wrote {export(config, examples, run_dir, to)}")

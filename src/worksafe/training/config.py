@@ -148,7 +148,8 @@ def read_config(path: Path) -> TrainingConfig:
     Parameters
     ----------
     path : Path
-        A TOML file; `configs/` has the ones that releases were made with.
+        A TOML file; `configs/` has the ones that releases were made with. It may name another
+        file beside it as its ``base``, and then says only what is different.
 
     Returns
     -------
@@ -159,11 +160,7 @@ def read_config(path: Path) -> TrainingConfig:
     TrainingError
         If the file is absent, is not TOML, or lacks or misspells a setting.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        msg = f"cannot read the recipe {path}: {error}"
-        raise TrainingError(msg) from error
+    table = _read_table(path)
     try:
         labels = table.pop("labels")
         return TrainingConfig(
@@ -180,6 +177,23 @@ def read_config(path: Path) -> TrainingConfig:
     except (KeyError, TypeError, ValueError) as error:
         msg = f"the recipe {path} lacks or misspells a setting: {error}"
         raise TrainingError(msg) from error
+
+
+def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a recipe's file over its base, setting by setting."""
+    if path in above:
+        msg = f"the recipe {path} is its own base"
+        raise TrainingError(msg)
+    try:
+        own = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        msg = f"cannot read the recipe {path}: {error}"
+        raise TrainingError(msg) from error
+    base = own.pop("base", None)
+    table = {} if base is None else _read_table(path.parent / base, (*above, path))
+    for name, value in own.items():
+        table[name] = {**table.get(name, {}), **value} if isinstance(value, dict) else value
+    return table
 
 
 def _section(kind: type[Section], values: dict[str, Any]) -> Section:

@@ -10,9 +10,7 @@ from worksafe.training.config import TrainingConfig
 from worksafe.training.train import Progress
 
 
-def append_run(
-    results: Path, config: TrainingConfig, recipe: Path, initial: Path | None, end: Progress
-) -> Path:
+def append_run(results: Path, config: TrainingConfig, initial: Path | None, end: Progress) -> Path:
     """Add a finished run to the table of all runs.
 
     Parameters
@@ -20,9 +18,7 @@ def append_run(
     results : Path
         Folder of ``runs.csv``; made where it does not exist.
     config : TrainingConfig
-        The recipe.
-    recipe : Path
-        Its file, whose hash the row names.
+        The recipe; the row names a hash of all its settings.
     initial : Path or None
         The weights that it started from.
     end : Progress
@@ -43,7 +39,7 @@ def append_run(
     row = {
         "recipe": config.name,
         "version": config.version,
-        "sha256": hashlib.sha256(recipe.read_bytes()).hexdigest()[:12],
+        "sha256": hashlib.sha256(repr(config).encode()).hexdigest()[:12],
         "started_from": initial.name if initial else "",
         "seed": str(config.seed),
         "draws": str(config.optimiser.examples),
