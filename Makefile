@@ -66,8 +66,8 @@ docs: $(VENV)/dev ## check that every link in the documents leads somewhere
 setup: $(VENV)/dev ## install what development needs
 
 lock: $(VENV)/dev ## pin all dependencies anew, with hashes and without index addresses
-	$(LOCK) --group build -o requirements/serve.txt
-	$(LOCK) --group dev -o requirements/dev.txt
+	$(LOCK) --group build --extra video -o requirements/serve.txt
+	$(LOCK) --group dev --extra video -o requirements/dev.txt
 	$(LOCK) --group dev --extra train --no-emit-package torch -o requirements/train.txt
 
 clean: ## remove the virtual environment and caches

@@ -60,7 +60,7 @@ def main(rounds: int) -> None:
     package = NudeDetector()
 
     def ours(path: Path) -> object:
-        return score_image(decode_image(path, limits, nudity.SPEC.side_px).views, detectors)
+        return score_image(decode_image(path, limits, nudity.SPEC.side_px), detectors)
 
     def theirs(path: Path) -> object:
         return package.detect(str(path))

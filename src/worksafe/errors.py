@@ -13,7 +13,12 @@
     │   ├── UndecodableImageError      an accepted format, but damaged or cut off
     │   ├── InvalidBase64Error         the base64 or data URL does not decode
     │   ├── UnreadableSourceError      the path or file object cannot be read
-    │   ├── UrlNotSupportedError       URLs are not fetched yet
+    │   ├── DecodeTimeError            decoding took too long
+    │   ├── DecoderCrashedError        the decoder's process died
+    │   ├── VideoNotSupportedError     videos need the extra `video`
+    │   ├── UrlsOffError               fetching from URLs is switched off
+    │   ├── UrlRefusedError            the URL, or where it leads, is not allowed
+    │   ├── UrlFailedError             the URL could not be fetched
     │   ├── DeadlineExceededError      there was no time left to check it
     │   └── InternalError              a fault of worksafe's own; the log has the details
     ├── OverloadedError            the whole request is refused: too much is waiting already
@@ -95,10 +100,40 @@ class UnreadableSourceError(InputError):
     code = "unreadable_source"
 
 
-class UrlNotSupportedError(InputError):
-    """The image is given by a URL, and this version fetches none."""
+class DecodeTimeError(InputError):
+    """Decoding the image took longer than is allowed for one."""
 
-    code = "url_not_supported"
+    code = "decode_timeout"
+
+
+class DecoderCrashedError(InputError):
+    """The process that decoded the image died, or ran out of the memory that it is allowed."""
+
+    code = "decoder_crashed"
+
+
+class VideoNotSupportedError(InputError):
+    """The bytes are a video, and PyAV, which decodes them, is not installed."""
+
+    code = "video_not_supported"
+
+
+class UrlsOffError(InputError):
+    """The image is given by a URL, and fetching from URLs is switched off."""
+
+    code = "urls_off"
+
+
+class UrlRefusedError(InputError):
+    """The URL's scheme, host, port or address is not one that images are fetched from."""
+
+    code = "url_refused"
+
+
+class UrlFailedError(InputError):
+    """The URL could not be fetched: no answer, a status other than 200, or too slow."""
+
+    code = "url_failed"
 
 
 class DeadlineExceededError(InputError):
@@ -159,3 +194,21 @@ class TrainingError(WorksafeError):
     """A training run cannot begin or go on."""
 
     code = "training_failed"
+
+
+def input_error(code: str, message: str) -> InputError:
+    """Make the error of a code, as another process reported it.
+
+    Parameters
+    ----------
+    code : str
+        Of a subclass of `InputError`; any other becomes the base class.
+    message : str
+        For people.
+
+    Returns
+    -------
+    InputError
+    """
+    kinds = {kind.code: kind for kind in InputError.__subclasses__()}
+    return kinds.get(code, InputError)(message)

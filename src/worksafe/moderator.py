@@ -5,7 +5,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -15,8 +17,11 @@ from worksafe.engine.admission import Admission, Deadline, Place, Task
 from worksafe.engine.cores import count_cores
 from worksafe.engine.scoring import Detector, load_detectors, score_image
 from worksafe.errors import InputError, InternalError
-from worksafe.images.decode import DecodedImage, decode_image
-from worksafe.images.source import Source, printable_path, read_source
+from worksafe.images.decode import decode_image
+from worksafe.images.open import Opener
+from worksafe.images.pictures import DecodedImage, Pictures, View
+from worksafe.images.source import Source, Url, printable_path, read_source
+from worksafe.images.wall import Wall
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
 from worksafe.policy.decide import decide
@@ -31,6 +36,11 @@ from worksafe.results import (
     strictest,
 )
 from worksafe.settings import Settings
+
+if TYPE_CHECKING:
+    from worksafe.images.fetch import Fetcher
+
+OnFrame = Callable[[str | None, float], None]
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +98,10 @@ class Moderator:
         choose_policy(self.policies, self.settings.policy)
         self._detectors = load_detectors(DETECTORS) if detectors is None else tuple(detectors)
         self._side_px = max(detector.spec.side_px for detector in self._detectors)
-        self._admission = Admission(self.settings.running or count_cores(), self.settings.waiting)
+        running = self.settings.running or count_cores()
+        self._admission = Admission(running, self.settings.waiting)
+        self._wall = Wall(running)
+        self._opener = Opener(self.settings.limits, self._side_px, self._wall, self._fetcher())
         self.is_ready = False  # warm, and not closed
 
     @property
@@ -156,6 +169,7 @@ class Moderator:
         *,
         deadline_s: float | None = None,
         on_result: Callable[[Moderation], None] | None = None,
+        on_frame: OnFrame | None = None,
     ) -> Check:
         """Check a set as one request: admitted or refused as a whole, with a deadline.
 
@@ -169,6 +183,9 @@ class Moderator:
             Seconds for the whole set; what is not done by then is an item in error.
         on_result : callable, optional
             Called with each result as soon as it is there, to show progress.
+        on_frame : callable, optional
+            Called with the item's id and the seconds that were checked, as a video goes on;
+            from several threads.
 
         Returns
         -------
@@ -189,7 +206,7 @@ class Moderator:
         chosen = self._policy(policy)
         with self._admission.admit() as place:
             results = []
-            for result in self._moderate(items, chosen, Deadline(deadline_s), place):
+            for result in self._moderate(items, chosen, Deadline(deadline_s), place, on_frame):
                 results.append(result)
                 if on_result:
                     on_result(result)
@@ -212,6 +229,7 @@ class Moderator:
     def warm_up(self) -> None:
         """Score a grey picture, so that the first real one is not the slowest."""
         grey = np.full((self._side_px, self._side_px, 3), 128, dtype=np.uint8)
+        self._wall.warm_up()
         for detector in self._detectors:
             detector.score(grey)
         self.is_ready = True
@@ -220,6 +238,14 @@ class Moderator:
         """Finish what runs and take nothing more."""
         self.is_ready = False
         self._admission.close()
+        self._wall.close()
+
+    def _fetcher(self) -> "Fetcher | None":
+        if not self.settings.fetch_urls:
+            return None
+        from worksafe.images.fetch import Fetcher  # noqa: PLC0415 - 0.1 s that few need
+
+        return Fetcher(self.settings.fetch_hosts, self.settings.fetch_s)
 
     def _policy(self, name: str | None) -> Policy:
         return choose_policy(self.policies, self.settings.policy if name is None else name)
@@ -230,9 +256,17 @@ class Moderator:
         policy: Policy,
         deadline: Deadline,
         place: Place | None = None,
+        on_frame: OnFrame | None = None,
     ) -> Iterator[Moderation]:
         def work(indexed: tuple[int, Item]) -> Moderation:
-            return self._moderate_one(*indexed, policy)
+            index, item = indexed
+
+            def before_each(view: View) -> None:
+                deadline.check()
+                if on_frame:
+                    on_frame(item.id, view.time_s)
+
+            return self._moderate_one(index, item, policy, before_each)
 
         names: deque[str | None] = deque()
         for index, task in enumerate(
@@ -257,7 +291,7 @@ class Moderator:
         self, source: Source | DecodedImage | InputError
     ) -> Source | DecodedImage | InputError:
         try:
-            if isinstance(source, InputError | DecodedImage | str | bytes | os.PathLike):
+            if isinstance(source, InputError | DecodedImage | Url | str | bytes | os.PathLike):
                 return source
             if isinstance(source, Image.Image | np.ndarray):
                 return decode_image(source, self.settings.limits, self._side_px)
@@ -265,10 +299,12 @@ class Moderator:
         except InputError as error:
             return error
 
-    def _moderate_one(self, index: int, item: Item, policy: Policy) -> Moderation:
+    def _moderate_one(
+        self, index: int, item: Item, policy: Policy, before_each: Callable[[View], None]
+    ) -> Moderation:
         """Decode, score, decide; whatever goes wrong is this item's error and no other's."""
         try:
-            return self._pass_through(index, item, policy)
+            return self._pass_through(index, item, policy, before_each)
         except InputError as error:
             return _in_error(index, item.id, policy, error)
         except Exception:  # noqa: BLE001 - a front door: logged, and answered with a code
@@ -276,18 +312,14 @@ class Moderator:
             fault = InternalError("the image could not be checked; the server's log says why")
             return _in_error(index, item.id, policy, fault)
 
-    def _pass_through(self, index: int, item: Item, policy: Policy) -> Moderation:
+    def _pass_through(
+        self, index: int, item: Item, policy: Policy, before_each: Callable[[View], None]
+    ) -> Moderation:
         """Decode, score, decide."""
-        if isinstance(item.source, InputError):
-            raise item.source
         began = time.perf_counter()
-        decoded = (
-            item.source
-            if isinstance(item.source, DecodedImage)
-            else decode_image(item.source, self.settings.limits, self._side_px)
-        )
-        decode_ms = _elapsed_ms(began)
-        scored = score_image(decoded.views, self._detectors)
+        with self._open(item.source) as pictures:
+            decode_ms = _elapsed_ms(began)
+            scored = score_image(pictures, self._detectors, before_each)
         decision = decide(scored, policy)
         total_ms = _elapsed_ms(began)
         return Moderation(
@@ -297,15 +329,25 @@ class Moderator:
             suitability=decision.suitability,
             reasons=decision.reasons,
             scores=scored.scores,
+            frames=scored.frames,
             image=ImageInfo(
-                decoded.format,
-                decoded.width,
-                decoded.height,
-                decoded.frames,
-                decoded.frames_checked,
+                pictures.format,
+                pictures.width,
+                pictures.height,
+                pictures.frames,
+                len(scored.frames),
+                pictures.duration_s,
+                pictures.odd_thumbnail,
             ),
             timing=Timing(decode=decode_ms, inference=total_ms - decode_ms, total=total_ms),
         )
+
+    def _open(self, source: Source | DecodedImage | InputError) -> AbstractContextManager[Pictures]:
+        if isinstance(source, InputError):
+            raise source
+        if isinstance(source, DecodedImage):
+            return nullcontext(source)
+        return self._opener.open(source)
 
 
 def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:

@@ -62,6 +62,15 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameScores:
+    """Scores of one frame, and when it is shown, in seconds from the start."""
+
+    frame: int
+    time_s: float
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
 class ImageScores:
     """Scores of an image: for each label the highest over its frames.
 
@@ -72,10 +81,19 @@ class ImageScores:
     frame_of : mapping of str to int
         Category or ``category.label`` to the frame that scored highest for it; empty for a
         still picture.
+    frames : tuple of FrameScores
+        Each frame that was checked, in order; one for a still picture.
+    unseen : float
+        How far the frame that is least like any that was checked differs from it, 0 to 1.
+    is_video : bool
+        A film: so many frames are checked that one by itself says little.
     """
 
     scores: Scores
     frame_of: Mapping[str, int]
+    frames: tuple[FrameScores, ...] = ()
+    unseen: float = 0.0
+    is_video: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +150,29 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What was decoded: format by its bytes, upright size in pixels, frames and those checked."""
+    """What was decoded.
+
+    Attributes
+    ----------
+    format : str
+        By its bytes.
+    width, height : int
+        Upright, in pixels.
+    frames, frames_checked : int
+        How many it has, and how many of them a detector saw.
+    duration_s : float or None
+        Of a video, in seconds.
+    odd_thumbnail : bool
+        It carries a preview that shows something else, which was checked too.
+    """
 
     format: str
     width: int
     height: int
     frames: int
     frames_checked: int
+    duration_s: float | None = None
+    odd_thumbnail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +209,8 @@ class Moderation:
         0 to 100; None for an image in error.
     scores : Scores or None
         None for an image in error.
+    frames : tuple of FrameScores
+        Of each frame that was checked; empty for an image in error.
     image : ImageInfo or None
         None where it could not be decoded.
     error : ItemError or None
@@ -187,6 +223,7 @@ class Moderation:
     suitability: int | None
     reasons: tuple[Reason, ...] = ()
     scores: Scores | None = None
+    frames: tuple[FrameScores, ...] = ()
     image: ImageInfo | None = None
     error: ItemError | None = None
     timing: Timing = field(default_factory=Timing)

@@ -51,6 +51,20 @@ class Settings(BaseSettings):
         Frames of an animation that are scored.
     max_animation_pixels : int
         Of all frames of an animation together.
+    max_video_bytes : int
+        Of a video that comes in a request.
+    video_frames : int
+        Frames of a video that are scored before their spacing grows from one second to two.
+    decode_s : float
+        Seconds for decoding one picture in a process of its own, and between frames of a video.
+    decoder_bytes : int
+        Memory that decoding one file may take there.
+    fetch_urls : bool
+        Whether requests may name URLs that images are fetched from.
+    fetch_hosts : list of str
+        Hosts whose URLs may lead to private addresses, and to ports other than 80 and 443.
+    fetch_s : float
+        Seconds for fetching one URL, redirects included.
     """
 
     model_config = SettingsConfigDict(env_prefix="WORKSAFE_", frozen=True, extra="forbid")
@@ -71,6 +85,13 @@ class Settings(BaseSettings):
     max_image_side_px: Positive = _DEFAULT_LIMITS.max_side_px
     max_frames: Positive = _DEFAULT_LIMITS.max_frames
     max_animation_pixels: Positive = _DEFAULT_LIMITS.max_animation_pixels
+    max_video_bytes: Positive = _DEFAULT_LIMITS.max_video_bytes
+    video_frames: Positive = _DEFAULT_LIMITS.video_frames
+    decode_s: Annotated[float, Field(gt=0)] = _DEFAULT_LIMITS.decode_s
+    decoder_bytes: Positive = _DEFAULT_LIMITS.decoder_bytes
+    fetch_urls: bool = False
+    fetch_hosts: frozenset[str] = frozenset()
+    fetch_s: Annotated[float, Field(gt=0)] = 8.0
 
     @classmethod
     def load(cls, **given: Any) -> Self:  # noqa: ANN401 - any setting
@@ -110,6 +131,10 @@ class Settings(BaseSettings):
             max_side_px=self.max_image_side_px,
             max_frames=self.max_frames,
             max_animation_pixels=self.max_animation_pixels,
+            max_video_bytes=self.max_video_bytes,
+            video_frames=self.video_frames,
+            decode_s=self.decode_s,
+            decoder_bytes=self.decoder_bytes,
         )
 
     def deadline_for(self, images: int) -> float:

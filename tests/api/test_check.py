@@ -123,7 +123,7 @@ def test_broken_images_are_items_in_error_and_the_others_are_scored(client: Flas
         ({"base64": ""}, "empty_image"),
         ({"data_url": "data:image/png,abc"}, "invalid_base64"),
         ({"data_url": "http://example.com/a.png"}, "invalid_base64"),
-        ({"url": "https://example.com/a.png"}, "url_not_supported"),
+        ({"url": "https://example.com/a.png"}, "urls_off"),
         ({"base64": as_base64(b"hello, this is text")}, "not_an_image"),
     ],
 )

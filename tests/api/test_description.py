@@ -28,6 +28,7 @@ def test_a_check_is_described_in_its_three_forms(client: FlaskClient) -> None:
         "multipart/form-data",
         "application/json",
         "image/*",
+        "video/*",
         "application/octet-stream",
     }
     assert {parameter["name"] for parameter in check["parameters"]} == {"policy", "include"}

@@ -4,10 +4,14 @@ import pytest
 from fakes import brightness_detector
 from pictures import photographs
 from worksafe.engine.scoring import load_detectors, prepare, score_image
-from worksafe.images.decode import View
+from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
 from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.models.spec import DetectorSpec
+
+
+def pictures(*views: View) -> DecodedImage:
+    return DecodedImage("png", 40, 30, len(views), views)
 
 
 def grey(level: int, width: int = 40, height: int = 30) -> RgbImage:
@@ -17,7 +21,7 @@ def grey(level: int, width: int = 40, height: int = 30) -> RgbImage:
 def test_the_brightest_frame_counts_and_is_named() -> None:
     views = [View(0, grey(20)), View(7, grey(200)), View(9, grey(60))]
 
-    scored = score_image(views, [brightness_detector()])
+    scored = score_image(pictures(*views), [brightness_detector()])
 
     assert scored.scores.labels["violence.blood"] == pytest.approx(200 / 255, abs=1e-4)
     assert scored.frame_of == {"violence": 7, "violence.blood": 7}
@@ -25,7 +29,7 @@ def test_the_brightest_frame_counts_and_is_named() -> None:
 
 
 def test_two_views_of_a_still_picture_name_no_frame() -> None:
-    scored = score_image([View(0, grey(255)), View(0, grey(0))], [brightness_detector()])
+    scored = score_image(pictures(View(0, grey(255)), View(0, grey(0))), [brightness_detector()])
 
     assert scored.frame_of == {}
     assert scored.scores.categories == {"violence": pytest.approx(1.0)}
@@ -47,7 +51,7 @@ def test_every_detector_takes_every_shape(spec: DetectorSpec, size: tuple[int, i
 
 @pytest.mark.parametrize("name", photographs())
 def test_all_labels_are_scored_on_real_photographs(name: str) -> None:
-    scored = score_image([View(0, photographs()[name])], load_detectors(DETECTORS))
+    scored = score_image(pictures(View(0, photographs()[name])), load_detectors(DETECTORS))
 
     assert set(scored.scores.labels) == set(LABELS)
     assert set(scored.scores.categories) == set(CATEGORIES)

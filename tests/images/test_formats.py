@@ -19,7 +19,7 @@ def test_tells_avif_from_heic_by_major_and_compatible_brands() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        iso(b"isom", b"mp42"),
+        iso(b"M4A ", b"crx "),
         b"RIFF\x00\x00\x00\x00WAVE",
         b"%PDF-1.7",
         b"%!PS-Adobe-3.0 EPSF",
@@ -32,6 +32,22 @@ def test_tells_avif_from_heic_by_major_and_compatible_brands() -> None:
 def test_other_types_are_refused_though_a_decoder_might_open_them(data: bytes) -> None:
     with pytest.raises(NotAnImageError, match="jpeg, png"):
         sniff_format(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (iso(b"isom", b"mp42"), "mp4"),
+        (iso(b"qt  "), "mp4"),
+        (b"\x00\x00\x00\x08wide\x00\x00", "mp4"),
+        (b"\x1a\x45\xdf\xa3", "matroska"),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", "avi"),
+    ],
+)
+def test_videos_are_told_by_their_bytes_too(data: bytes, name: str) -> None:
+    known = sniff_format(data)
+
+    assert (known.name, known.is_video) == (name, True)
 
 
 def test_no_bytes_are_an_error_of_their_own() -> None:

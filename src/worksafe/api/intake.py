@@ -16,14 +16,15 @@ from werkzeug.formparser import FormDataParser
 
 from worksafe.api.errors import RequestError, request_error_from
 from worksafe.api.schemas import CheckBody, CheckOptions, ImageEntry
-from worksafe.errors import InputError, InvalidBase64Error, UrlNotSupportedError
+from worksafe.errors import InputError, InvalidBase64Error
+from worksafe.images.source import Url
 from worksafe.moderator import Item
 
 FIELD = "images"
 RAW_TYPE = "application/octet-stream"
 
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;=]+=[^,;]*)*;base64,", re.IGNORECASE)
-_ACCEPTED = f"multipart/form-data, application/json, image/* or {RAW_TYPE}"
+_ACCEPTED = f"multipart/form-data, application/json, image/*, video/* or {RAW_TYPE}"
 
 
 class InMemoryRequest(Request):
@@ -80,7 +81,7 @@ def read_check_request(request: Request, max_images: int) -> CheckRequest:
         parsed = CheckRequest(_uploads(request), _options(request.form, request.args))
     elif request.mimetype == "application/json":
         parsed = _from_json(request)
-    elif request.mimetype.startswith("image/") or request.mimetype == RAW_TYPE:
+    elif request.mimetype.startswith(("image/", "video/")) or request.mimetype == RAW_TYPE:
         parsed = CheckRequest((Item(_body(request)),), _options(request.args))
     else:
         given = f"not {request.mimetype}" if request.mimetype else "and the request names none"
@@ -188,9 +189,9 @@ def _from_json(request: Request) -> CheckRequest:
     )
 
 
-def _source(entry: ImageEntry) -> bytes | InputError:
+def _source(entry: ImageEntry) -> bytes | Url | InputError:
     if entry.url is not None:
-        return UrlNotSupportedError("images are not fetched from URLs in this version")
+        return Url(entry.url)
     text = entry.base64
     if entry.data_url is not None:
         head = _DATA_URL.match(entry.data_url)

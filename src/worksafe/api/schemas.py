@@ -1,12 +1,13 @@
 """Request and response shapes. The same classes check requests, render answers, document both."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from worksafe.results import Check, Moderation, Reason, Region, Scores
+from worksafe.results import Check, FrameScores, Moderation, Reason, Region, Scores
 
-Include = Literal["regions"]
+Include = Literal["regions", "frames"]
 
 _SCORE_DIGITS = 4
 _TIME_DIGITS = 2
@@ -22,7 +23,7 @@ class ImageEntry(_Request):
     """One image of a JSON request: exactly one of `url`, `base64` and `data_url`."""
 
     id: Annotated[str | None, Field(description="Your own name for it.", max_length=1024)] = None
-    url: Annotated[str | None, Field(description="Not fetched in this version.")] = None
+    url: Annotated[str | None, Field(description="Fetched where the operator allows it.")] = None
     base64: Annotated[str | None, Field(description="The file's bytes.")] = None
     data_url: Annotated[str | None, Field(description="data:image/...;base64,...")] = None
 
@@ -67,7 +68,9 @@ class Problem(BaseModel):
 class ReasonModel(BaseModel):
     """Why an image is not simply allowed."""
 
-    rule: Annotated[str, Field(description="The rule reached: a category or category.label.")]
+    rule: Annotated[
+        str, Field(description="The rule reached: a category, a category.label, or unseen.")
+    ]
     category: str
     label: str | None
     score: Score
@@ -103,6 +106,19 @@ class ImageModel(BaseModel):
     height: int
     frames: int
     frames_checked: int
+    duration_s: Annotated[float | None, Field(description="Of a video.")]
+    odd_thumbnail: Annotated[
+        bool, Field(description="A preview inside shows something else; it was checked too.")
+    ]
+
+
+class FrameModel(BaseModel):
+    """Scores of one frame; frame counts from 0."""
+
+    frame: int
+    time_s: float
+    categories: dict[str, CategoryModel]
+    regions: list[RegionModel]
 
 
 class ItemErrorModel(BaseModel):
@@ -123,6 +139,9 @@ class ResultModel(BaseModel):
     reasons: list[ReasonModel]
     categories: dict[str, CategoryModel] | None
     regions: list[RegionModel]
+    frames: Annotated[
+        list[FrameModel] | None, Field(description="Of each frame checked, if asked for.")
+    ] = None
     image: ImageModel | None
     error: ItemErrorModel | None
 
@@ -165,8 +184,8 @@ class CheckResponse(BaseModel):
     timing_ms: TimingModel
 
 
-def render_check(check: Check) -> CheckResponse:
-    """Turn a set's result into the answer."""
+def render_check(check: Check, include: Sequence[Include] = ()) -> CheckResponse:
+    """Turn a set's result into the answer, with the extras asked for."""
     timing = check.timing
     return CheckResponse(
         id=check.id,
@@ -178,7 +197,7 @@ def render_check(check: Check) -> CheckResponse:
             ModelModel(name=m.name, version=m.version, sha256=m.sha256, license=m.license)
             for m in check.models
         ],
-        results=[render_result(result) for result in check.results],
+        results=[render_result(result, include) for result in check.results],
         timing_ms=TimingModel(
             decode=round(timing.decode, _TIME_DIGITS),
             wait=round(timing.wait, _TIME_DIGITS),
@@ -188,7 +207,7 @@ def render_check(check: Check) -> CheckResponse:
     )
 
 
-def render_result(result: Moderation) -> ResultModel:
+def render_result(result: Moderation, include: Sequence[Include] = ()) -> ResultModel:
     """Turn one image's result into its part of the answer."""
     image, error = result.image, result.error
     return ResultModel(
@@ -200,6 +219,7 @@ def render_result(result: Moderation) -> ResultModel:
         reasons=[_render_reason(reason) for reason in result.reasons],
         categories=_render_categories(result.scores) if result.scores else None,
         regions=[_render_region(region) for region in (result.scores or _NONE).regions],
+        frames=[_render_frame(frame) for frame in result.frames] if "frames" in include else None,
         image=image
         and ImageModel(
             format=image.format,
@@ -207,6 +227,8 @@ def render_result(result: Moderation) -> ResultModel:
             height=image.height,
             frames=image.frames,
             frames_checked=image.frames_checked,
+            duration_s=None if image.duration_s is None else round(image.duration_s, _TIME_DIGITS),
+            odd_thumbnail=image.odd_thumbnail,
         ),
         error=error and ItemErrorModel(code=error.code, message=error.message),
     )
@@ -225,6 +247,15 @@ def _render_reason(reason: Reason) -> ReasonModel:
         action=reason.action.value,
         frame=reason.frame,
         region=reason.region,
+    )
+
+
+def _render_frame(frame: FrameScores) -> FrameModel:
+    return FrameModel(
+        frame=frame.frame,
+        time_s=round(frame.time_s, _TIME_DIGITS),
+        categories=_render_categories(frame.scores),
+        regions=[_render_region(region) for region in frame.scores.regions],
     )
 
 

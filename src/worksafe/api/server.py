@@ -8,6 +8,7 @@ from gunicorn.app.base import BaseApplication
 
 from worksafe.api.app import create_app
 from worksafe.engine.cores import count_cores
+from worksafe.images.heap import return_large_blocks
 from worksafe.moderator import Moderator
 from worksafe.settings import Settings
 
@@ -51,6 +52,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """Load the models; runs in the worker process, after the fork."""
+        return_large_blocks()
         moderator = Moderator(self._settings)
         moderator.warm_up()
         return create_app(moderator)

@@ -28,7 +28,7 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
     Parameters
     ----------
     images : sequence of str
-        Paths; ``-`` is the standard input.
+        Paths or URLs; ``-`` is the standard input.
     policy : str or None
         In place of the settings'.
     as_json : bool
@@ -39,7 +39,7 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
     typer.Exit
         Always, with the status.
     """
-    moderator = Moderator(Settings.load())
+    moderator = Moderator(Settings.load(fetch_urls=True))  # whoever typed a URL means it
     items = [
         Item(sys.stdin.buffer if image == _STDIN else image, printable_path(image))
         for image in images
@@ -47,12 +47,24 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking", total=len(items))
-        done = moderator.check_set(items, policy, on_result=lambda _: progress.advance(task))
+        done = moderator.check_set(
+            items,
+            policy,
+            on_result=lambda _: progress.advance(task),
+            on_frame=lambda name, time_s: progress.update(
+                task, description=f"{name}, {_clock(time_s)}" if time_s else "checking"
+            ),
+        )
     if as_json:
         typer.echo(render_check(done).model_dump_json(indent=2))
     else:
         _print_table(done)
     raise typer.Exit(exit_status(done.results))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"
 
 
 def exit_status(results: Sequence[Moderation]) -> int:

@@ -57,7 +57,10 @@ def worksafe(
 
 @app.command()
 def check(
-    images: Annotated[list[str], typer.Argument(help="Image files; - is the standard input.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(help="Images or videos: files, URLs, - for standard input."),
+    ],
     policy: Annotated[str | None, typer.Option(help="Name of the policy that decides.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the document of POST /v1/check.")

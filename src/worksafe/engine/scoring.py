@@ -1,17 +1,20 @@
 """Pixels to scores: each detector's own preparation, its network, its interpretation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worksafe.engine.session import OnnxSession, Session
-from worksafe.images.decode import View
+from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
 from worksafe.models.spec import DetectorSpec, Placement
 from worksafe.models.weights import read_weights
-from worksafe.results import ImageScores, Region, Scores
+from worksafe.results import FrameScores, ImageScores, Scores
+
+_SECOND_LOOK = 0.3  # a score that a policy may mind
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,37 +85,105 @@ def prepare(image: RgbImage, spec: DetectorSpec) -> tuple[NDArray[np.float32], P
     return normalise(fitted, spec.mean, spec.std, spec.colour_order), placement
 
 
-def score_image(views: Sequence[View], detectors: Sequence[Detector]) -> ImageScores:
+def score_image(
+    pictures: Pictures,
+    detectors: Sequence[Detector],
+    before_each: Callable[[View], None] = lambda _: None,
+) -> ImageScores:
     """Score all views of an image and keep the highest of each label.
 
     Parameters
     ----------
-    views : sequence of View
-        At least one.
+    pictures : Pictures
+        The image's.
     detectors : sequence of Detector
         All that apply.
+    before_each : callable, optional
+        Called with each view before it is scored; what it raises ends the work.
 
     Returns
     -------
     ImageScores
     """
-    categories: dict[str, float] = {}
-    labels: dict[str, float] = {}
-    frame_of: dict[str, int] = {}
-    regions_of: dict[str, list[Region]] = {}
-    for view in views:
-        for detector in detectors:
-            scores = detector.score(view.pixels)
-            for highest, found in ((categories, scores.categories), (labels, scores.labels)):
-                for name, score in found.items():
-                    if name not in highest or score > highest[name]:
-                        highest[name] = score
-                        frame_of[name] = view.frame
-                        regions_of[name] = [r for r in scores.regions if r.label == name]
+    frames = tuple(score_frames(pictures.views, detectors, before_each))
+    scores, winners = highest([frame.scores for frame in frames])
+    frame_of = {name: frames[index].frame for name, index in winners.items()}
+    return ImageScores(
+        scores,
+        frame_of if len(frames) > 1 else {},
+        frames,
+        pictures.unseen,
+        is_video=pictures.duration_s is not None,
+    )
+
+
+def score_frames(
+    views: Iterable[View],
+    detectors: Sequence[Detector],
+    before_each: Callable[[View], None] = lambda _: None,
+) -> Iterator[FrameScores]:
+    """Score views frame by frame, with a second look around those that show something.
+
+    Parameters
+    ----------
+    views : iterable of View
+        In the order of their frames.
+    detectors : sequence of Detector
+        All that apply.
+    before_each : callable, optional
+        As in `score_image`.
+
+    Yields
+    ------
+    FrameScores
+        Of each frame the highest scores over its views.
+    """
+
+    def score(view: View) -> Scores:
+        before_each(view)
+        return highest([detector.score(view.pixels) for detector in detectors])[0]
+
+    for _, same_frame in groupby(views, key=lambda view: view.frame):
+        some = list(same_frame)
+        scores = highest([score(view) for view in some])[0]
+        yield FrameScores(some[0].frame, some[0].time_s, scores)
+        if max(scores.labels.values(), default=0.0) >= _SECOND_LOOK:
+            for near in some[0].around:
+                yield FrameScores(near.frame, near.time_s, score(near))
+
+
+def highest(several: Sequence[Scores]) -> tuple[Scores, dict[str, int]]:
+    """Keep the highest of each label over several scores.
+
+    Parameters
+    ----------
+    several : sequence of Scores
+        Of detectors, of views or of frames.
+
+    Returns
+    -------
+    scores : Scores
+        The regions of a label are those of the scores that it was highest in.
+    winners : dict of str to int
+        Which those are, by category or ``category.label``.
+    """
+    winners: dict[str, int] = {}
+    found = [{**scores.categories, **scores.labels} for scores in several]
+    for index, values in enumerate(found):
+        for name, value in values.items():
+            if name not in winners or value > found[winners[name]][name]:
+                winners[name] = index
+    values = {name: found[index][name] for name, index in winners.items()}
     regions = sorted(
-        (region for some in regions_of.values() for region in some),
+        (
+            region
+            for index, scores in enumerate(several)
+            for region in scores.regions
+            if winners[region.label] == index
+        ),
         key=lambda region: region.score,
         reverse=True,
     )
-    is_still = len({view.frame for view in views}) == 1
-    return ImageScores(Scores(categories, labels, tuple(regions)), {} if is_still else frame_of)
+    categories = {name: value for name, value in values.items() if "." not in name}
+    labels = {name: value for name, value in values.items() if "." in name}
+    return Scores(categories, labels, tuple(regions)), winners

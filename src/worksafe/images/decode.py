@@ -2,7 +2,6 @@
 
 import io
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +15,19 @@ from worksafe.errors import (
     EmptyImageError,
     ImagePixelsError,
     InputError,
+    NotAnImageError,
     UndecodableImageError,
 )
 from worksafe.images.formats import sniff_format
-from worksafe.images.frames import FrameWalk, count_frames, spread_frames
+from worksafe.images.frames import FrameWalk, count_frames
 from worksafe.images.limits import ImageLimits
+from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
+from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
 from worksafe.images.structure import refuse_costly
+from worksafe.images.thumbnail import read_thumbnail, shows_something_else
 
 pi_heif.register_heif_opener(thumbnails=False)
 # Pillow warns of large pictures, odd EXIF and broken text; our ceilings and errors decide. Once
@@ -42,50 +45,6 @@ _TRANSPOSE_BY_ORIENTATION = {  # of the EXIF standard, table 4.6.4
 }
 _SWAPS_SIDES = frozenset({5, 6, 7, 8})
 _ARRAY_NAME = "array"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """One picture to score.
-
-    Attributes
-    ----------
-    frame : int
-        Which frame of the image it shows, from 0. A see-through frame gives two views.
-    pixels : ndarray of uint8, shape (h, w, 3)
-        Upright RGB; at the image's own size or scaled down.
-    """
-
-    frame: int
-    pixels: RgbImage
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedImage:
-    """An image, decoded.
-
-    Attributes
-    ----------
-    format : str
-        By its bytes, lower case; for an array, ``array``.
-    width, height : int
-        Of the upright image as uploaded, in pixels.
-    frames : int
-        How many it has.
-    views : tuple of View
-        At least one, in the order of their frames.
-    """
-
-    format: str
-    width: int
-    height: int
-    frames: int
-    views: tuple[View, ...]
-
-    @property
-    def frames_checked(self) -> int:
-        """Count the frames that have a view."""
-        return len({view.frame for view in self.views})
 
 
 def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedImage:
@@ -116,6 +75,9 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
     if isinstance(data, Image.Image):
         return _from_image(data, limits, side_px)
     image_format = sniff_format(data)
+    if image_format.plugin is None:
+        msg = f"the bytes are a video ({image_format.name}), not a picture"
+        raise NotAnImageError(msg)
     refuse_costly(image_format, data)
     try:
         image = Image.open(io.BytesIO(data), formats=[image_format.plugin])
@@ -158,16 +120,36 @@ class _Decoding:
         frames = count_frames(self.image)
         self.limits.check_animation(frames, frames * width * height)
         walk = FrameWalk(self.image, self.limits)
-        views = tuple(
-            View(frame, pixels)
-            for frame in spread_frames(frames, self.limits.max_frames)
-            for pixels in self._frame_pixels(frame, walk)
-        )
-        if _orientation(self.image) in _SWAPS_SIDES:
+        chooser = SceneChooser(self.limits.max_frames)
+        chosen: dict[int, tuple[View, ...]] = {}
+        time_s, is_turned, preview = 0.0, False, None
+        for frame in range(frames):
+            pictures = self._frame_pixels(frame, walk)
+            if frame == 0:
+                is_turned = _orientation(self.image) in _SWAPS_SIDES
+                preview = self._odd_thumbnail(pictures[0])
+            chosen[frame] = tuple(View(frame, pixels, time_s) for pixels in pictures)
+            time_s += _duration_s(self.image)
+            if frames > 1 and (dropped := chooser.offer(frame, pictures)) is not None:
+                del chosen[dropped]
+        if is_turned:
             width, height = height, width
-        return DecodedImage(self.name, width, height, frames, views)
+        views = tuple(view for some in chosen.values() for view in some)
+        if preview is not None:
+            views = (View(0, preview), *views)
+        return DecodedImage(
+            self.name, width, height, frames, views, chooser.unseen, preview is not None
+        )
 
-    def _frame_pixels(self, frame: int, walk: FrameWalk) -> Iterator[RgbImage]:
+    def _odd_thumbnail(self, picture: RgbImage) -> RgbImage | None:
+        """Read the preview in the file's EXIF, where it shows something else than the picture."""
+        thumbnail = read_thumbnail(self.image.info.get("exif"))
+        if thumbnail is None:
+            return None
+        pixels = _upright(thumbnail, _orientation(self.image))
+        return pixels if shows_something_else(pixels, picture) else None
+
+    def _frame_pixels(self, frame: int, walk: FrameWalk) -> list[RgbImage]:
         walk.go_to(frame)
         image = self.image
         if self.is_ours and isinstance(image, JpegImageFile):
@@ -175,11 +157,7 @@ class _Decoding:
         image.load()
         orientation = _orientation(image)
         factor = max(1, max(image.size) // (2 * self.side_px))
-        for picture in to_rgb(image, factor):
-            turned = picture
-            if orientation in _TRANSPOSE_BY_ORIENTATION:
-                turned = picture.transpose(_TRANSPOSE_BY_ORIENTATION[orientation])
-            yield np.asarray(turned)
+        return [_upright(picture, orientation) for picture in to_rgb(image, factor)]
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:
         """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""
@@ -201,6 +179,17 @@ def _orientation(image: Image.Image) -> int:
         return int(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - the parser raises nearly every type there is
         return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> RgbImage:
+    turn = _TRANSPOSE_BY_ORIENTATION.get(orientation)
+    return np.asarray(image if turn is None else image.transpose(turn))
+
+
+def _duration_s(image: Image.Image) -> float:
+    """Read how long the frame that is loaded is shown; 0 where the file does not say."""
+    duration_ms = image.info.get("duration", 0)
+    return max(0.0, duration_ms / 1000) if isinstance(duration_ms, int | float) else 0.0
 
 
 def _from_array(array: NDArray[Any], limits: ImageLimits, side_px: int) -> DecodedImage:

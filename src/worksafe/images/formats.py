@@ -15,24 +15,35 @@ class ImageFormat:
     ----------
     name : str
         What results call it.
-    plugin : str
-        Pillow's name of the one decoder that may open it.
+    plugin : str or None
+        Pillow's name of the one decoder that may open it; None for videos.
+    is_walled : bool
+        Decoded in a process of its own: its decoder is large, or a small file can ask it for much.
     """
 
     name: str
-    plugin: str
+    plugin: str | None
+    is_walled: bool = False
+
+    @property
+    def is_video(self) -> bool:
+        """A film rather than a picture."""
+        return self.plugin is None
 
 
 JPEG = ImageFormat("jpeg", "JPEG")
 PNG = ImageFormat("png", "PNG")
-GIF = ImageFormat("gif", "GIF")
+GIF = ImageFormat("gif", "GIF", is_walled=True)
 WEBP = ImageFormat("webp", "WEBP")
 BMP = ImageFormat("bmp", "BMP")
-TIFF = ImageFormat("tiff", "TIFF")
-AVIF = ImageFormat("avif", "AVIF")
-HEIC = ImageFormat("heic", "HEIF")
+TIFF = ImageFormat("tiff", "TIFF", is_walled=True)
+AVIF = ImageFormat("avif", "AVIF", is_walled=True)
+HEIC = ImageFormat("heic", "HEIF", is_walled=True)
+MP4 = ImageFormat("mp4", None, is_walled=True)
+MATROSKA = ImageFormat("matroska", None, is_walled=True)  # WebM too
+AVI = ImageFormat("avi", None, is_walled=True)
 
-FORMATS = (JPEG, PNG, GIF, WEBP, BMP, TIFF, AVIF, HEIC)
+FORMATS = (JPEG, PNG, GIF, WEBP, BMP, TIFF, AVIF, HEIC, MP4, MATROSKA, AVI)
 
 _PREFIXES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"\xff\xd8\xff", JPEG),
@@ -42,7 +53,10 @@ _PREFIXES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"BM", BMP),
     (b"II*\x00", TIFF),
     (b"MM\x00*", TIFF),
+    (b"\x1a\x45\xdf\xa3", MATROSKA),
 )
+_MP4_BRANDS = (b"iso", b"mp4", b"avc", b"qt", b"M4V", b"MSNV", b"3gp", b"3g2", b"dash", b"f4v")
+_QUICKTIME_ATOMS = frozenset({b"moov", b"mdat", b"wide"})  # files older than the brands
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -76,13 +90,17 @@ def sniff_format(data: bytes) -> ImageFormat:
             return image_format
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return WEBP
+    if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
+        return AVI
     if data[4:8] == b"ftyp":
         return _iso_format(data)
+    if data[4:8] in _QUICKTIME_ATOMS:
+        return MP4
     raise _not_an_image()
 
 
 def _iso_format(data: bytes) -> ImageFormat:
-    """Tell AVIF from HEIC: the major brand decides, then the compatible ones."""
+    """Tell AVIF from HEIC from MP4: a still picture's brand decides, the major one first."""
     end = min(int.from_bytes(data[:4], "big"), _ISO_BRANDS_END)
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, end, 4))]
     for brand in brands:
@@ -91,6 +109,8 @@ def _iso_format(data: bytes) -> ImageFormat:
     for brand in brands:
         if brand in _HEIC_BRANDS:
             return HEIC
+    if any(brand.startswith(_MP4_BRANDS) for brand in brands):
+        return MP4
     raise _not_an_image()
 
 

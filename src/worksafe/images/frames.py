@@ -1,4 +1,4 @@
-"""How many frames an image has, which are looked at, and the way from one to the next."""
+"""How many frames an image has, and the way from one to the next."""
 
 from PIL import Image
 
@@ -30,27 +30,6 @@ def count_frames(image: Image.Image) -> int:
         msg = f"image has {frames} frames; the limit is {MAX_FRAMES}"
         raise ImageFramesError(msg)
     return frames
-
-
-def spread_frames(frames: int, most: int) -> list[int]:
-    """Choose frames evenly, the first and the last among them.
-
-    Parameters
-    ----------
-    frames : int
-        How many there are.
-    most : int
-        How many to choose at most.
-
-    Returns
-    -------
-    list of int
-        Rising, from 0 to `frames` - 1.
-    """
-    if most == 1:
-        return [0]
-    chosen = min(frames, most)
-    return sorted({round(i * (frames - 1) / max(1, chosen - 1)) for i in range(chosen)})
 
 
 class FrameWalk:

@@ -23,9 +23,18 @@ class ImageLimits:
     max_side_px : int
         The longer side.
     max_frames : int
-        Frames of an animation that are scored, spread evenly over it.
+        Frames of an animation that are scored: those least like each other.
     max_animation_pixels : int
-        Pixels of all frames together: finding a frame means decoding all before it.
+        Pixels of all frames together: all are decoded to find those.
+    max_video_bytes : int
+        Size of a video that is given by its bytes; one given by path may have any.
+    video_frames : int
+        Frames of a video that are scored, one for each second; beyond them one for every two
+        seconds, after so many more for every four, and so on.
+    decode_s : float
+        Seconds for a picture that is decoded behind the wall, and between frames of a video.
+    decoder_bytes : int
+        Memory that decoding one file may take behind the wall.
     """
 
     max_bytes: int = 32 * 1024**2
@@ -33,8 +42,12 @@ class ImageLimits:
     max_side_px: int = 16_384
     max_frames: int = 16
     max_animation_pixels: int = 300_000_000
+    max_video_bytes: int = 128 * 1024**2
+    video_frames: int = 1800
+    decode_s: float = 8.0
+    decoder_bytes: int = 640 * 1024**2
 
-    def check_bytes(self, size: int) -> None:
+    def check_bytes(self, size: int, *, is_video: bool = False) -> None:
         """Refuse a file that is too large.
 
         Raises
@@ -42,8 +55,9 @@ class ImageLimits:
         ImageBytesError
             If it is.
         """
-        if size > self.max_bytes:
-            msg = f"image has {size} bytes; the limit is {self.max_bytes}"
+        most = self.max_video_bytes if is_video else self.max_bytes
+        if size > most:
+            msg = f"{'video' if is_video else 'image'} has {size} bytes at least; limit {most}"
             raise ImageBytesError(msg)
 
     def check_size(self, width: int, height: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 # A second background is worth a second look only where it changes this share of the picture:
@@ -10,6 +11,7 @@ from PIL import Image, ImageCms
 _SEEN_SHARE = 0.005
 _SEEN_LEVELS = 8  # of 255
 
+_BAND_ROWS = 64
 _INNER_PERCENTILES = (1.0, 99.0)
 _WIDE_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -37,7 +39,7 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     # First the wide modes: Pillow would clip them on the way to an alpha channel, and what their
     # one transparent level hides is shown here all the same.
     if image.mode not in _WIDE_MODES and image.has_transparency_data:
-        yield from _on_backgrounds(_reduce(image.convert("RGBA").convert("RGBa"), factor))
+        yield from _on_backgrounds(_reduced_premultiplied(image, factor))
     else:
         yield _opaque_rgb(image, factor)
 
@@ -46,9 +48,19 @@ def _reduce(image: Image.Image, factor: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def _on_backgrounds(image: Image.Image) -> Iterator[Image.Image]:
-    """Lay a picture with premultiplied alpha on white, and on black."""
-    rgba = np.asarray(image)  # (h, w, 4), colour already multiplied by alpha
+def _reduced_premultiplied(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    """Multiply colour by alpha, and scale down: band by band, for each step is a copy."""
+    rows = factor * _BAND_ROWS
+    bands = (
+        image.crop((0, top, image.width, min(top + rows, image.height)))
+        for top in range(0, image.height, rows)
+    )
+    reduced = [np.asarray(_reduce(band.convert("RGBA").convert("RGBa"), factor)) for band in bands]
+    return np.concatenate(reduced)
+
+
+def _on_backgrounds(rgba: NDArray[np.uint8]) -> Iterator[Image.Image]:
+    """Lay a picture (h, w, 4), its colour already multiplied by alpha, on white and on black."""
     on_black, nothing = rgba[..., :3], 255 - rgba[..., 3:]
     yield Image.fromarray(on_black + nothing)
     if np.mean(nothing > _SEEN_LEVELS) > _SEEN_SHARE:

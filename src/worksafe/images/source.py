@@ -1,6 +1,7 @@
 """What an image may come as, and its bytes."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -8,14 +9,39 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from worksafe.errors import InputError, UnreadableSourceError, UrlNotSupportedError
+from worksafe.errors import InputError, UnreadableSourceError
+from worksafe.images.formats import sniff_format
 from worksafe.images.limits import ImageLimits
 
+_URL_SCHEMES = ("http://", "https://")
+_HEAD_BYTES = 64
+_PIECE_BYTES = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An image that is to be fetched."""
+
+    url: str
+
+
 Source = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any]
+    str
+    | os.PathLike[str]
+    | Url
+    | bytes
+    | bytearray
+    | memoryview
+    | IO[bytes]
+    | Image.Image
+    | NDArray[Any]
 )
 
-_URL_SCHEMES = ("http://", "https://")
+
+def as_url(source: Source) -> Source:
+    """Take text that begins like a URL for one; anything else comes back as it is."""
+    is_url = isinstance(source, str) and source.lower().startswith(_URL_SCHEMES)
+    return Url(source) if is_url and isinstance(source, str) else source
 
 
 def read_source(source: Source, limits: ImageLimits) -> bytes | Image.Image | NDArray[Any]:
@@ -39,23 +65,74 @@ def read_source(source: Source, limits: ImageLimits) -> bytes | Image.Image | ND
         If there are more bytes than the ceiling.
     UnreadableSourceError
         If the path or the file object cannot be read, or the source is of no known kind.
-    UrlNotSupportedError
-        If the source is a URL.
     """
     match source:
         case Image.Image() | np.ndarray():
             return source
         case bytes() | bytearray() | memoryview():
-            limits.check_bytes(memoryview(source).nbytes)
+            limits.check_bytes(memoryview(source).nbytes, is_video=is_video(source[:_HEAD_BYTES]))
             return bytes(source)
-        case str() if source.lower().startswith(_URL_SCHEMES):
-            raise UrlNotSupportedError("images are not fetched from URLs in this version")
         case str() | os.PathLike():
             return _read_path(Path(source), limits)
-        case _ if hasattr(source, "read"):
+        case _ if not isinstance(source, Url) and hasattr(source, "read"):
             return _read_file(source, limits)
     msg = f"an image cannot be read from {type(source).__name__}"
     raise UnreadableSourceError(msg)
+
+
+def is_video(head: bytes | bytearray | memoryview) -> bool:
+    """Tell from a file's first bytes whether it is a video."""
+    try:
+        return sniff_format(bytes(head)).is_video
+    except InputError:
+        return False
+
+
+def film_path(source: Source) -> Path | None:
+    """Give the path of a source that is a video's: such a file need not be read as a whole."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    try:
+        return Path(source) if is_video(read_head(Path(source))) else None
+    except (OSError, ValueError):  # whoever reads it finds the words for it
+        return None
+
+
+def read_head(data: bytes | Path) -> bytes:
+    """Read as much as tells a file's format."""
+    if isinstance(data, bytes):
+        return data[:_HEAD_BYTES]
+    with data.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+class PieceReader:
+    """Collects a file that comes in pieces, and stops it at the ceiling of its kind.
+
+    Parameters
+    ----------
+    limits : ImageLimits
+        The ceilings; which applies is told from the first bytes.
+    """
+
+    def __init__(self, limits: ImageLimits) -> None:
+        self._limits = limits
+        self._data = bytearray()
+
+    def take(self, piece: bytes) -> None:
+        """Add a piece.
+
+        Raises
+        ------
+        ImageBytesError
+            If there are more bytes than the ceiling.
+        """
+        self._data += piece
+        self._limits.check_bytes(len(self._data), is_video=is_video(self._data[:_HEAD_BYTES]))
+
+    def whole(self) -> bytes:
+        """Give all pieces as one."""
+        return bytes(self._data)
 
 
 def printable_path(path: str | os.PathLike[str]) -> str:
@@ -66,7 +143,6 @@ def printable_path(path: str | os.PathLike[str]) -> str:
 def _read_path(path: Path, limits: ImageLimits) -> bytes:
     try:
         with path.open("rb") as file:
-            limits.check_bytes(os.fstat(file.fileno()).st_size)
             return _read_file(file, limits)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
@@ -76,11 +152,10 @@ def _read_path(path: Path, limits: ImageLimits) -> bytes:
 
 def _read_file(file: IO[bytes], limits: ImageLimits) -> bytes:
     """Read to the end: a raw stream may give less at a time than it is asked for."""
-    data = bytearray()
+    reader = PieceReader(limits)
     try:
-        while piece := file.read(limits.max_bytes + 1 - len(data)):
-            data += piece
-            limits.check_bytes(len(data))
+        while piece := file.read(_PIECE_BYTES):
+            reader.take(piece)
     except InputError:
         raise
     except TypeError as error:
@@ -89,4 +164,4 @@ def _read_file(file: IO[bytes], limits: ImageLimits) -> bytes:
     except Exception as error:
         msg = f"cannot read the file object: {error}"
         raise UnreadableSourceError(msg) from error
-    return bytes(data)
+    return reader.whole()

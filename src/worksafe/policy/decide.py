@@ -1,7 +1,8 @@
 """Scores to a decision, its reasons and suitability. Pure functions."""
 
-from worksafe.models.registry import LABELS
-from worksafe.policy.document import Policy
+from worksafe.models.registry import CATEGORIES, LABELS
+from worksafe.policy.document import UNSEEN, Policy
+from worksafe.policy.frames import agreed
 from worksafe.results import Decision, ImageScores, Reason, Scores, strictest
 
 
@@ -48,26 +49,41 @@ def suitability(scores: Scores, policy: Policy) -> int:
 
 
 def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | None:
-    """Apply one rule, about a category or a label."""
-    scores = scored.scores
-    known = scores.labels if "." in rule_name else scores.categories
-    if rule_name not in known:
+    """Apply one rule, about a category, a label or what was not checked."""
+    found = _score_and_frame(rule_name, scored, policy)
+    if found is None:
         return None
-    reached = policy.rules[rule_name].action_for(known[rule_name])
+    score, frame = found
+    reached = policy.rules[rule_name].action_for(score)
     if reached is None:
         return None
     action, threshold = reached
-    label = rule_name if "." in rule_name else _leading_label(rule_name, scores)
+    label = _leading_label(rule_name, scored.scores) if rule_name in CATEGORIES else None
+    label = rule_name if "." in rule_name else label
     return Reason(
         rule=rule_name,
         category=rule_name.partition(".")[0],
         label=label,
-        score=known[rule_name],
+        score=score,
         threshold=threshold,
         action=action,
-        frame=scored.frame_of.get(rule_name),
-        region=_leading_region(label, scores),
+        frame=frame,
+        region=_leading_region(label, scored.scores),
     )
+
+
+def _score_and_frame(
+    rule_name: str, scored: ImageScores, policy: Policy
+) -> tuple[float, int | None] | None:
+    """Tell what a rule compares, and which frame has it; None where nothing is known of it."""
+    if rule_name == UNSEEN:
+        return scored.unseen, None
+    known = scored.scores.labels if "." in rule_name else scored.scores.categories
+    if rule_name not in known:
+        return None
+    if scored.is_video:
+        return agreed(scored.frames, rule_name, policy.video)
+    return known[rule_name], scored.frame_of.get(rule_name)
 
 
 def _leading_label(category: str, scores: Scores) -> str | None:

@@ -15,6 +15,7 @@ from worksafe.results import Action, PolicyInfo
 
 SHIPPED = Path(__file__).parent / "policies"
 DEFAULT = "default"
+UNSEEN = "unseen"
 _PLAIN_WORDS = {
     "extra_forbidden": "there is no such member",
     "missing": "is missing",
@@ -52,6 +53,27 @@ class Rule(BaseModel):
         return None
 
 
+class VideoRule(BaseModel):
+    """When frames of a video reach a threshold: one in a hundred would by chance.
+
+    Attributes
+    ----------
+    agree : int
+        So many of the frames that were checked must reach it...
+    within_s : float
+        ...so near to each other, in seconds; an action is asked for by the highest threshold
+        that they all reach.
+    alone : float
+        One frame by itself counts from this score on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    agree: Annotated[int, Field(ge=1, le=100)] = 2
+    within_s: Annotated[float, Field(ge=0)] = 1.0
+    alone: Probability = 0.95
+
+
 class Policy(BaseModel):
     """A policy document.
 
@@ -62,7 +84,10 @@ class Policy(BaseModel):
     on_error : Action
         The decision on an image that cannot be checked.
     rules : mapping of str to Rule
-        By category or ``category.label``.
+        By category or ``category.label``; ``unseen`` is about frames that were not checked and
+        how far they differ from those that were.
+    video : VideoRule
+        How many frames of a video must agree.
     weights : mapping of str to float
         By ``category.label``: how much its score costs suitability; 1 where not named.
     """
@@ -74,11 +99,12 @@ class Policy(BaseModel):
     on_error: Action = Action.REVIEW
     rules: Mapping[str, Rule]
     weights: Mapping[str, Probability] = {}
+    video: VideoRule = VideoRule()
 
     @field_validator("rules")
     @classmethod
     def _known_rules(cls, rules: Mapping[str, Rule]) -> Mapping[str, Rule]:
-        _refuse_unknown(rules, {*CATEGORIES, *LABELS}, "category or label")
+        _refuse_unknown(rules, {*CATEGORIES, *LABELS, UNSEEN}, "category or label")
         return rules
 
     @field_validator("weights")

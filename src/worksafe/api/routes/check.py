@@ -32,6 +32,7 @@ _REQUEST_BODY: dict[str, Any] = {
         },
         "application/json": {"schema": {"$ref": "#/components/schemas/CheckBody"}},
         "image/*": {"schema": _FILE},
+        "video/*": {"schema": _FILE},
         RAW_TYPE: {"schema": _FILE},
     },
 }
@@ -74,6 +75,9 @@ def check_routes(moderator: Moderator) -> APIBlueprint:
             parsed.options.policy,
             deadline_s=settings.deadline_for(len(parsed.items)),
         )
-        return Response(render_check(done).model_dump_json(), content_type="application/json")
+        return Response(
+            render_check(done, parsed.options.include).model_dump_json(),
+            content_type="application/json",
+        )
 
     return routes

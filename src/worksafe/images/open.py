@@ -1,0 +1,90 @@
+"""Any source to its pictures: which way it goes is decided here."""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from worksafe.errors import UrlsOffError, VideoNotSupportedError
+from worksafe.images.decode import decode_image
+from worksafe.images.formats import ImageFormat, sniff_format
+from worksafe.images.limits import ImageLimits
+from worksafe.images.pictures import Pictures
+from worksafe.images.source import Source, Url, as_url, film_path, read_head, read_source
+from worksafe.images.wall import Wall
+
+if TYPE_CHECKING:
+    from worksafe.images.fetch import Fetcher
+
+
+def has_video() -> bool:
+    """Tell whether PyAV, which decodes videos, is installed."""
+    return importlib.util.find_spec("av") is not None
+
+
+class Opener:
+    """Opens images, animations and videos, wherever they are: here or behind the wall.
+
+    Parameters
+    ----------
+    limits : ImageLimits
+        Ceilings.
+    side_px : int
+        The longest side that a detector wants.
+    wall : Wall
+        Where risky formats are decoded.
+    fetcher : Fetcher or None
+        What fetches from URLs; None refuses them.
+    """
+
+    def __init__(
+        self, limits: ImageLimits, side_px: int, wall: Wall, fetcher: "Fetcher | None" = None
+    ) -> None:
+        self._limits = limits
+        self._side_px = side_px
+        self._wall = wall
+        self._fetcher = fetcher
+
+    @contextmanager
+    def open(self, source: Source) -> Iterator[Pictures]:
+        """Decode a source.
+
+        Parameters
+        ----------
+        source : str, PathLike, Url, bytes-like, binary file object, PIL image or ndarray
+            A video that is given by path is not read into memory.
+
+        Yields
+        ------
+        Pictures
+            A video's views come while they are gone through, inside the ``with`` block only.
+
+        Raises
+        ------
+        InputError
+            One of its subclasses, whatever the source is; never anything else.
+        """
+        source = as_url(source)
+        if isinstance(source, Url):
+            source = self._fetch(source.url)
+        read = film_path(source) or read_source(source, self._limits)
+        if isinstance(read, bytes | Path):
+            known = sniff_format(read_head(read))
+            if known.is_walled:
+                with self._open_walled(read, known) as pictures:
+                    yield pictures
+                return
+        yield decode_image(read, self._limits, self._side_px)
+
+    def _open_walled(
+        self, read: bytes | Path, known: ImageFormat
+    ) -> AbstractContextManager[Pictures]:
+        if known.is_video and not has_video():
+            raise VideoNotSupportedError("videos need PyAV: pip install 'worksafe[video]'")
+        return self._wall.open(read, known.name, self._limits, self._side_px)
+
+    def _fetch(self, url: str) -> bytes:
+        if self._fetcher is None:
+            raise UrlsOffError("images are not fetched from URLs here: WORKSAFE_FETCH_URLS")
+        return self._fetcher.fetch(url, self._limits)

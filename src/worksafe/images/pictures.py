@@ -1,0 +1,89 @@
+"""What decoding gives: the pictures to score, whatever file they come from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from worksafe.images.resize import RgbImage
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """One picture to score.
+
+    Attributes
+    ----------
+    frame : int
+        Which frame of the image it shows, from 0. A see-through frame gives two views.
+    pixels : ndarray of uint8, shape (h, w, 3)
+        Upright RGB; at the image's own size or scaled down.
+    time_s : float
+        When it is shown, in seconds from the start.
+    around : tuple of View
+        Of a video, frames just before and after it, for a second look.
+    """
+
+    frame: int
+    pixels: RgbImage
+    time_s: float = 0.0
+    around: "tuple[View, ...]" = ()
+
+
+class Pictures(Protocol):
+    """A file's pictures. All but the first three may be known only once `views` has ended.
+
+    Attributes
+    ----------
+    format : str
+        By its bytes, lower case; for an array, ``array``.
+    width, height : int
+        Of the upright image as uploaded, in pixels.
+    views : iterable of View
+        At least one, in the order of their frames; to be gone through once.
+    frames : int
+        How many it has.
+    unseen : float
+        How far the frame that is least like any in `views` differs from it, 0 to 1.
+    odd_thumbnail : bool
+        The file carries a preview that shows something else; it is among the views.
+    duration_s : float or None
+        Of a video, in seconds.
+    """
+
+    @property
+    def format(self) -> str: ...  # noqa: D102 - described above, as all others are
+
+    @property
+    def width(self) -> int: ...  # noqa: D102
+
+    @property
+    def height(self) -> int: ...  # noqa: D102
+
+    @property
+    def views(self) -> Iterable[View]: ...  # noqa: D102
+
+    @property
+    def frames(self) -> int: ...  # noqa: D102
+
+    @property
+    def unseen(self) -> float: ...  # noqa: D102
+
+    @property
+    def odd_thumbnail(self) -> bool: ...  # noqa: D102
+
+    @property
+    def duration_s(self) -> float | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImage:
+    """An image or animation, decoded; attributes as those of `Pictures`."""
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    views: tuple[View, ...]
+    unseen: float = 0.0
+    odd_thumbnail: bool = False
+    duration_s: None = None

@@ -1,0 +1,142 @@
+"""Which frames of an animation are looked at, so that what a single one shows cannot hide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from worksafe.images.resize import RgbImage
+
+Sketch = NDArray[np.int16]
+
+_SKETCH_PX = 16
+_BLOCK_PX = 4  # of the sketch: differences count for a sixteenth of the picture at a time
+_SAME = 0.03  # what dithering and compression change
+_LEVELS = 255.0
+
+
+def sketch(pictures: Sequence[RgbImage]) -> Sketch:
+    """Draw a frame very small, to compare it with others.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray of uint8, shape (h, w, 3)
+        The frame: one picture, or two where it is see-through.
+
+    Returns
+    -------
+    ndarray of int16, shape (2, 16, 16, 3)
+        0 to 255, whatever the frame's own shape.
+    """
+    size = (_SKETCH_PX, _SKETCH_PX)
+    small = [
+        np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX), dtype=np.int16)
+        for picture in pictures
+    ]
+    return np.stack([small[0], small[-1]])
+
+
+def largest_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
+    """Tell how far frames differ where they differ most, a sixteenth of the picture at a time.
+
+    Parameters
+    ----------
+    some, other : ndarray of int16, shape (..., 2, 16, 16, 3)
+        Sketches; either may be many.
+
+    Returns
+    -------
+    ndarray of float64
+        0 to 1, one for each pair.
+    """
+    change = np.abs(some - other).mean(axis=-1)
+    blocks = _SKETCH_PX // _BLOCK_PX
+    shape = (*change.shape[:-2], blocks, _BLOCK_PX, blocks, _BLOCK_PX)
+    by_block = change.reshape(shape).mean(axis=(-1, -3))
+    largest: NDArray[np.float64] = by_block.max(axis=(-1, -2, -3)) / _LEVELS
+    return largest
+
+
+def mean_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
+    """Tell how far frames differ over the whole picture; arguments and result as the above."""
+    mean: NDArray[np.float64] = np.abs(some - other).mean(axis=(-1, -2, -3, -4)) / _LEVELS
+    return mean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    frame: int
+    drawn: Sketch
+
+
+class SceneChooser:
+    """Chooses frames, passed one by one, such that every frame resembles a chosen one.
+
+    The frames nearest to each other give way once there are too many, so a frame unlike all
+    others always stays: clustering around k centres, in one pass, as in [1]_.
+
+    Parameters
+    ----------
+    most : int
+        Frames to choose at most.
+
+    References
+    ----------
+    .. [1] Charikar et al., "Incremental clustering and dynamic information retrieval", 1997.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._same = _SAME
+        self._kept: list[_Kept] = []
+        self._seen: set[bytes] = set()  # sketches, which loops repeat
+        self._gave_way = False
+
+    def offer(self, frame: int, pictures: Sequence[RgbImage]) -> int | None:
+        """Pass the next frame.
+
+        Parameters
+        ----------
+        frame : int
+            Its number.
+        pictures : sequence of ndarray of uint8, shape (h, w, 3)
+            What it shows; one, or two where it is see-through.
+
+        Returns
+        -------
+        int or None
+            The frame that gives way to it, which may be itself; None where none has to.
+        """
+        drawn = sketch(pictures)
+        as_bytes = drawn.astype(np.uint8).tobytes()
+        if as_bytes in self._seen:
+            return frame
+        self._seen.add(as_bytes)
+        if self._kept and self._distances(drawn).min() <= self._same:
+            return frame
+        self._kept.append(_Kept(frame, drawn))
+        return self._drop_nearest() if len(self._kept) > self._most else None
+
+    def _distances(self, drawn: Sketch) -> NDArray[np.float64]:
+        return largest_change(np.stack([kept.drawn for kept in self._kept]), drawn)
+
+    def _drop_nearest(self) -> int:
+        """Drop the later one of the two frames that are most alike."""
+        self._gave_way = True
+        drawn = np.stack([kept.drawn for kept in self._kept])
+        between = largest_change(drawn[:, None], drawn[None])
+        between[np.triu_indices(len(drawn))] = np.inf
+        later, _ = np.unravel_index(between.argmin(), between.shape)
+        self._same = max(self._same, float(between.min()))
+        return self._kept.pop(int(later)).frame
+
+    @property
+    def unseen(self) -> float:
+        """How far the frame that is least like any chosen one differs from it, 0 to 1."""
+        if not self._gave_way:
+            return 0.0
+        chosen = np.stack([kept.drawn for kept in self._kept])
+        seen = (np.frombuffer(one, np.uint8).reshape(chosen[0].shape) for one in self._seen)
+        return max(float(mean_change(chosen, drawn.astype(np.int16)).min()) for drawn in seen)

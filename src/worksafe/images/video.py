@@ -1,0 +1,228 @@
+"""A video to pictures: evenly spaced and at every change of scene, in constant memory."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from worksafe.errors import InputError, UndecodableImageError
+from worksafe.images.limits import ImageLimits
+from worksafe.images.pictures import View
+from worksafe.images.resize import RgbImage
+from worksafe.images.scenes import Sketch, largest_change, mean_change, sketch
+
+# Lists of files are formats too, and would open other files and addresses.
+OPEN_OPTIONS = {"format_whitelist": "mov,mp4,matroska,webm,avi", "protocol_whitelist": ""}
+
+_SPACING_S = 1.0
+_NEW_SCENE = 0.10  # mean change of the whole picture...
+_NEW_THING = 0.30  # ...or of any sixteenth of it
+_SCENES_PER_S = 2.0  # beyond the evenly spaced frames, in the long run...
+_SCENES_AT_ONCE = 8.0  # ...and at once
+_NEAR_S = 0.15  # how far away frames for a second look are, at least
+_SKETCH_PX = 64  # a frame's side before it is sketched
+_QUARTER_TURN = 90
+
+
+@dataclass(slots=True)
+class VideoInfo:
+    """What is known of a video so far.
+
+    Attributes
+    ----------
+    width, height : int
+        Upright, in pixels; 0 until a frame was decoded.
+    frames : int
+        Decoded so far.
+    duration_s : float
+        When the last of them is shown, in seconds from the start.
+    unseen : float
+        How far the frame that is least like the one chosen before it differs from that, 0 to 1.
+    """
+
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    duration_s: float = 0.0
+    unseen: float = 0.0
+
+
+class Video:
+    """A video, gone through once.
+
+    Every frame is decoded, and compared with the one chosen last: it is chosen where the picture
+    has changed, or a second has passed. A flood of changes is held to a rate; `info.unseen` tells
+    what was passed over. All tracks are gone through, a cover picture included: which of them is
+    shown is the player's choice.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable.
+    limits : ImageLimits
+        Ceilings on a frame; and how many are chosen before their spacing grows.
+    side_px : int
+        The longest side that a detector wants; views are scaled down to twice that.
+
+    Attributes
+    ----------
+    info : VideoInfo
+        Grows while `views` goes on.
+    """
+
+    def __init__(self, file: BinaryIO, limits: ImageLimits, side_px: int) -> None:
+        self._file = file
+        self._limits = limits
+        self._side_px = side_px
+        self.info = VideoInfo()
+
+    def views(self) -> Iterator[View | None]:
+        """Choose frames.
+
+        Yields
+        ------
+        View or None
+            In order, with frames around it for a second look; None for a frame passed over.
+
+        Raises
+        ------
+        InputError
+            One of its subclasses, whatever the bytes are.
+        """
+        try:
+            with av.open(
+                self._file, "r", options=OPEN_OPTIONS, metadata_errors="replace"
+            ) as container:
+                yield from self._walk(container)
+        except InputError:
+            raise
+        except Exception as error:
+            msg = f"the video is damaged or cut off after {self.info.duration_s:.1f} s"
+            raise UndecodableImageError(msg) from error
+
+    def _walk(self, container: InputContainer) -> Iterator[View | None]:
+        tracks: dict[int, _Track] = {}
+        for stream in container.streams.video:
+            stream.thread_type = ThreadType.SLICE  # of frame threads each would hold frames back
+            self._limits.check_size(max(1, stream.width), max(1, stream.height))
+            tracks[stream.index] = _Track(self._limits.video_frames, 2 * self._side_px)
+        if not tracks:
+            raise UndecodableImageError("the video has no pictures")
+        for packet in container.demux(*container.streams.video):
+            for frame in packet.decode():
+                assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
+                self._limits.check_size(frame.width, frame.height)
+                track = tracks[packet.stream.index]
+                views = list(track.offer(self.info.frames, frame))
+                self._count(frame, track)
+                yield from views
+                yield None
+        if not self.info.frames:
+            raise UndecodableImageError("the video has no pictures")
+        for track in tracks.values():
+            yield from track.end()
+
+    def _count(self, frame: VideoFrame, track: "_Track") -> None:
+        if not self.info.frames:
+            self.info.width, self.info.height = _upright_size(frame)
+        self.info.frames += 1
+        self.info.duration_s = max(self.info.duration_s, track.time_s)
+        self.info.unseen = max(self.info.unseen, track.unseen)
+
+
+@dataclass(slots=True)
+class _Track:
+    """Chooses among the frames of one track."""
+
+    most: int
+    longest_px: int
+    time_s: float = 0.0
+    unseen: float = 0.0
+    _start_s: float | None = None
+    _last: Sketch | None = None  # of the frame chosen last
+    _last_s: float = 0.0
+    _chosen: int = 0
+    _scenes: float = _SCENES_AT_ONCE  # that may still be chosen before their time
+    _recent: deque[View] = field(default_factory=deque)
+    _waiting: deque[View] = field(default_factory=deque)  # for a frame after them
+    _shrink: VideoReformatter = field(default_factory=VideoReformatter)
+    _scale: VideoReformatter = field(default_factory=VideoReformatter)
+
+    def offer(self, number: int, frame: VideoFrame) -> Iterator[View]:
+        """Take the next frame; give the chosen ones that now have their neighbours."""
+        self._tell_time(frame)
+        is_chosen = self._is_chosen(frame)
+        if is_chosen or not self._recent or self.time_s - self._recent[-1].time_s >= _NEAR_S:
+            view = View(number, self._pixels(frame), self.time_s)
+            while self._waiting and self._waiting[0].time_s <= self.time_s - _NEAR_S:
+                yield self._with_neighbour(view)
+            if is_chosen:
+                before = [one for one in self._recent if one.time_s <= self.time_s - _NEAR_S]
+                self._waiting.append(replace(view, around=tuple(before[-1:])))
+            self._recent.append(view)
+            while self._recent[0].time_s < self.time_s - 2 * _NEAR_S:
+                self._recent.popleft()
+
+    def end(self) -> Iterator[View]:
+        """Give the chosen ones for which no frame came after them."""
+        yield from self._waiting
+
+    def _with_neighbour(self, after: View) -> View:
+        waiting = self._waiting.popleft()
+        return replace(waiting, around=(*waiting.around, after))
+
+    def _tell_time(self, frame: VideoFrame) -> None:
+        if frame.time is not None:
+            self._start_s = frame.time if self._start_s is None else self._start_s
+            self.time_s = max(self.time_s, frame.time - self._start_s)
+
+    def _is_chosen(self, frame: VideoFrame) -> bool:
+        small = self._shrink.reformat(
+            frame, _SKETCH_PX, _SKETCH_PX, "rgb24", interpolation=Interpolation.FAST_BILINEAR
+        )
+        drawn = sketch([np.asarray(small.to_ndarray(), dtype=np.uint8)])
+        if self._last is None:
+            return self._choose(drawn, self._scenes)
+        passed_s = self.time_s - self._last_s
+        scenes = min(_SCENES_AT_ONCE, self._scenes + _SCENES_PER_S * passed_s)
+        if passed_s >= _SPACING_S * 2 ** (self._chosen // self.most):
+            return self._choose(drawn, scenes)
+        change = float(mean_change(drawn, self._last))
+        is_changed = change > _NEW_SCENE or float(largest_change(drawn, self._last)) > _NEW_THING
+        if is_changed and scenes >= 1:
+            return self._choose(drawn, scenes - 1)
+        self.unseen = max(self.unseen, change)
+        return False
+
+    def _choose(self, drawn: Sketch, scenes: float) -> bool:
+        self._last, self._last_s, self._scenes = drawn, self.time_s, scenes
+        self._chosen += 1
+        return True
+
+    def _pixels(self, frame: VideoFrame) -> RgbImage:
+        scale = min(1.0, self.longest_px / max(frame.width, frame.height))
+        small = self._scale.reformat(
+            frame,
+            max(1, round(frame.width * scale)),
+            max(1, round(frame.height * scale)),
+            "rgb24",
+            interpolation=Interpolation.BILINEAR,
+        )
+        turned = np.rot90(small.to_ndarray(), _quarter_turns(frame))  # phones film lying down
+        return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def _quarter_turns(frame: VideoFrame) -> int:
+    return round(frame.rotation / _QUARTER_TURN)
+
+
+def _upright_size(frame: VideoFrame) -> tuple[int, int]:
+    is_lying = _quarter_turns(frame) % 2
+    return (frame.height, frame.width) if is_lying else (frame.width, frame.height)

@@ -1,0 +1,239 @@
+"""The wall: risky formats are decoded in processes of their own, which may crash, hang or burst.
+
+What comes back over the wall is plain text and pixels, checked before it is believed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from socket import socketpair
+from typing import Any
+
+import numpy as np
+
+from worksafe.errors import (
+    DecoderCrashedError,
+    DecodeTimeError,
+    InputError,
+    input_error,
+)
+from worksafe.images.limits import ImageLimits
+from worksafe.images.pictures import DecodedImage, Pictures, View
+from worksafe.images.resize import RgbImage
+
+_MODULE = "worksafe.images.walled"
+_TEXT_BYTES = 65_536
+_PIXEL_BYTES = 256 * 1024**2
+_ENDED = "end"
+
+
+@dataclass(slots=True, eq=False)
+class FilmedPictures:
+    """A video's pictures, as they come over the wall; attributes as those of `Pictures`."""
+
+    format: str
+    views: Iterator[View]
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    unseen: float = 0.0
+    duration_s: float = 0.0
+    odd_thumbnail: bool = False
+
+
+class Wall:
+    """Keeps decoding processes, and starts a new one for each that dies.
+
+    Parameters
+    ----------
+    processes : int
+        So many at once; whoever comes then waits.
+    """
+
+    def __init__(self, processes: int) -> None:
+        self._free = threading.BoundedSemaphore(processes)
+        self._idle: list[_Process] = []
+        self._lock = threading.Lock()
+        weakref.finalize(self, _kill_all, self._idle)  # nobody has to remember `close`
+
+    @contextmanager
+    def open(
+        self, source: bytes | Path, format_name: str, limits: ImageLimits, side_px: int
+    ) -> Iterator[Pictures]:
+        """Decode a file behind the wall.
+
+        Parameters
+        ----------
+        source : bytes or Path
+            The file; of a video by path only what is needed is read.
+        format_name : str
+            What its bytes say.
+        limits : ImageLimits
+            Ceilings, its `decode_s` among them.
+        side_px : int
+            The longest side that a detector wants.
+
+        Yields
+        ------
+        Pictures
+            A video's views come while they are gone through, inside the ``with`` block only.
+
+        Raises
+        ------
+        DecodeTimeError
+            If the process is silent for too long; it is killed.
+        DecoderCrashedError
+            If it dies.
+        InputError
+            As `decode_image`; for a video while its views are gone through.
+        """
+        with self._free:
+            process = self._take()
+            try:
+                yield process.work(source, format_name, limits, side_px)
+            finally:
+                if process.is_idle:
+                    with self._lock:
+                        self._idle.append(process)
+                else:
+                    process.kill()
+
+    def warm_up(self) -> None:
+        """Start one process, without waiting for it."""
+        if not self._idle:
+            self._idle.append(_Process())
+
+    def close(self) -> None:
+        """End all processes that are idle."""
+        with self._lock:
+            _kill_all(self._idle)
+
+    def _take(self) -> "_Process":
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.is_alive:
+                    return process
+                process.kill()
+        return _Process()
+
+
+def _kill_all(processes: "list[_Process]") -> None:
+    while processes:
+        processes.pop().kill()
+
+
+class _Process:
+    """One decoding process, and the talk with it."""
+
+    def __init__(self) -> None:
+        ours, theirs = socketpair()
+        with theirs:
+            self._popen = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", _MODULE, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+        self._talk = Connection(ours.detach())
+        self.is_idle = True
+
+    @property
+    def is_alive(self) -> bool:
+        return self._popen.poll() is None
+
+    def work(
+        self, source: bytes | Path, format_name: str, limits: ImageLimits, side_px: int
+    ) -> Pictures:
+        self.is_idle = False
+        job: dict[str, Any] = {"format": format_name, "limits": asdict(limits), "side_px": side_px}
+        if isinstance(source, Path):
+            job["path"] = os.fsencode(source).hex()
+        try:
+            self._talk.send_bytes(json.dumps(job).encode())
+            if isinstance(source, bytes):
+                self._talk.send_bytes(source)
+        except OSError as error:
+            raise _crashed() from error
+        begun = self._hear(limits.decode_s)
+        if begun["is_video"]:
+            film = FilmedPictures(format_name, iter(()))
+            film.views = self._film(film, limits.decode_s)
+            return film
+        return self._picture(format_name, limits.decode_s)
+
+    def _picture(self, format_name: str, patience_s: float) -> DecodedImage:
+        until = time.monotonic() + patience_s
+        views: list[View] = []
+        while True:
+            said = self._hear(until - time.monotonic())
+            if said["kind"] == _ENDED:
+                self.is_idle = True
+                return DecodedImage(
+                    format_name,
+                    int(said["width"]),
+                    int(said["height"]),
+                    int(said["frames"]),
+                    tuple(views),
+                    float(said["unseen"]),
+                    bool(said["odd_thumbnail"]),
+                )
+            views.append(self._view(said))
+
+    def _film(self, film: FilmedPictures, patience_s: float) -> Iterator[View]:
+        while True:
+            said = self._hear(patience_s)
+            film.width, film.height = int(said["width"]), int(said["height"])
+            film.frames, film.unseen = int(said["frames"]), float(said["unseen"])
+            film.duration_s = float(said["duration_s"])
+            if said["kind"] == _ENDED:
+                self.is_idle = True
+                return
+            if said["kind"] == "view":
+                view = self._view(said)
+                around = tuple(self._view(near) for near in said["around"])
+                yield View(view.frame, view.pixels, view.time_s, around)
+
+    def _view(self, said: dict[str, Any]) -> View:
+        return View(int(said["frame"]), self._pixels(said["shape"]), float(said["time_s"]))
+
+    def _pixels(self, shape: list[int]) -> RgbImage:
+        height, width = (int(side) for side in shape)
+        data = self._read(3 * height * width)
+        return np.frombuffer(data, dtype=np.uint8).reshape(height, width, 3)
+
+    def _hear(self, patience_s: float) -> dict[str, Any]:
+        try:
+            if not self._talk.poll(max(0.0, patience_s)):
+                raise DecodeTimeError("decoding took longer than is allowed for one image")
+        except OSError as error:
+            raise _crashed() from error
+        said: dict[str, Any] = json.loads(self._read(_TEXT_BYTES))
+        if said["kind"] == "error":
+            self.is_idle = True
+            raise input_error(said["code"], said["message"])
+        return said
+
+    def _read(self, most: int) -> bytes:
+        try:
+            return self._talk.recv_bytes(min(most, _PIXEL_BYTES))
+        except (OSError, EOFError) as error:
+            raise _crashed() from error
+
+    def kill(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+        self._talk.close()
+
+
+def _crashed() -> InputError:
+    return DecoderCrashedError("the decoder crashed, or ran out of the memory that it is allowed")

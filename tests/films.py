@@ -1,0 +1,53 @@
+"""Videos for tests, made frame by frame."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.stream import VideoStream
+
+from pictures import Rgb, photo
+
+CODEC = {"mp4": "mpeg4", "mov": "mpeg4", "matroska": "mpeg4", "webm": "libvpx", "avi": "mpeg4"}
+
+
+def film(
+    frames: int,
+    frame: Callable[[int], Rgb],
+    container: str = "mp4",
+    fps: int = 25,
+    path: Path | None = None,
+) -> bytes:
+    """Encode a film; by path it is written there, and nothing comes back."""
+    file = io.BytesIO()
+    with av.open(str(path) if path else file, "w", format=container) as output:
+        first = frame(0)
+        stream = output.add_stream(CODEC[container], rate=fps)
+        assert isinstance(stream, VideoStream)
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 800_000
+        stream.gop_size = 50
+        for index in range(frames):
+            picture = av.VideoFrame.from_ndarray(frame(index), format="rgb24")
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def scene(name: str = "coffee", width: int = 160, height: int = 120) -> Rgb:
+    return np.asarray(photo(name).resize((width, height)))
+
+
+def quiet_film_with(
+    odd: dict[int, Rgb], frames: int = 250, container: str = "mp4", fps: int = 25
+) -> bytes:
+    """A scene that hardly moves, and other pictures at some frames."""
+    still = scene()
+
+    def frame(index: int) -> Rgb:
+        return odd.get(index, np.roll(still, index // 25, axis=1))
+
+    return film(frames, frame, container, fps)

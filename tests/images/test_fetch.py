@@ -1,0 +1,266 @@
+import ipaddress
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpcore
+import pytest
+
+from pictures import encode, photo
+from worksafe.errors import ImageBytesError, InputError, UrlFailedError, UrlRefusedError
+from worksafe.images.fetch import Fetcher, is_public
+from worksafe.images.limits import ImageLimits
+
+LIMITS = ImageLimits(max_bytes=300_000, max_video_bytes=400_000)
+PICTURE = encode(photo("cat"))
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+def picture(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(PICTURE)))
+    handler.end_headers()
+    handler.wfile.write(PICTURE)
+
+
+def redirect(target: str, status: int = 302) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Location", target)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(1000):
+        handler.wfile.write(PICTURE)
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(100):
+        handler.wfile.write(b"\xff")
+        time.sleep(0.05)
+
+
+def dripping_headers(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    for index in range(100):
+        handler.wfile.write(f"X-{index}: x\r\n".encode())
+        time.sleep(0.05)
+
+
+def claiming_too_much(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "99999999999")
+    handler.end_headers()
+
+
+def missing(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_error(404)
+
+
+@contextmanager
+def serving(answers: dict[str, Answer]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):  # the client has had enough
+                answers[self.path](self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://localhost:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Recording(httpcore.NetworkBackend):
+    """Notes where a connection would go, and refuses it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002
+        local_address: str | None = None,  # noqa: ARG002
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        self.asked.append((host, port))
+        raise httpcore.ConnectError("not from a test")
+
+
+NOT_PUBLIC = [
+    "127.0.0.1",
+    "127.8.8.8",
+    "0.0.0.0",  # noqa: S104 - refused
+    "0.1.2.3",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "100.100.100.200",
+    "192.0.0.8",
+    "192.0.2.1",
+    "198.18.0.1",
+    "198.51.100.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "2002:a9fe:a9fe::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "2001:db8::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "fec0::1",
+    "ff02::1",
+    "100::1",
+]
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_addresses_that_are_not_of_the_open_internet(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
+def test_addresses_of_the_open_internet(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_a_name_that_leads_to_such_an_address_is_refused(address: str) -> None:
+    backend = Recording()
+    fetcher = Fetcher(resolve=lambda *_: ["8.8.8.8", address], backend=backend)
+
+    with pytest.raises(UrlRefusedError):
+        fetcher.fetch("http://pictures.example/a.jpg", LIMITS)
+
+    assert backend.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://localhost/",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://0177.0.0.1/",
+        "http://127.1/",
+        "http://0/",
+        "http://[::1]/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[::]/",
+        "http://[64:ff9b::7f00:1]/",
+        "https://169.254.169.254/latest/meta-data/",
+        "http://8.8.8.8:22/",
+        "http://8.8.8.8:8080/",
+        "http://user:word@8.8.8.8/",
+        "http://8.8.8.8@127.0.0.1/",
+        "ftp://8.8.8.8/a.jpg",
+        "file:///etc/passwd",
+        "gopher://8.8.8.8/",
+        "http://",
+        "http:///a.jpg",
+        "http://[::1",
+        "not a url",
+        "",
+        "http://8.8.8.8:99999/",
+        "data:image/png;base64,AAAA",
+    ],
+)
+def test_urls_that_are_refused_before_any_connection(url: str) -> None:
+    backend = Recording()
+
+    with pytest.raises(UrlRefusedError):
+        Fetcher(backend=backend).fetch(url, LIMITS)
+
+    assert backend.asked == []
+
+
+def test_a_name_that_changes_between_check_and_connection_changes_nothing() -> None:
+    answers = iter([["8.8.8.8"], ["127.0.0.1"], ["127.0.0.1"]])
+    backend = Recording()
+    fetcher = Fetcher(resolve=lambda *_: next(answers), backend=backend)
+
+    with pytest.raises(UrlFailedError):
+        fetcher.fetch("http://flipping.example/a.jpg", LIMITS)
+
+    assert backend.asked == [("8.8.8.8", 80)]
+
+
+def test_a_picture_is_fetched_from_an_allowed_host_through_redirects() -> None:
+    with serving({"/a.jpg": redirect("/b.jpg"), "/b.jpg": picture}) as base:
+        assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS) == PICTURE
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://169.254.169.254/latest/", "http://127.0.0.1:1/", "//[::1]/", "file:///etc/passwd"],
+)
+def test_every_redirect_is_checked_again(target: str) -> None:
+    with serving({"/a.jpg": redirect(target)}) as base, pytest.raises(UrlRefusedError):
+        Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (redirect("/loop"), UrlFailedError),
+        (missing, UrlFailedError),
+        (dripping, UrlFailedError),
+        (dripping_headers, UrlFailedError),
+        (endless, ImageBytesError),
+        (claiming_too_much, ImageBytesError),
+    ],
+    ids=["loop", "missing", "dripping", "dripping headers", "endless", "claiming too much"],
+)
+def test_answers_that_are_given_up_in_time(answer: Answer, error: type[InputError]) -> None:
+    began = time.monotonic()
+
+    with serving({"/loop": answer}) as base, pytest.raises(error):
+        Fetcher(["localhost"], seconds=1).fetch(f"{base}/loop", LIMITS)
+
+    assert time.monotonic() - began < 3
+
+
+def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with serving({"/a.jpg": picture}) as base:
+        assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS) == PICTURE

@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from pictures import encode, photo, photographs
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
+from worksafe.images.resize import RgbImage
+from worksafe.images.scenes import SceneChooser
+
+
+def grey(level: int) -> RgbImage:
+    return np.full((32, 48, 3), level, dtype=np.uint8)
+
+
+def choose(frames: list[RgbImage], most: int) -> tuple[set[int], float]:
+    chooser = SceneChooser(most)
+    kept: set[int] = set()
+    for number, frame in enumerate(frames):
+        kept.add(number)
+        dropped = chooser.offer(number, [frame])
+        kept -= {dropped}
+    return kept, chooser.unseen
+
+
+@pytest.mark.parametrize("flash", [0, 1, 137, 498, 499])
+def test_one_frame_unlike_all_others_is_always_chosen(flash: int) -> None:
+    rng = np.random.default_rng(flash)
+    frames = [grey(int(level)) for level in rng.integers(60, 120, size=500)]
+    frames[flash] = photographs()["astronaut"]
+
+    kept, unseen = choose(frames, most=4)
+
+    assert flash in kept
+    assert len(kept) == 4
+    assert unseen < 0.1
+
+
+def test_a_small_thing_that_appears_once_is_chosen() -> None:
+    frames = [photographs()["coffee"].copy() for _ in range(200)]
+    height, width, _ = frames[77].shape
+    frames[77][: height // 4, : width // 4] = 255 - frames[77][: height // 4, : width // 4]
+
+    kept, _ = choose(frames, most=16)
+
+    assert kept == {0, 77}
+
+
+def test_frames_that_are_nearly_the_same_are_looked_at_once() -> None:
+    noise = np.random.default_rng(1).integers(-6, 7, size=(40, 300, 451, 3))
+    frames = [
+        np.clip(photographs()["cat"].astype(int) + some, 0, 255).astype(np.uint8) for some in noise
+    ]
+
+    kept, unseen = choose(frames, most=16)
+
+    assert kept == {0}
+    assert unseen == 0
+
+
+def test_more_scenes_than_may_be_looked_at_are_told() -> None:
+    rng = np.random.default_rng(3)
+    frames = [rng.integers(0, 256, size=(4, 4, 3), dtype=np.uint8) for _ in range(40)]
+
+    kept, unseen = choose(frames, most=16)
+
+    assert len(kept) == 16
+    assert unseen > 0.15
+
+
+def test_movement_is_not_taken_for_scenes_that_were_missed() -> None:
+    wide = np.asarray(photo("china"))
+    frames = [np.ascontiguousarray(wide[:, 4 * i : 4 * i + 300]) for i in range(60)]
+
+    kept, unseen = choose(frames, most=16)
+
+    assert len(kept) <= 16
+    assert unseen < 0.1
+
+
+def test_a_frame_that_differs_only_where_it_is_see_through_is_chosen() -> None:
+    hidden = np.zeros((64, 64, 4), dtype=np.uint8)
+    hidden[..., :3] = 255
+    hidden[16:48, 16:48, 3] = 255  # white on nothing: seen on black alone
+    blank = np.zeros((64, 64, 4), dtype=np.uint8)
+    frames = [Image.fromarray(blank), Image.fromarray(hidden)]
+    data = encode(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=40)
+
+    decoded = decode_image(data, ImageLimits(), 320)
+
+    assert {view.frame for view in decoded.views} == {0, 1}
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
+def test_one_flashed_frame_of_a_real_animation_is_found_at_its_time(image_format: str) -> None:
+    scene = photo("coffee").resize((96, 64))
+    frames = [scene.rotate(index % 5) for index in range(60)]
+    frames[41] = photo("astronaut").resize((96, 64))
+    data = encode(
+        frames[0], image_format, save_all=True, append_images=frames[1:], duration=40, loop=0
+    )
+
+    decoded = decode_image(data, ImageLimits(max_frames=8), 320)
+
+    found = {view.frame: view.time_s for view in decoded.views}
+    assert decoded.frames == 60
+    assert 41 in found
+    if image_format != "TIFF":  # whose pages have no times
+        assert found[41] == pytest.approx(41 * 0.04, abs=0.01)
+
+
+def test_the_picture_that_old_viewers_show_of_an_animated_png_is_checked() -> None:
+    frames = [photo("coffee").resize((96, 64)) for _ in range(3)]
+    default = photo("astronaut").resize((96, 64))
+    data = encode(
+        default, "PNG", save_all=True, default_image=True, append_images=frames, duration=40
+    )
+
+    decoded = decode_image(data, ImageLimits(), 320)
+
+    difference = np.abs(decoded.views[0].pixels.astype(int) - np.asarray(default))
+    assert difference.mean() < 2
+    assert len(decoded.views) == 2
+
+
+def with_thumbnail(picture: Image.Image, thumbnail: bytes, image_format: str = "JPEG") -> bytes:
+    """A picture whose EXIF carries a preview, as cameras write it."""
+    directory = (
+        b"\x03\x00"
+        + (0x0103).to_bytes(2, "little") + b"\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"
+        + (0x0201).to_bytes(2, "little") + b"\x04\x00\x01\x00\x00\x00"
+        + (8 + 6 + 2 + 36 + 4).to_bytes(4, "little")
+        + (0x0202).to_bytes(2, "little") + b"\x04\x00\x01\x00\x00\x00"
+        + len(thumbnail).to_bytes(4, "little")
+        + b"\x00\x00\x00\x00"
+    )  # fmt: skip
+    tiff = b"II*\x00\x08\x00\x00\x00" + b"\x00\x00" + b"\x0e\x00\x00\x00" + directory
+    exif = b"Exif\x00\x00" + tiff + thumbnail
+    return encode(picture, image_format, exif=exif)
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "PNG"])
+def test_a_preview_that_shows_something_else_is_checked(image_format: str) -> None:
+    preview = encode(photo("astronaut").resize((160, 120)))
+
+    decoded = decode_image(
+        with_thumbnail(photo("coffee"), preview, image_format), ImageLimits(), 320
+    )
+
+    assert decoded.odd_thumbnail
+    assert [view.pixels.shape for view in decoded.views] == [(120, 160, 3), (400, 600, 3)]
+
+
+@pytest.mark.parametrize("bars", [0, 12])
+def test_a_preview_of_the_same_picture_costs_nothing(bars: int) -> None:
+    small = Image.new("RGB", (160, 120))
+    small.paste(photo("coffee").resize((160, 120 - 2 * bars)), (0, bars))
+
+    decoded = decode_image(with_thumbnail(photo("coffee"), encode(small)), ImageLimits(), 320)
+
+    assert not decoded.odd_thumbnail
+    assert len(decoded.views) == 1
+
+
+@pytest.mark.parametrize("preview", [b"", b"\xff\xd8\xff", b"GIF89a" + bytes(60)])
+def test_a_preview_that_no_viewer_could_show_does_not_cost_the_picture(preview: bytes) -> None:
+    decoded = decode_image(with_thumbnail(photo("coffee"), preview), ImageLimits(), 320)
+
+    assert len(decoded.views) == 1

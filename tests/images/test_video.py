@@ -1,0 +1,118 @@
+import io
+
+import numpy as np
+import pytest
+
+from films import film, quiet_film_with, scene
+from pictures import Rgb
+from worksafe.errors import ImageSideError, InputError, UndecodableImageError
+from worksafe.images.limits import ImageLimits
+from worksafe.images.pictures import View
+from worksafe.images.video import Video, VideoInfo
+
+
+def watch(data: bytes, **limits: int) -> tuple[list[View], VideoInfo]:
+    video = Video(io.BytesIO(data), ImageLimits(**limits), 320)
+    return [view for view in video.views() if view is not None], video.info
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov", "matroska", "webm", "avi"])
+def test_every_container_gives_a_frame_for_each_second_at_its_time(container: str) -> None:
+    views, info = watch(quiet_film_with({}, frames=100, container=container))
+
+    assert (info.width, info.height, info.frames) == (160, 120, 100)
+    assert info.duration_s == pytest.approx(99 / 25, abs=0.1)
+    assert [view.time_s for view in views] == pytest.approx([0, 1, 2, 3], abs=0.1)
+    assert info.unseen < 0.1
+
+
+@pytest.mark.parametrize("flash", [1, 60, 137, 249])
+def test_one_flashed_frame_is_looked_at_at_its_time(flash: int) -> None:
+    views, _ = watch(quiet_film_with({flash: scene("astronaut")}))
+
+    found = [view for view in views if view.frame == flash]
+    assert len(found) == 1
+    assert found[0].time_s == pytest.approx(flash / 25, abs=0.02)
+    assert np.abs(found[0].pixels.astype(int) - scene("astronaut")).mean() < 25
+
+
+def test_frames_just_before_and_after_come_for_a_second_look() -> None:
+    views, _ = watch(quiet_film_with({}))
+
+    middle = views[5]
+    before, after = middle.around
+    assert 0.1 < middle.time_s - before.time_s < 0.35
+    assert 0.1 < after.time_s - middle.time_s < 0.35
+
+
+def test_a_flood_of_scenes_is_held_to_a_rate_and_told() -> None:
+    rng = np.random.default_rng(5)
+    scenes = [
+        np.kron(rng.integers(0, 256, size=(3, 4, 3)), np.ones((40, 40, 1))).astype(np.uint8)
+        for _ in range(250)
+    ]
+
+    views, info = watch(film(250, lambda index: scenes[index]))
+
+    assert len(views) < 50
+    assert info.unseen > 0.15
+
+
+def test_the_spacing_grows_on_a_long_film() -> None:
+    views, _ = watch(quiet_film_with({}, frames=300, fps=5), video_frames=10)
+
+    times = [view.time_s for view in views]
+    assert times[-1] > 40
+    assert len(times) < 30
+
+
+def test_frames_are_scaled_down_and_keep_their_shape() -> None:
+    wide = scene("china", 1920, 1080)
+
+    views, info = watch(film(3, lambda _: wide))
+
+    assert (info.width, info.height) == (1920, 1080)
+    assert views[0].pixels.shape == (360, 640, 3)
+
+
+def test_a_video_larger_than_the_ceiling_is_refused() -> None:
+    with pytest.raises(ImageSideError):
+        watch(film(3, lambda _: scene()), max_side_px=159)
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "webm", "avi"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_film_cut_off_gives_pictures_or_an_error_of_ours(container: str, share: float) -> None:
+    data = quiet_film_with({}, frames=50, container=container)
+
+    try:
+        views, _ = watch(data[: int(share * len(data))])
+    except InputError as error:
+        assert error.code == "undecodable_image"  # noqa: PT017 - both ends are allowed
+    else:
+        assert views
+
+
+@pytest.mark.parametrize("data", [b"", b"\x1a\x45\xdf\xa3", b"\x00\x00\x00\x14ftypisom" + bytes(8)])
+def test_a_head_without_a_film_is_an_error(data: bytes) -> None:
+    with pytest.raises(UndecodableImageError):
+        watch(data)
+
+
+def test_a_cover_picture_is_looked_at_too() -> None:
+    import av  # noqa: PLC0415 - only here
+
+    file = io.BytesIO()
+    still: Rgb = scene()
+    with av.open(file, "w", format="matroska") as output:
+        streams = [output.add_stream("mpeg4", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.height, stream.width, stream.pix_fmt = 120, 160, "yuv420p"
+        for stream, picture, count in zip(streams, (still, scene("cat")), (30, 2), strict=True):
+            for _ in range(count):
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            output.mux(stream.encode(None))
+
+    views, _ = watch(file.getvalue())
+
+    assert any(np.abs(view.pixels.astype(int) - scene("cat")).mean() < 25 for view in views)

@@ -1,0 +1,188 @@
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from films import quiet_film_with, scene
+from pictures import BROKEN, encode, photo, quadrants
+from worksafe.errors import (
+    DecoderCrashedError,
+    DecodeTimeError,
+    InputError,
+    UndecodableImageError,
+    UnreadableSourceError,
+)
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
+from worksafe.images.wall import Wall
+
+LIMITS = ImageLimits()
+GIF = encode(photo("cat").quantize(64), "GIF")
+
+
+@pytest.fixture
+def wall() -> Iterator[Wall]:
+    made = Wall(2)
+    yield made
+    made.close()
+
+
+def decoders() -> set[int]:
+    """Process numbers of our decoding processes."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:  # gone meanwhile
+            continue
+        if b"worksafe.images.walled" in command and int(parent) == os.getpid():
+            found.add(int(entry.name))
+    return found
+
+
+def long_gif(frames: int = 1500) -> bytes:
+    """Takes seconds to look through."""
+    pictures = [photo("cat").resize((220, 150)).rotate(index).quantize(32) for index in range(12)]
+    return encode(
+        pictures[0], "GIF", save_all=True, append_images=pictures[1:] * (frames // 12), duration=20
+    )
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "TIFF", "AVIF"])
+def test_pictures_come_over_the_wall_as_they_are(image_format: str, wall: Wall) -> None:
+    data = encode(photo("cat"), image_format)
+    here = decode_image(data, LIMITS, 320)
+
+    with wall.open(data, here.format, LIMITS, 320) as there:
+        views = list(there.views)
+
+    assert (there.width, there.height, there.frames) == (here.width, here.height, here.frames)
+    assert np.array_equal(views[0].pixels, here.views[0].pixels)
+
+
+def test_a_process_serves_again_also_after_a_damaged_file(wall: Wall) -> None:
+    before = decoders()
+    for data in (GIF, GIF[:300], GIF):
+        try:
+            with wall.open(data, "gif", LIMITS, 320) as pictures:
+                assert list(pictures.views)
+        except UndecodableImageError:
+            assert data is not GIF
+
+    assert len(decoders() - before) == 1
+
+
+def test_a_process_that_is_killed_costs_its_own_picture_and_is_replaced(wall: Wall) -> None:
+    before = decoders()
+    with wall.open(GIF, "gif", LIMITS, 320):
+        pass
+    (pid,) = decoders() - before
+    long = long_gif()
+    killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+    killer.start()
+
+    with pytest.raises(DecoderCrashedError), wall.open(long, "gif", LIMITS, 320):
+        pass
+
+    killer.join()
+    with wall.open(GIF, "gif", LIMITS, 320) as pictures:
+        assert list(pictures.views)
+
+
+def test_a_process_that_died_while_it_was_idle_is_not_used(wall: Wall) -> None:
+    before = decoders()
+    wall.warm_up()
+    (pid,) = decoders() - before
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+
+    with wall.open(GIF, "gif", LIMITS, 320) as pictures:
+        assert list(pictures.views)
+
+
+def test_a_picture_that_takes_too_long_is_given_up_and_its_process_ended(wall: Wall) -> None:
+    before = decoders()
+    long = long_gif()
+    began = time.monotonic()
+
+    with (
+        pytest.raises(DecodeTimeError),
+        wall.open(long, "gif", replace(LIMITS, decode_s=0.6), 320),
+    ):
+        pass
+
+    assert time.monotonic() - began < 3
+    assert not decoders() - before
+
+
+def test_a_picture_that_needs_too_much_memory_is_an_error(wall: Wall) -> None:
+    large = encode(quadrants(6000, 6000), "TIFF", compression="tiff_lzw")
+
+    with (
+        pytest.raises(InputError) as caught,
+        wall.open(large, "tiff", replace(LIMITS, decoder_bytes=40_000_000), 320),
+    ):
+        pass
+
+    assert caught.value.code in {"undecodable_image", "decoder_crashed"}
+
+
+def test_a_film_by_its_path_and_by_its_bytes_is_the_same(wall: Wall, tmp_path: Path) -> None:
+    data = quiet_film_with({60: scene("astronaut")}, frames=100)
+    path = tmp_path / "film.mp4"
+    path.write_bytes(data)
+
+    found = []
+    for source in (data, path):
+        with wall.open(source, "mp4", LIMITS, 320) as pictures:
+            frames = [(view.frame, view.time_s, len(view.around)) for view in pictures.views]
+            found.append((frames, pictures.frames, pictures.duration_s))
+
+    assert found[0] == found[1]
+    assert 60 in [frame for frame, _, _ in found[0][0]]
+
+
+def test_a_film_that_is_given_up_halfway_leaves_no_process_behind(wall: Wall) -> None:
+    before = decoders()
+    with wall.open(quiet_film_with({}), "mp4", LIMITS, 320) as pictures:
+        next(iter(pictures.views))
+
+    assert not decoders() - before
+
+
+def test_a_film_that_is_not_there_is_an_error(wall: Wall, tmp_path: Path) -> None:
+    with (
+        pytest.raises(UnreadableSourceError),
+        wall.open(tmp_path / "none.mp4", "mp4", LIMITS, 320) as pictures,
+    ):
+        list(pictures.views)
+
+
+def test_processes_end_with_the_wall() -> None:
+    before = decoders()
+    made = Wall(1)
+    made.warm_up()
+    assert decoders() - before
+
+    del made
+
+    assert not decoders() - before
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_have_the_same_codes_behind_the_wall(name: str, wall: Wall) -> None:
+    data, code = BROKEN[name]
+    if code in {"empty_image", "not_an_image"}:
+        pytest.skip("refused before the wall")
+
+    with pytest.raises(InputError) as caught, wall.open(data, "gif", LIMITS, 320):
+        pass
+
+    assert caught.value.code == code
