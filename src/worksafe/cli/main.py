@@ -88,6 +88,28 @@ def serve(
 
 
 @app.command()
+def doctor(
+    hostile: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Send odd and hostile input to a running service."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The service's host, where it is not this machine.")
+    ] = None,
+) -> None:
+    """Say what this installation runs on; or try a service with 160 odd and hostile inputs.
+
+    Exit status with --hostile: 1 if an answer was wrong.
+    """
+    from worksafe.cli.doctor import attack_service, describe
+
+    if hostile is None:
+        describe()
+    else:
+        attack_service(hostile, host)
+
+
+@app.command()
 def evaluate(
     *,
     data: DataOption,

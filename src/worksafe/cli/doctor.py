@@ -1,0 +1,84 @@
+"""``worksafe doctor``: what an installation runs on, and what it does with hostile input."""
+
+import ipaddress
+import platform
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from worksafe import __version__
+from worksafe.doctor.attack import Answered, attack
+from worksafe.doctor.corpus import all_cases
+from worksafe.engine.cores import count_cores
+from worksafe.images.formats import FORMATS
+from worksafe.images.open import has_video
+from worksafe.moderator import Moderator
+from worksafe.settings import Settings
+
+
+def describe() -> None:
+    """Print what is installed and used; loading the models is part of it."""
+    moderator = Moderator(Settings.load())
+    formats = [known.name for known in FORMATS if has_video() or not known.is_video]
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("worksafe", __version__)
+    table.add_row("Python", platform.python_version())
+    table.add_row("cores", str(count_cores()))
+    for model in moderator.models:
+        table.add_row("model", f"{model.name} {model.version}, {model.license}")
+    table.add_row("formats", ", ".join(formats))
+    table.add_row("policies", ", ".join(sorted(moderator.policies)))
+    table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
+    moderator.close()
+    Console().print(table)
+
+
+def attack_service(url: str, host: str | None) -> None:
+    """Send the hostile corpus to a service, and print what was answered wrongly.
+
+    Parameters
+    ----------
+    url : str
+        Of the service.
+    host : str or None
+        Its name once more, where it is not on this machine: nobody attacks another by a slip.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the service is elsewhere and was not named.
+    typer.Exit
+        With status 1 if an answer was wrong.
+    """
+    named = urlsplit(url).hostname or ""
+    if not _is_here(named) and named != host:
+        msg = f"{named} is not this machine; if it is yours, say so with --host {named}"
+        raise typer.BadParameter(msg)
+    cases = len(all_cases())
+    on_terminal = Console(stderr=True)
+    answered = list(track(attack(url), "sending", total=cases, console=on_terminal, transient=True))
+    wrong = [one for one in answered if not one.is_right]
+    console = Console()
+    if wrong:
+        console.print(_table(wrong))
+    console.print(f"{cases - len(wrong)} of {cases} odd and hostile inputs were answered rightly")
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _table(wrong: list[Answered]) -> Table:
+    table = Table("input", "answer", "expected", "seconds", box=None, pad_edge=False)
+    for one in wrong:
+        table.add_row(
+            one.case.name, one.answer, " or ".join(one.case.answers), f"{one.seconds:.1f}"
+        )
+    return table
