@@ -11,6 +11,7 @@ CONFIG ?= src/worksafe/training/configs/hazards.toml
 INITIAL ?=
 RUN_DIR ?= runs/$(basename $(notdir $(CONFIG)))
 SPLIT ?= val
+FUZZ_S ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotat
 	--upgrade pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-train check format bench train crossvalidate evaluate docs setup lock clean
+.PHONY: help serve test test-train fuzz check format bench train crossvalidate evaluate docs setup lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -33,6 +34,10 @@ test: $(VENV)/dev ## run all tests but those of training
 
 test-train: $(VENV)/train ## run the tests of training; installs PyTorch
 	$(BIN)/pytest -m train
+
+fuzz: $(VENV)/fuzz ## fuzz decoding and request bodies: [FUZZ_S=60] seconds each; Linux
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_decode.py $(FUZZ_S)
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_requests.py $(FUZZ_S)
 
 check: $(VENV)/dev ## lint, types, import contract, docstrings, sizes
 	$(BIN)/ruff check .
@@ -68,6 +73,7 @@ setup: $(VENV)/dev ## install what development needs
 lock: $(VENV)/dev ## pin all dependencies anew, with hashes and without index addresses
 	$(LOCK) --group build --extra video -o requirements/serve.txt
 	$(LOCK) --group dev --extra video -o requirements/dev.txt
+	$(LOCK) --group fuzz --extra video -o requirements/fuzz.txt
 	$(LOCK) --group dev --extra train --no-emit-package torch -o requirements/train.txt
 
 clean: ## remove the virtual environment and caches
@@ -86,6 +92,11 @@ $(VENV)/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(PIP) --require-hashes -r requirements/dev.txt
 	$(INSTALL)
 	@touch $@ $(VENV)/serve
+
+$(VENV)/fuzz: requirements/fuzz.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements/fuzz.txt
+	$(INSTALL)
+	@touch $@ $(VENV)/dev $(VENV)/serve
 
 # torch is not in the hashed set: its CPU build has other hashes than the registry's own file.
 $(VENV)/train: requirements/train.txt pyproject.toml | $(BIN)/python

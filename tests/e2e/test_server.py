@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from films import film
 from pictures import encode, photo
 from servers import get, multipart, post, serving
 
@@ -23,18 +24,26 @@ def no_files_may_grow() -> None:
 
 
 def test_no_pixel_goes_to_disk(tmp_path: Path) -> None:
-    """50 uploads of 3 MB each in all three forms, where a single byte to a file is an error."""
+    """Large uploads in all forms and of all kinds, where a single byte to a file is an error."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (1000, 1000, 3), dtype=np.uint8)
     picture = encode(Image.fromarray(noise), "PNG")
     assert len(picture) > 3_000_000
     as_json = json.dumps({"images": [{"base64": base64.b64encode(picture).decode()}]}).encode()
-    bodies = [multipart(picture), (as_json, "application/json"), (picture, "image/png")]
+    noisy = Image.fromarray(noise)
+    bodies = [
+        multipart(picture),
+        (as_json, "application/json"),
+        (picture, "image/png"),
+        multipart(encode(noisy, "TIFF"), encode(noisy, "GIF"), encode(noisy, "AVIF")),
+        (film(60, lambda index: np.roll(noise, 10 * index, axis=0)), "video/mp4"),
+    ]
 
     with serving(tmp_path, no_files_may_grow) as (url, _):
-        answers = [post(f"{url}/v1/check", *bodies[index % 3]) for index in range(50)]
+        answers = [post(f"{url}/v1/check", *bodies[index % 5]) for index in range(50)]
 
-    assert all(answer["results"][0]["status"] == "ok" for answer in answers)
+    results = [result for answer in answers for result in answer["results"]]
+    assert all(result["status"] == "ok" for result in results)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -36,7 +36,12 @@ def moving(image_format: str, frames: int, odd: int | None = None, **options: An
 
 
 def long_gif(
-    frames: int, odd: int | None = None, *, duration_cs: int = 2, disposal: int = 1
+    frames: int,
+    odd: int | None = None,
+    *,
+    duration_cs: int = 2,
+    disposal: int = 1,
+    shows: Image.Image | None = None,
 ) -> bytes:
     """Put a GIF together from few pictures, however many frames it has.
 
@@ -50,6 +55,8 @@ def long_gif(
         Of each frame, in hundredths of a second.
     disposal : int
         What becomes of a frame before the next: 1 stays, 2 nothing, 3 the one before.
+    shows : PIL.Image.Image or None
+        What the odd frame shows, 64 x 48 px.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def long_gif(
     """
     still = scene(64, 48)
     usual = [_gif_frame(still.rotate(angle)) for angle in range(3)]
-    other = _gif_frame(scene(64, 48, seed=99))
+    other = _gif_frame(shows or scene(64, 48, seed=99))
     control = b"\x21\xf9\x04" + struct.pack("<BHB", disposal << 2, duration_cs, 0) + b"\x00"
     shown = (other if index == odd else usual[index % 3] for index in range(frames))
     head = b"GIF89a" + struct.pack("<HHBBB", 64, 48, 0, 0, 0)

@@ -12,6 +12,7 @@ from worksafe.images.formats import ImageFormat, sniff_format
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import Pictures
 from worksafe.images.source import Source, Url, as_url, film_path, read_head, read_source
+from worksafe.images.structure import has_several_pictures
 from worksafe.images.wall import Wall
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Opener:
         read = film_path(source) or read_source(source, self._limits)
         if isinstance(read, bytes | Path):
             known = sniff_format(read_head(read))
-            if known.is_walled:
+            if known.is_walled or (isinstance(read, bytes) and has_several_pictures(known, read)):
                 with self._open_walled(read, known) as pictures:
                     yield pictures
                 return

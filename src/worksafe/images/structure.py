@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
-from worksafe.images.formats import GIF, JPEG, TIFF, ImageFormat
+from worksafe.images.formats import GIF, JPEG, PNG, TIFF, WEBP, ImageFormat
 
 MAX_FRAMES = 20_000
 MAX_PAGES = 2_000
@@ -42,6 +42,8 @@ _TIFF_TYPE_BYTES = {
 _TIFF_ENTRY_BYTES = 12
 _TIFF_SPARE_BYTES = 1024**2
 
+_HEAD_BYTES = 256 * 1024  # of a JPEG, before its pixels
+_WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 _GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
 
 
@@ -65,6 +67,29 @@ def refuse_costly(image_format: ImageFormat, data: bytes) -> None:
     walk = _WALKS.get(image_format)
     if walk is not None:
         walk(data)
+
+
+def has_several_pictures(image_format: ImageFormat, data: bytes) -> bool:
+    """Tell whether a JPEG, PNG or WebP claims more than one picture.
+
+    Parameters
+    ----------
+    image_format : ImageFormat
+        By its bytes.
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    bool
+        False for other formats, which are not told apart here.
+    """
+    if image_format is JPEG:
+        return b"MPF\x00" in data[:_HEAD_BYTES]
+    if image_format is PNG:
+        return data.find(b"acTL", 0, max(0, data.find(b"IDAT"))) > 0
+    is_extended = image_format is WEBP and data[12:16] == b"VP8X" and len(data) > _WEBP_FLAGS_AT
+    return is_extended and bool(data[_WEBP_FLAGS_AT] & _WEBP_MOVES)
 
 
 def _walk_jpegs(data: bytes) -> None:

@@ -1,0 +1,105 @@
+"""What the wall around decoding costs: whole checks with it, without it, and with all behind it.
+
+Usage: python benchmarks/bench_wall.py [ROUNDS]
+
+Each round checks the same files through a Moderator in turns (A B A B): as it is, with everything
+decoded in this process, and with everything decoded behind the wall. The pictures are openly
+licensed photographs (scikit-image, scikit-learn) at 2 megapixels.
+"""
+
+import io
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+from skimage import data
+from sklearn.datasets import load_sample_images
+
+from worksafe import Moderator
+from worksafe.images.decode import decode_image
+from worksafe.images.formats import sniff_format
+from worksafe.images.limits import ImageLimits
+from worksafe.images.open import Opener
+from worksafe.images.pictures import Pictures
+from worksafe.images.source import Source, read_source
+from worksafe.images.wall import Wall
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
+MEGAPIXELS = 2.0
+REPEATS = 4
+DEFAULT_ROUNDS = 5
+
+
+class Here(Opener):
+    """Decodes everything in this process."""
+
+    @contextmanager
+    def open(self, source: Source) -> Iterator[Pictures]:
+        """Decode a source."""
+        yield decode_image(source, self._limits, self._side_px)
+
+
+class Behind(Opener):
+    """Decodes everything behind the wall."""
+
+    @contextmanager
+    def open(self, source: Source) -> Iterator[Pictures]:
+        """Decode a source."""
+        read = read_source(source, self._limits)
+        assert isinstance(read, bytes)  # noqa: S101 - all are
+        name = sniff_format(read).name
+        with self._wall.open(read, name, self._limits, self._side_px) as pictures:
+            yield pictures
+
+
+def make_files(image_format: str) -> list[bytes]:
+    """Encode the photographs."""
+    files = []
+    for pixels in [data.astronaut(), data.coffee(), data.chelsea(), *load_sample_images().images]:
+        image = Image.fromarray(pixels)
+        scale = (MEGAPIXELS * 1e6 / (image.width * image.height)) ** 0.5
+        file = io.BytesIO()
+        image.resize((round(image.width * scale), round(image.height * scale))).save(
+            file, image_format
+        )
+        files.append(file.getvalue())
+    return files
+
+
+def time_ms(moderator: Moderator, opener: Opener, files: list[bytes]) -> float:
+    """Time checks of all files on all cores, in milliseconds for one."""
+    moderator._opener = opener
+    began = time.perf_counter()
+    results = list(moderator.check_many(files * REPEATS))
+    assert all(result.status == "ok" for result in results)  # noqa: S101 - or nothing was timed
+    return (time.perf_counter() - began) * 1000 / len(results)
+
+
+def main(rounds: int) -> None:
+    """Print a line for each format."""
+    moderator = Moderator()
+    moderator.warm_up()
+    limits, side_px = ImageLimits(), max(d.spec.side_px for d in moderator._detectors)
+    wall = Wall(os.cpu_count() or 1)
+    openers = [kind(limits, side_px, wall) for kind in (Opener, Here, Behind)]
+    print(f"{os.cpu_count()} cores, {MEGAPIXELS:g} MP, ms for one file; median of {rounds} rounds")
+    for image_format in FORMATS:
+        files = make_files(image_format)
+        for opener in openers:
+            time_ms(moderator, opener, files)  # warm
+        timed = [[time_ms(moderator, opener, files) for opener in openers] for _ in range(rounds)]
+        as_is, here, behind = (statistics.median(column) for column in zip(*timed, strict=True))
+        costs = [statistics.median(row[index] / row[1] for row in timed) - 1 for index in (0, 2)]
+        print(
+            f"{image_format:>5}: as it is {as_is:6.1f} ({costs[0]:+.1%}), "
+            f"all here {here:6.1f}, all behind the wall {behind:6.1f} ({costs[1]:+.1%})"
+        )
+    moderator.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_ROUNDS)

@@ -1,0 +1,168 @@
+"""A real server under a hail of damaged files, and with its decoders killed under it."""
+
+import io
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pillow_heif
+import pytest
+
+from films import quiet_film_with
+from pictures import encode, photo, quadrants
+from servers import serving
+from worksafe.doctor.making import long_gif
+from worksafe.errors import InputError
+
+CODES = {kind.code for kind in InputError.__subclasses__()} - {"internal_error"}
+CLIENTS = 8
+
+
+def heic() -> bytes:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(photo("cat")).save(file, quality=80)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def whole_files() -> dict[str, bytes]:
+    def two(image_format: str) -> bytes:
+        other = photo("cat").resize((96, 64))
+        return encode(quadrants(), image_format, save_all=True, append_images=[other], duration=40)
+
+    return {
+        "jpeg": encode(photo("cat")),
+        "progressive jpeg": encode(photo("cat"), progressive=True),
+        "mpo": two("MPO"),
+        "png": encode(photo("cat").resize((96, 64)), "PNG"),
+        "apng": two("PNG"),
+        "webp": encode(photo("cat"), "WEBP"),
+        "animated webp": two("WEBP"),
+        "gif": two("GIF"),
+        "bmp": encode(quadrants(), "BMP"),
+        "tiff": two("TIFF"),
+        "avif": encode(photo("cat"), "AVIF"),
+        "heic": heic(),
+        "mp4": quiet_film_with({}, frames=20),
+        "matroska": quiet_film_with({}, frames=20, container="matroska"),
+        "avi": quiet_film_with({}, frames=20, container="avi"),
+    }
+
+
+def damaged(files: dict[str, bytes], seed: int) -> bytes:
+    """Flip bits, cut off, or splice with another file of the same kind or not."""
+    rng = np.random.default_rng(seed)
+    names = sorted(files)
+    data = bytearray(files[names[seed % len(names)]])
+    match seed // len(names) % 3:
+        case 0:
+            for at in rng.integers(0, len(data), size=int(rng.integers(1, 40))):
+                data[at] ^= 1 << int(rng.integers(8))
+        case 1:
+            del data[int(rng.integers(1, len(data))) :]
+        case _:
+            other = files[names[int(rng.integers(len(names)))]]
+            cut = int(rng.integers(1, len(data)))
+            data[cut:] = other[min(cut, len(other) // 2) :]
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    with serving(tmp_path_factory.mktemp("served")) as (url, server):
+        yield url, server.pid
+
+
+def check(client: httpx.Client, url: str, *files: bytes) -> list[dict[str, Any]]:
+    uploads = [("images", (str(index), data)) for index, data in enumerate(files)]
+    response = client.post(f"{url}/v1/check", files=uploads)
+    assert response.status_code == 200, response.text
+    results: list[dict[str, Any]] = response.json()["results"]
+    return results
+
+
+def test_300_damaged_files_at_eight_clients_and_good_ones_all_the_while(
+    service: tuple[str, int], whole_files: dict[str, bytes]
+) -> None:
+    url, _ = service
+    end = threading.Event()
+    good: list[str] = []
+
+    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(CLIENTS + 1) as pool:
+
+        def keep_asking() -> None:
+            while not end.is_set():
+                good.append(check(client, url, whole_files["jpeg"])[0]["status"])
+
+        def one(seed: int) -> dict[str, Any]:
+            return check(client, url, damaged(whole_files, seed))[0]
+
+        asking = pool.submit(keep_asking)
+        results = list(pool.map(one, range(300)))
+        end.set()
+        asking.result()
+
+    wrong = [(seed, r["error"]) for seed, r in enumerate(results)
+             if r["error"] and r["error"]["code"] not in CODES]  # fmt: skip
+    assert wrong == []
+    assert {r["status"] for r in results} == {"ok", "error"}
+    assert len(good) > 20
+    assert set(good) == {"ok"}
+
+
+def decoders_of(pid: int) -> set[int]:
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes()
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            above = int(Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError, ValueError):  # gone meanwhile
+            continue
+        if b"worksafe.images.walled" in command and pid in {parent, above}:
+            found.add(int(entry.name))
+    return found
+
+
+def test_a_decoder_killed_in_mid_request_costs_that_item_alone(service: tuple[str, int]) -> None:
+    url, pid = service
+    slow = long_gif(10_000, 5)
+    good = encode(photo("cat"))
+
+    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(check, client, url, good, slow, good)
+        time.sleep(0.8)
+        for decoder in decoders_of(pid):
+            os.kill(decoder, signal.SIGKILL)
+        first, killed, last = answer.result()
+        after = check(client, url, encode(quadrants(), "GIF"))[0]
+
+    assert killed["error"]["code"] == "decoder_crashed"
+    assert killed["decision"] == "review"
+    assert [first["status"], last["status"], after["status"]] == ["ok", "ok", "ok"]
+
+
+def test_a_film_over_http_is_checked_up_to_the_configured_size(tmp_path: Path) -> None:
+    small, large = (quiet_film_with({}, frames=frames) for frames in (30, 250))
+
+    with (
+        serving(tmp_path, WORKSAFE_MAX_VIDEO_BYTES=str(len(small))) as (url, _),
+        httpx.Client(timeout=60) as client,
+    ):
+        first, second = check(client, url, small, large)
+        with_frames = client.post(
+            f"{url}/v1/check?include=frames", content=small, headers={"Content-Type": "video/mp4"}
+        ).json()["results"][0]
+
+    assert first["image"]["format"] == "mp4"
+    assert first["image"]["duration_s"] == pytest.approx(29 / 25, abs=0.1)
+    assert second["error"]["code"] == "too_many_bytes"
+    times = [frame["time_s"] for frame in with_frames["frames"]]
+    assert times == pytest.approx([0, 1], abs=0.1)

@@ -1,0 +1,116 @@
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from films import quiet_film_with
+from pictures import encode, photo, quadrants
+from worksafe.errors import ImageBytesError, NotAnImageError, UrlsOffError
+from worksafe.images.limits import ImageLimits
+from worksafe.images.open import Opener
+from worksafe.images.pictures import Pictures
+from worksafe.images.source import Source, Url
+from worksafe.images.wall import Wall
+
+MOVES = {"save_all": True, "append_images": [photo("cat").resize((96, 64))], "duration": 40}
+
+
+class RecordingWall(Wall):
+    """The real wall; notes what goes over it."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.crossed: list[str] = []
+
+    @contextmanager
+    def open(
+        self, source: bytes | Path, format_name: str, limits: ImageLimits, side_px: int
+    ) -> Iterator[Pictures]:
+        self.crossed.append(format_name)
+        with super().open(source, format_name, limits, side_px) as pictures:
+            yield pictures
+
+
+@pytest.fixture(scope="module")
+def wall() -> Iterator[RecordingWall]:
+    made = RecordingWall()
+    yield made
+    made.close()
+
+
+def crossed(source: Source, wall: RecordingWall, limits: ImageLimits | None = None) -> bool:
+    """Open a source, look at all its pictures, and tell whether it went over the wall."""
+    before = len(wall.crossed)
+    with Opener(limits or ImageLimits(), 320, wall).open(source) as pictures:
+        assert list(pictures.views)
+    return len(wall.crossed) > before
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "BMP"])
+def test_everyday_pictures_are_decoded_here(image_format: str, wall: RecordingWall) -> None:
+    assert not crossed(encode(quadrants(), image_format), wall)
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "TIFF", "AVIF"])
+def test_risky_formats_go_over_the_wall(image_format: str, wall: RecordingWall) -> None:
+    assert crossed(encode(quadrants(), image_format), wall)
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "MPO"])
+def test_so_do_several_pictures_in_one_file(image_format: str, wall: RecordingWall) -> None:
+    assert crossed(encode(quadrants(), image_format, **MOVES), wall)
+
+
+def test_a_film_goes_over_the_wall_by_path_by_bytes_and_as_a_file(
+    wall: RecordingWall, tmp_path: Path
+) -> None:
+    data = quiet_film_with({}, frames=30)
+    path = tmp_path / "film"  # its name says nothing
+    path.write_bytes(data)
+
+    for source in (data, path, str(path), io.BytesIO(data)):
+        assert crossed(source, wall)
+
+
+def test_what_is_decoded_already_stays_here(wall: RecordingWall) -> None:
+    with Image.open(io.BytesIO(encode(quadrants(), "GIF"))) as image:
+        assert not crossed(image, wall)
+    assert not crossed(np.asarray(quadrants()), wall)
+
+
+def test_films_have_a_ceiling_on_bytes_of_their_own_and_none_by_path(
+    wall: RecordingWall, tmp_path: Path
+) -> None:
+    data = quiet_film_with({}, frames=30)
+    path = tmp_path / "film.mp4"
+    path.write_bytes(data)
+    limits = ImageLimits(max_bytes=100, max_video_bytes=len(data))
+
+    assert crossed(data, wall, limits)
+    assert crossed(path, wall, ImageLimits(max_video_bytes=100))
+    with pytest.raises(ImageBytesError, match="video"):
+        crossed(data, wall, ImageLimits(max_video_bytes=len(data) - 1))
+    with pytest.raises(ImageBytesError, match="image"):
+        crossed(encode(quadrants()), wall, limits)
+
+
+@pytest.mark.parametrize("source", ["https://example.com/a.jpg", Url("/etc/passwd"), Url("")])
+def test_urls_are_not_fetched_unless_somebody_asked_for_it(
+    source: Source, wall: RecordingWall
+) -> None:
+    with pytest.raises(UrlsOffError):
+        crossed(source, wall)
+
+
+def test_a_url_is_never_taken_for_a_path(wall: RecordingWall) -> None:
+    class Reading:
+        def fetch(self, url: str, limits: ImageLimits) -> bytes:  # noqa: ARG002
+            return url.encode()
+
+    opener = Opener(ImageLimits(), 320, wall, Reading())  # type: ignore[arg-type]
+    with pytest.raises(NotAnImageError), opener.open(Url(__file__)):
+        pass

@@ -1,0 +1,118 @@
+"""Animations, films and URLs through the whole library."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from fakes import brightness_detector
+from films import film
+from pictures import encode, photo
+from servers import resident_bytes
+from worksafe import Moderator, Settings
+from worksafe.doctor.making import long_gif
+from worksafe.moderator import Item
+from worksafe.results import Action
+
+
+def test_one_frame_among_ten_thousand_is_found() -> None:
+    moderator = Moderator(detectors=[brightness_detector()])
+    data = long_gif(10_000, odd=6_789, shows=Image.new("RGB", (64, 48), (255, 255, 255)))
+
+    result = moderator.check(data)
+
+    assert result.decision is Action.BLOCK
+    assert (result.reasons[0].label, result.reasons[0].frame) == ("violence.blood", 6_789)
+    found = next(frame for frame in result.frames if frame.frame == 6_789)
+    assert found.time_s == pytest.approx(6_789 * 0.02)
+
+
+def grey_film(levels: dict[int, int], frames: int = 125) -> bytes:
+    """A dark film, and how bright some of its frames are, 25 of them a second."""
+    return film(frames, lambda index: np.full((48, 64, 3), levels.get(index, 20), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("levels", "decision"),
+    [
+        ({}, Action.ALLOW),
+        ({60: 235}, Action.ALLOW),  # 0.92 in one frame: one in a hundred has that by chance
+        ({60: 255}, Action.BLOCK),  # certain
+        (dict.fromkeys(range(60, 75), 235), Action.BLOCK),  # over half a second
+        ({10: 235, 100: 235}, Action.ALLOW),  # two, but not near each other
+    ],
+)
+def test_frames_of_a_film_must_agree_or_one_be_certain(
+    levels: dict[int, int], decision: Action
+) -> None:
+    result = Moderator(detectors=[brightness_detector()]).check(grey_film(levels))
+
+    assert result.status == "ok"
+    assert result.decision is decision
+    if result.reasons:
+        time_s = next(f.time_s for f in result.frames if f.frame == result.reasons[0].frame)
+        assert 60 / 25 - 0.1 <= time_s <= 75 / 25 + 0.1
+    assert result.image is not None
+    assert result.image.duration_s == pytest.approx(124 / 25, abs=0.1)
+
+
+def test_a_film_of_half_an_hour_is_checked_in_constant_memory_with_progress(
+    tmp_path: Path,
+) -> None:
+    minutes, per_second = 30, 5
+    path = tmp_path / "film.mp4"
+    bright_at = 20 * 60 * per_second
+
+    def frame(index: int) -> NDArray[np.uint8]:
+        level = 255 if bright_at <= index < bright_at + 2 else 20 + index % 60
+        return np.full((144, 192, 3), level, dtype=np.uint8)
+
+    film(minutes * 60 * per_second, frame, fps=per_second, path=path)
+    moderator = Moderator(detectors=[brightness_detector()])
+    moderator.warm_up()
+    seen: list[float] = []
+    most = 0
+
+    def on_frame(_: str | None, time_s: float) -> None:
+        nonlocal most
+        if len(seen) % 50 == 0:
+            most = max(most, resident_bytes(os.getpid()))
+        seen.append(time_s)
+
+    before = resident_bytes(os.getpid())
+    (result,) = moderator.check_set([Item(path)], on_frame=on_frame).results
+
+    assert result.decision is Action.BLOCK
+    reason = next(f for f in result.frames if f.frame == result.reasons[0].frame)
+    assert reason.time_s == pytest.approx(20 * 60, abs=0.5)
+    assert result.image is not None
+    assert result.image.duration_s == pytest.approx(minutes * 60, abs=0.5)
+    assert len(seen) >= minutes * 60
+    assert seen[-1] >= minutes * 60 - 3
+    assert most - before < 150 * 1024**2
+
+
+def test_the_deadline_ends_a_film_and_leaves_no_decoder_at_work(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    film(3000, lambda index: np.full((144, 192, 3), index % 250, dtype=np.uint8), path=path)
+    moderator = Moderator(Settings(running=1), detectors=[brightness_detector()])
+
+    (result,) = moderator.check_set([Item(path)], deadline_s=0.5).results
+    after = moderator.check(encode(photo("cat"), "GIF"))
+
+    assert result.error is not None
+    assert result.error.code == "deadline_exceeded"
+    assert after.status == "ok"
+
+
+def test_a_url_is_an_item_in_error_unless_fetching_is_allowed() -> None:
+    off = Moderator(detectors=[brightness_detector()])
+    on = Moderator(Settings(fetch_urls=True), detectors=[brightness_detector()])
+
+    refused = [one.check("http://169.254.169.254/latest/meta-data/") for one in (off, on)]
+
+    assert [result.error.code for result in refused if result.error] == ["urls_off", "url_refused"]
+    assert {result.decision for result in refused} == {Action.REVIEW}
