@@ -18,6 +18,7 @@ from worksafe.errors import (
     NotAnImageError,
     UndecodableImageError,
 )
+from worksafe.images.colour import as_shown
 from worksafe.images.formats import sniff_format
 from worksafe.images.frames import FrameWalk, count_frames
 from worksafe.images.limits import ImageLimits
@@ -157,7 +158,10 @@ class _Decoding:
         image.load()
         orientation = _orientation(image)
         factor = max(1, max(image.size) // (2 * self.side_px))
-        return [_upright(picture, orientation) for picture in to_rgb(image, factor)]
+        return [
+            _upright(as_shown(picture, image.info), orientation)
+            for picture in to_rgb(image, factor)
+        ]
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:
         """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""
