@@ -19,13 +19,12 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_sample_images
 
-from worksafe import Moderator
+from worksafe import Moderator, Settings
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import sniff_format
 from worksafe.images.limits import ImageLimits
-from worksafe.images.open import Opener
+from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import Pictures
-from worksafe.images.source import Source, read_source
 from worksafe.images.wall import Wall
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
@@ -38,18 +37,17 @@ class Here(Opener):
     """Decodes everything in this process."""
 
     @contextmanager
-    def open(self, source: Source) -> Iterator[Pictures]:
-        """Decode a source."""
-        yield decode_image(source, self._limits, self._side_px)
+    def open(self, read: Read) -> Iterator[Pictures]:
+        """Decode what was read."""
+        yield decode_image(read, self._limits, self._side_px)
 
 
 class Behind(Opener):
     """Decodes everything behind the wall."""
 
     @contextmanager
-    def open(self, source: Source) -> Iterator[Pictures]:
-        """Decode a source."""
-        read = read_source(source, self._limits)
+    def open(self, read: Read) -> Iterator[Pictures]:
+        """Decode what was read."""
         assert isinstance(read, bytes)  # noqa: S101 - all are
         name = sniff_format(read).name
         with self._wall.open(read, name, self._limits, self._side_px) as pictures:
@@ -81,7 +79,7 @@ def time_ms(moderator: Moderator, opener: Opener, files: list[bytes]) -> float:
 
 def main(rounds: int) -> None:
     """Print a line for each format."""
-    moderator = Moderator()
+    moderator = Moderator(Settings(cache_entries=0))
     moderator.warm_up()
     limits, side_px = ImageLimits(), max(d.spec.side_px for d in moderator._detectors)
     wall = Wall(os.cpu_count() or 1)

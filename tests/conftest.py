@@ -7,12 +7,16 @@ from flask.testing import FlaskClient
 
 from worksafe.api.app import create_app
 from worksafe.moderator import Moderator
+from worksafe.settings import Settings
 
 
 @pytest.fixture(scope="session")
 def moderator() -> Iterator[Moderator]:
-    """The real thing: both detectors, the shipped policy, settings as installed."""
-    made = Moderator()
+    """The real thing: both detectors, the shipped policy, settings as installed.
+
+    But for the cache: tests share pictures, and each is to see them looked at.
+    """
+    made = Moderator(Settings(cache_entries=0))
     made.warm_up()
     yield made
     made.close()

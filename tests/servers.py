@@ -60,7 +60,13 @@ def serving(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         preexec_fn=prepare,  # noqa: PLW1509
-        env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1", **environment},
+        env={
+            **os.environ,
+            "TMPDIR": str(folder),
+            "PYTHONUNBUFFERED": "1",
+            "WORKSAFE_CACHE_ENTRIES": "0",
+            **environment,
+        },
     )
     url = f"http://127.0.0.1:{port}"
     try:

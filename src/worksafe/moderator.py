@@ -5,7 +5,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ from PIL import Image
 from ulid import ULID
 
 from worksafe.engine.admission import Admission, Deadline, Place, Task
+from worksafe.engine.cache import Found, MemoryCache, Recall, RedisCache, ResultCache
 from worksafe.engine.cores import count_cores
 from worksafe.engine.scoring import Detector, load_detectors, score_image
 from worksafe.errors import InputError, InternalError
 from worksafe.images.decode import decode_image
-from worksafe.images.open import Opener
-from worksafe.images.pictures import DecodedImage, Pictures, View
+from worksafe.images.open import Opener, Read
+from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.source import Source, Url, printable_path, read_source
 from worksafe.images.wall import Wall
 from worksafe.models.registry import DETECTORS
@@ -102,6 +103,7 @@ class Moderator:
         self._admission = Admission(running, self.settings.waiting)
         self._wall = Wall(running)
         self._opener = Opener(self.settings.limits, self._side_px, self._wall, self._fetcher())
+        self._recall = Recall(self._cache(), self.models, self.settings.limits)
         self.is_ready = False  # warm, and not closed
 
     @property
@@ -247,6 +249,10 @@ class Moderator:
 
         return Fetcher(self.settings.fetch_hosts, self.settings.fetch_s)
 
+    def _cache(self) -> ResultCache:
+        url = self.settings.cache_url
+        return RedisCache(url) if url else MemoryCache(self.settings.cache_entries)
+
     def _policy(self, name: str | None) -> Policy:
         return choose_policy(self.policies, self.settings.policy if name is None else name)
 
@@ -317,10 +323,8 @@ class Moderator:
     ) -> Moderation:
         """Decode, score, decide."""
         began = time.perf_counter()
-        with self._open(item.source) as pictures:
-            decode_ms = _elapsed_ms(began)
-            scored = score_image(pictures, self._detectors, before_each)
-        decision = decide(scored, policy)
+        found, decode_ms = self._find(self._read(item.source), before_each)
+        decision = decide(found.scores, policy)
         total_ms = _elapsed_ms(began)
         return Moderation(
             index=index,
@@ -328,26 +332,41 @@ class Moderator:
             decision=decision.action,
             suitability=decision.suitability,
             reasons=decision.reasons,
-            scores=scored.scores,
-            frames=scored.frames,
-            image=ImageInfo(
-                pictures.format,
-                pictures.width,
-                pictures.height,
-                pictures.frames,
-                len(scored.frames),
-                pictures.duration_s,
-                pictures.odd_thumbnail,
-            ),
+            scores=found.scores.scores,
+            frames=found.scores.frames,
+            image=found.image,
             timing=Timing(decode=decode_ms, inference=total_ms - decode_ms, total=total_ms),
         )
 
-    def _open(self, source: Source | DecodedImage | InputError) -> AbstractContextManager[Pictures]:
+    def _read(self, source: Source | DecodedImage | InputError) -> Read | DecodedImage:
         if isinstance(source, InputError):
             raise source
-        if isinstance(source, DecodedImage):
-            return nullcontext(source)
-        return self._opener.open(source)
+        return source if isinstance(source, DecodedImage) else self._opener.read(source)
+
+    def _find(
+        self, read: Read | DecodedImage, before_each: Callable[[View], None]
+    ) -> tuple[Found, float]:
+        """Score an image, unless it is known; also tell the milliseconds spent on decoding."""
+        if isinstance(read, bytes) and (known := self._recall.get(read)) is not None:
+            return known, 0.0
+        began = time.perf_counter()
+        opened = nullcontext(read) if isinstance(read, DecodedImage) else self._opener.open(read)
+        with opened as pictures:
+            decode_ms = _elapsed_ms(began)
+            scored = score_image(pictures, self._detectors, before_each)
+        info = ImageInfo(  # of a video most is known only now
+            pictures.format,
+            pictures.width,
+            pictures.height,
+            pictures.frames,
+            len(scored.frames),
+            pictures.duration_s,
+            pictures.odd_thumbnail,
+        )
+        found = Found(scored, info)
+        if isinstance(read, bytes):
+            self._recall.put(read, found)
+        return found, decode_ms
 
 
 def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         Seconds for decoding one picture in a process of its own, and between frames of a video.
     decoder_bytes : int
         Memory that decoding one file may take there.
+    cache_entries : int
+        Results kept in memory by the hash of the image; 0 keeps none.
+    cache_url : str or None
+        Redis that keeps them in place of memory, for several servers.
     fetch_urls : bool
         Whether requests may name URLs that images are fetched from.
     fetch_hosts : list of str
@@ -89,6 +93,8 @@ class Settings(BaseSettings):
     video_frames: Positive = _DEFAULT_LIMITS.video_frames
     decode_s: Annotated[float, Field(gt=0)] = _DEFAULT_LIMITS.decode_s
     decoder_bytes: Positive = _DEFAULT_LIMITS.decoder_bytes
+    cache_entries: Annotated[int, Field(ge=0)] = 4096
+    cache_url: Annotated[str | None, Field(pattern=r"^rediss?://")] = None
     fetch_urls: bool = False
     fetch_hosts: frozenset[str] = frozenset()
     fetch_s: Annotated[float, Field(gt=0)] = 8.0

@@ -4,7 +4,10 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+from PIL import Image
 
 from worksafe.errors import UrlsOffError, VideoNotSupportedError
 from worksafe.images.decode import decode_image
@@ -17,6 +20,9 @@ from worksafe.images.wall import Wall
 
 if TYPE_CHECKING:
     from worksafe.images.fetch import Fetcher
+
+
+Read = bytes | Path | Image.Image | NDArray[Any]
 
 
 def has_video() -> bool:
@@ -47,19 +53,18 @@ class Opener:
         self._wall = wall
         self._fetcher = fetcher
 
-    @contextmanager
-    def open(self, source: Source) -> Iterator[Pictures]:
-        """Decode a source.
+    def read(self, source: Source) -> Read:
+        """Get a source's bytes, by reading or fetching.
 
         Parameters
         ----------
         source : str, PathLike, Url, bytes-like, binary file object, PIL image or ndarray
-            A video that is given by path is not read into memory.
+            Where the image is.
 
-        Yields
-        ------
-        Pictures
-            A video's views come while they are gone through, inside the ``with`` block only.
+        Returns
+        -------
+        bytes, Path, PIL.Image.Image or ndarray
+            The path of a video, which is not read into memory; images and arrays as they are.
 
         Raises
         ------
@@ -69,7 +74,27 @@ class Opener:
         source = as_url(source)
         if isinstance(source, Url):
             source = self._fetch(source.url)
-        read = film_path(source) or read_source(source, self._limits)
+        return film_path(source) or read_source(source, self._limits)
+
+    @contextmanager
+    def open(self, read: Read) -> Iterator[Pictures]:
+        """Decode what was read.
+
+        Parameters
+        ----------
+        read : bytes, Path, PIL.Image.Image or ndarray
+            From `read`.
+
+        Yields
+        ------
+        Pictures
+            A video's views come while they are gone through, inside the ``with`` block only.
+
+        Raises
+        ------
+        InputError
+            One of its subclasses, whatever the bytes are; never anything else.
+        """
         if isinstance(read, bytes | Path):
             known = sniff_format(read_head(read))
             if known.is_walled or (isinstance(read, bytes) and has_several_pictures(known, read)):

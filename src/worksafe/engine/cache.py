@@ -1,0 +1,140 @@
+"""What was found in an image, kept by the hash of its bytes: the same upload costs nothing again.
+
+Scores are kept, not decisions: a policy that changes decides anew on what is known.
+"""
+
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from pydantic import TypeAdapter, ValidationError
+
+from worksafe.images.limits import ImageLimits
+from worksafe.results import TAXONOMY, ImageInfo, ImageScores, ModelInfo
+
+_MOST_FRAMES = 64  # the scores of a long film's frames are too many to keep
+_REDIS_PREFIX = "worksafe:"
+_REDIS_TIMEOUT_S = 0.2
+_REDIS_SECONDS = 7 * 24 * 3600
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What detectors found in an image, before any policy."""
+
+    scores: ImageScores
+    image: ImageInfo
+
+
+class ResultCache(Protocol):
+    """Keeps what was found."""
+
+    def get(self, key: str) -> Found | None:
+        """Give what is kept under a key; None where nothing is."""
+
+    def put(self, key: str, found: Found) -> None:
+        """Keep something."""
+
+
+class MemoryCache:
+    """Keeps the latest results in this process.
+
+    Parameters
+    ----------
+    entries : int
+        Results at most, some 3 kB each; those asked for least lately go first. 0 keeps none.
+    """
+
+    def __init__(self, entries: int) -> None:
+        self._entries = entries
+        self._kept: OrderedDict[str, Found] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Found | None:
+        """Give what is kept under a key."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: str, found: Found) -> None:
+        """Keep something, and let the oldest go."""
+        with self._lock:
+            self._kept[key] = found
+            while len(self._kept) > self._entries:
+                self._kept.popitem(last=False)
+
+
+class RedisCache:
+    """Keeps results in Redis, for several servers; without it everything is checked anew.
+
+    Parameters
+    ----------
+    url : str
+        ``redis://`` or ``rediss://``.
+    """
+
+    def __init__(self, url: str) -> None:
+        import redis  # noqa: PLC0415 - an extra
+
+        self._failures: tuple[type[Exception], ...] = (redis.RedisError, ValidationError)
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
+        )
+        self._adapter = TypeAdapter(Found)
+
+    def get(self, key: str) -> Found | None:
+        """Give what is kept under a key; None, too, where Redis does not answer."""
+        try:
+            kept = self._redis.get(_REDIS_PREFIX + key)
+            return None if kept is None else self._adapter.validate_json(kept)
+        except self._failures as error:
+            _log.warning("the result cache does not answer: %s", type(error).__name__)
+            return None
+
+    def put(self, key: str, found: Found) -> None:
+        """Keep something for a week."""
+        try:
+            self._redis.set(_REDIS_PREFIX + key, self._adapter.dump_json(found), _REDIS_SECONDS)
+        except self._failures as error:
+            _log.warning("the result cache does not answer: %s", type(error).__name__)
+
+
+class Recall:
+    """Asks a cache about images, for one set of detectors.
+
+    Parameters
+    ----------
+    cache : ResultCache
+        Where results are kept.
+    models : sequence of ModelInfo
+        What scores: other weights have other results.
+    limits : ImageLimits
+        What is decoded, and how many frames are chosen.
+    """
+
+    def __init__(
+        self, cache: ResultCache, models: Sequence[ModelInfo], limits: ImageLimits
+    ) -> None:
+        self._cache = cache
+        made_by = repr((TAXONOMY, [model.sha256 for model in models], asdict(limits)))
+        self._salt = hashlib.sha256(made_by.encode()).digest()
+
+    def key(self, data: bytes) -> str:
+        """Make the key of a file's bytes."""
+        return hashlib.sha256(self._salt + hashlib.sha256(data).digest()).hexdigest()
+
+    def get(self, data: bytes) -> Found | None:
+        """Give what was found in the same bytes before."""
+        return self._cache.get(self.key(data))
+
+    def put(self, data: bytes, found: Found) -> None:
+        """Keep what was found."""
+        if len(found.scores.frames) <= _MOST_FRAMES:
+            self._cache.put(self.key(data), found)

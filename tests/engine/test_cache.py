@@ -1,0 +1,155 @@
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fakes import FakeSession, brightness_detector
+from pictures import encode, photo, quadrants
+from worksafe import Moderator, Settings
+from worksafe.engine.cache import RedisCache
+from worksafe.policy.document import Policy
+from worksafe.results import Moderation
+
+
+class Counting(FakeSession):
+    """Counts how often a network runs."""
+
+    def __init__(self) -> None:
+        super().__init__(self._count)
+        self.runs = 0
+
+    def _count(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.runs += 1
+        mean: NDArray[np.float32] = planes.mean(axis=(2, 3))
+        return mean
+
+
+def counted(**settings: object) -> tuple[Moderator, Counting]:
+    session = Counting()
+    detector = brightness_detector(session=session)
+    return Moderator(Settings(**settings), detectors=[detector]), session  # type: ignore[arg-type]
+
+
+def said(result: Moderation) -> tuple[object, ...]:
+    return result.decision, result.scores, result.frames, result.image, result.reasons
+
+
+def test_the_same_upload_costs_no_second_look() -> None:
+    moderator, session = counted()
+    data = encode(quadrants(), "GIF", save_all=True, append_images=[photo().resize((96, 64))])
+
+    first, second = moderator.check(data), moderator.check(bytes(data))
+
+    assert session.runs == 2  # its two frames, once
+    assert said(first) == said(second)
+
+
+def test_other_bytes_are_looked_at() -> None:
+    moderator, session = counted()
+
+    for quality in (90, 91):
+        moderator.check(encode(photo(), quality=quality))
+
+    assert session.runs == 2
+
+
+def test_another_policy_decides_anew_on_what_is_known() -> None:
+    session = Counting()
+    strict = Policy.model_validate({"name": "strict", "rules": {"violence": {"block": 0.01}}})
+    moderator = Moderator(
+        detectors=[brightness_detector(session=session)],
+        policies={"strict": strict, "default": Policy(name="default", rules={})},
+    )
+
+    decisions = [moderator.check(encode(photo()), name).decision for name in ("default", "strict")]
+
+    assert decisions == ["allow", "block"]
+    assert session.runs == 1
+
+
+def test_the_results_asked_for_least_lately_go_first() -> None:
+    moderator, session = counted(cache_entries=2)
+    first, second, third = (encode(photo(), quality=quality) for quality in (80, 85, 90))
+
+    for data in (first, second, first, third, first, second):
+        moderator.check(data)
+
+    assert session.runs == 4  # three, and the second again
+
+
+def test_nothing_is_kept_if_so_wished() -> None:
+    moderator, session = counted(cache_entries=0)
+
+    for _ in range(3):
+        moderator.check(encode(photo()))
+
+    assert session.runs == 3
+
+
+def test_errors_are_not_kept() -> None:
+    moderator, _ = counted()
+
+    assert [moderator.check(b"GIF89a").status for _ in range(2)] == ["error", "error"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A Redis of our own, that keeps nothing on disk."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server on this machine")
+    port = free_port()
+    server = subprocess.Popen(
+        [program, "--port", str(port), "--save", "", "--bind", "127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait()
+
+
+def test_several_servers_share_a_redis(redis_url: str) -> None:
+    first, one = counted(cache_url=redis_url)
+    second, other = counted(cache_url=redis_url)
+    data = encode(quadrants(), "GIF", save_all=True, append_images=[photo().resize((96, 64))])
+
+    results = [moderator.check(data) for moderator in (first, second)]
+
+    assert (one.runs, other.runs) == (2, 0)
+    assert said(results[0]) == said(results[1])
+
+
+def test_what_is_no_result_in_redis_is_not_believed(redis_url: str) -> None:
+    moderator, session = counted(cache_url=redis_url)
+    data = encode(photo("cat"))
+    cache = moderator._recall._cache
+    assert isinstance(cache, RedisCache)
+    cache._redis.set("worksafe:" + moderator._recall.key(data), b'{"scores": 1}')
+
+    assert moderator.check(data).status == "ok"
+    assert session.runs == 1
+
+
+def test_a_redis_that_does_not_answer_costs_no_image() -> None:
+    moderator, session = counted(cache_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    assert [moderator.check(encode(photo())).status for _ in range(2)] == ["ok", "ok"]
+    assert session.runs == 2
