@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,20 @@ def test_two_views_of_a_still_picture_name_no_frame() -> None:
 
     assert scored.frame_of == {}
     assert scored.scores.categories == {"violence": pytest.approx(1.0)}
+
+
+def test_frames_around_one_that_shows_something_are_looked_at_once_each() -> None:
+    dark, bright = grey(20), grey(200)
+    second = View(4, bright, 0.4)
+    views = [
+        View(0, dark, 0.0, around=(View(1, dark, 0.1),)),
+        View(3, bright, 0.3, around=(View(1, dark, 0.1), second)),
+        replace(second, around=(View(3, bright, 0.3), View(5, dark, 0.5))),
+    ]
+
+    scored = score_image(pictures(*views), [brightness_detector()])
+
+    assert [one.frame for one in scored.frames] == [0, 1, 3, 4, 5]
 
 
 @pytest.mark.parametrize("spec", DETECTORS, ids=lambda spec: spec.name)

@@ -202,6 +202,7 @@ def test_a_name_that_leads_to_such_an_address_is_refused(address: str) -> None:
         "",
         "http://8.8.8.8:99999/",
         "data:image/png;base64,AAAA",
+        "http://8.8.8.8/" + "a" * 5_000,
     ],
 )
 def test_urls_that_are_refused_before_any_connection(url: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from films import quiet_film_with, scene
+from films import film, quiet_film_with, scene
 from pictures import BROKEN, encode, photo, quadrants
 from worksafe.errors import (
     DecoderCrashedError,
@@ -155,6 +155,16 @@ def test_a_film_that_is_given_up_halfway_leaves_no_process_behind(wall: Wall) ->
         next(iter(pictures.views))
 
     assert not decoders() - before
+
+
+def test_a_film_that_shows_nothing_new_for_too_long_is_given_up(wall: Wall) -> None:
+    data = film(3000, lambda index: np.full((360, 480, 3), index % 3, dtype=np.uint8), fps=1000)
+
+    with (
+        pytest.raises(DecodeTimeError),
+        wall.open(data, "mp4", replace(LIMITS, decode_s=0.3), 320) as pictures,
+    ):
+        list(pictures.views)
 
 
 def test_a_film_that_is_not_there_is_an_error(wall: Wall, tmp_path: Path) -> None:

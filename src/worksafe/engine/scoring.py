@@ -105,7 +105,8 @@ def score_image(
     -------
     ImageScores
     """
-    frames = tuple(score_frames(pictures.views, detectors, before_each))
+    scored = score_frames(pictures.views, detectors, before_each)
+    frames = tuple(sorted(scored, key=lambda one: one.frame))
     scores, winners = highest([frame.scores for frame in frames])
     frame_of = {name: frames[index].frame for name, index in winners.items()}
     return ImageScores(
@@ -136,20 +137,25 @@ def score_frames(
     Yields
     ------
     FrameScores
-        Of each frame the highest scores over its views.
+        Of each frame, once, the highest scores over its views; a second look's come after those
+        that asked for it.
     """
+    done: dict[int, Scores] = {}
 
     def score(view: View) -> Scores:
         before_each(view)
         return highest([detector.score(view.pixels) for detector in detectors])[0]
 
-    for _, same_frame in groupby(views, key=lambda view: view.frame):
+    for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
-        scores = highest([score(view) for view in some])[0]
-        yield FrameScores(some[0].frame, some[0].time_s, scores)
-        if max(scores.labels.values(), default=0.0) >= _SECOND_LOOK:
+        if frame not in done:  # else it was looked at for one before it
+            done[frame] = highest([score(view) for view in some])[0]
+            yield FrameScores(frame, some[0].time_s, done[frame])
+        if max(done[frame].labels.values(), default=0.0) >= _SECOND_LOOK:
             for near in some[0].around:
-                yield FrameScores(near.frame, near.time_s, score(near))
+                if near.frame not in done:
+                    done[near.frame] = score(near)
+                    yield FrameScores(near.frame, near.time_s, done[near.frame])
 
 
 def highest(several: Sequence[Scores]) -> tuple[Scores, dict[str, int]]:

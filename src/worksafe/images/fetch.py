@@ -120,6 +120,9 @@ class Fetcher:
         ImageBytesError
             If there are too many bytes.
         """
+        if len(url) > _MAX_URL:
+            msg = f"the URL is longer than {_MAX_URL} characters"
+            raise UrlRefusedError(msg)
         guard = _Guard(self._hosts, self._resolve, self._backend, self._seconds)
         try:
             with (
@@ -131,7 +134,7 @@ class Fetcher:
                     timeout=self._seconds,
                     trust_env=False,
                 ) as client,
-                client.stream("GET", url[:_MAX_URL]) as response,
+                client.stream("GET", url) as response,
             ):
                 return _read(response, limits, guard)
         except InputError:

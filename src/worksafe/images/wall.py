@@ -190,8 +190,9 @@ class _Process:
             views.append(self._view(said))
 
     def _film(self, film: FilmedPictures, patience_s: float) -> Iterator[View]:
+        until = time.monotonic() + patience_s
         while True:
-            said = self._hear(patience_s)
+            said = self._hear(until - time.monotonic())
             film.width, film.height = int(said["width"]), int(said["height"])
             film.frames, film.unseen = int(said["frames"]), float(said["unseen"])
             film.duration_s = float(said["duration_s"])
@@ -202,6 +203,7 @@ class _Process:
                 view = self._view(said)
                 around = tuple(self._view(near) for near in said["around"])
                 yield View(view.frame, view.pixels, view.time_s, around)
+                until = time.monotonic() + patience_s
 
     def _view(self, said: dict[str, Any]) -> View:
         return View(int(said["frame"]), self._pixels(said["shape"]), float(said["time_s"]))

@@ -7,6 +7,7 @@ import resource
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from worksafe.errors import InputError, UnreadableSourceError
@@ -16,6 +17,7 @@ from worksafe.images.heap import return_large_blocks
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
 
+_STATM = Path("/proc/self/statm")
 _JOB_BYTES = 65_536
 _FILE_BYTES = 4 * 1024**3
 _SPARE_CPU_S = 5  # beyond what the other side waits for
@@ -112,11 +114,13 @@ def _say(talk: Connection, words: dict[str, Any]) -> None:
 
 
 def _limit_memory(size: int) -> None:
-    """Let the process grow by so many bytes from here."""
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - short
-        now = int(file.read().split()[0]) * resource.getpagesize()
+    """Let the process grow by so many bytes from here; without effect where there is no /proc."""
+    if not _STATM.exists():
+        return
+    now = int(_STATM.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (now + size, hard))
+    most = now + size if hard == resource.RLIM_INFINITY else min(now + size, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _limit_time(seconds: float) -> None:
