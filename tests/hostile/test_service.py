@@ -16,6 +16,7 @@ import pillow_heif
 import pytest
 
 from films import quiet_film_with
+from hosts import hosting, sending
 from pictures import encode, photo, quadrants
 from servers import serving
 from worksafe.doctor.making import long_gif
@@ -166,3 +167,22 @@ def test_a_film_over_http_is_checked_up_to_the_configured_size(tmp_path: Path) -
     assert second["error"]["code"] == "too_many_bytes"
     times = [frame["time_s"] for frame in with_frames["frames"]]
     assert times == pytest.approx([0, 1], abs=0.1)
+
+
+def test_images_are_fetched_where_the_operator_allows_it(tmp_path: Path) -> None:
+    answers = {"/a.jpg": sending(encode(photo("cat"))), "/b.mp4": sending(quiet_film_with({}, 30))}
+
+    with (
+        hosting(answers) as base,
+        serving(tmp_path, WORKSAFE_FETCH_URLS="true", WORKSAFE_FETCH_HOSTS='["localhost"]') as (
+            url,
+            _,
+        ),
+    ):
+        urls = [f"{base}/a.jpg", f"{base}/b.mp4", f"{base}/none", "http://169.254.169.254/latest/"]
+        results = httpx.post(
+            f"{url}/v1/check", json={"images": [{"url": one} for one in urls]}, timeout=60
+        ).json()["results"]
+
+    assert [result["image"]["format"] for result in results[:2]] == ["jpeg", "mp4"]
+    assert [result["error"]["code"] for result in results[2:]] == ["url_failed", "url_refused"]

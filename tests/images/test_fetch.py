@@ -1,14 +1,13 @@
 import ipaddress
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterable
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpcore
 import pytest
 
+from hosts import Answer, hosting, sending
 from pictures import encode, photo
 from worksafe.errors import ImageBytesError, InputError, UrlFailedError, UrlRefusedError
 from worksafe.images.fetch import Fetcher, is_public
@@ -16,15 +15,6 @@ from worksafe.images.limits import ImageLimits
 
 LIMITS = ImageLimits(max_bytes=300_000, max_video_bytes=400_000)
 PICTURE = encode(photo("cat"))
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-def picture(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(PICTURE)))
-    handler.end_headers()
-    handler.wfile.write(PICTURE)
 
 
 def redirect(target: str, status: int = 302) -> Answer:
@@ -67,28 +57,6 @@ def claiming_too_much(handler: BaseHTTPRequestHandler) -> None:
 
 def missing(handler: BaseHTTPRequestHandler) -> None:
     handler.send_error(404)
-
-
-@contextmanager
-def serving(answers: dict[str, Answer]) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            with suppress(OSError):  # the client has had enough
-                answers[self.path](self)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://localhost:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Recording(httpcore.NetworkBackend):
@@ -226,7 +194,7 @@ def test_a_name_that_changes_between_check_and_connection_changes_nothing() -> N
 
 
 def test_a_picture_is_fetched_from_an_allowed_host_through_redirects() -> None:
-    with serving({"/a.jpg": redirect("/b.jpg"), "/b.jpg": picture}) as base:
+    with hosting({"/a.jpg": redirect("/b.jpg"), "/b.jpg": sending(PICTURE)}) as base:
         assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS) == PICTURE
 
 
@@ -235,7 +203,7 @@ def test_a_picture_is_fetched_from_an_allowed_host_through_redirects() -> None:
     ["http://169.254.169.254/latest/", "http://127.0.0.1:1/", "//[::1]/", "file:///etc/passwd"],
 )
 def test_every_redirect_is_checked_again(target: str) -> None:
-    with serving({"/a.jpg": redirect(target)}) as base, pytest.raises(UrlRefusedError):
+    with hosting({"/a.jpg": redirect(target)}) as base, pytest.raises(UrlRefusedError):
         Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS)
 
 
@@ -254,7 +222,7 @@ def test_every_redirect_is_checked_again(target: str) -> None:
 def test_answers_that_are_given_up_in_time(answer: Answer, error: type[InputError]) -> None:
     began = time.monotonic()
 
-    with serving({"/loop": answer}) as base, pytest.raises(error):
+    with hosting({"/loop": answer}) as base, pytest.raises(error):
         Fetcher(["localhost"], seconds=1).fetch(f"{base}/loop", LIMITS)
 
     assert time.monotonic() - began < 3
@@ -263,5 +231,5 @@ def test_answers_that_are_given_up_in_time(answer: Answer, error: type[InputErro
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
-    with serving({"/a.jpg": picture}) as base:
+    with hosting({"/a.jpg": sending(PICTURE)}) as base:
         assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS) == PICTURE
