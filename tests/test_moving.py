@@ -15,6 +15,7 @@ from servers import resident_bytes
 from worksafe import Moderator, Settings
 from worksafe.doctor.making import long_gif
 from worksafe.moderator import Item
+from worksafe.policy.document import VideoRule, read_policies
 from worksafe.results import Action
 
 
@@ -43,6 +44,7 @@ def grey_film(levels: dict[int, int], frames: int = 125) -> bytes:
         ({60: 255}, Action.BLOCK),  # certain
         (dict.fromkeys(range(60, 75), 235), Action.BLOCK),  # over half a second
         ({10: 235, 100: 235}, Action.ALLOW),  # two, but not near each other
+        (dict.fromkeys((60, 61, 62), 235), Action.BLOCK),  # a flash, but of three frames
     ],
 )
 def test_frames_of_a_film_must_agree_or_one_be_certain(
@@ -57,6 +59,15 @@ def test_frames_of_a_film_must_agree_or_one_be_certain(
         assert 60 / 25 - 0.1 <= time_s <= 75 / 25 + 0.1
     assert result.image is not None
     assert result.image.duration_s == pytest.approx(124 / 25, abs=0.1)
+
+
+def test_a_slide_that_stands_for_seconds_counts_by_itself() -> None:
+    slides = film(4, lambda i: np.full((48, 64, 3), 235 if i == 2 else 20, dtype=np.uint8), fps=1)
+    slow = film(8, lambda i: np.full((48, 64, 3), 235 if i == 4 else 20, dtype=np.uint8), fps=1)
+    apart = read_policies()["default"].model_copy(update={"video": VideoRule(within_s=0.5)})
+    patient = Moderator(detectors=[brightness_detector()], policies={"default": apart})
+
+    assert [patient.check(data).decision for data in (slides, slow)] == [Action.BLOCK] * 2
 
 
 def test_a_film_of_half_an_hour_is_checked_in_constant_memory_with_progress(

@@ -304,6 +304,9 @@ class Moderator:
             return read_source(source, self.settings.limits)
         except InputError as error:
             return error
+        except Exception:  # noqa: BLE001 - a front door, as below
+            _log.exception("an image could not be taken")
+            return InternalError("the image could not be read; the log says why")
 
     def _moderate_one(
         self, index: int, item: Item, policy: Policy, before_each: Callable[[View], None]

@@ -228,6 +228,18 @@ def test_answers_that_are_given_up_in_time(answer: Answer, error: type[InputErro
     assert time.monotonic() - began < 3
 
 
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/b.jpg")
+        handler.send_header("Content-Length", "99999999999")
+        handler.end_headers()
+        handler.wfile.write(b"x" * 1000)
+
+    with hosting({"/a.jpg": answer, "/b.jpg": sending(PICTURE)}) as base:
+        assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS) == PICTURE
+
+
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")

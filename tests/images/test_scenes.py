@@ -167,3 +167,25 @@ def test_a_preview_that_no_viewer_could_show_does_not_cost_the_picture(preview: 
     decoded = decode_image(with_thumbnail(photo("coffee"), preview), ImageLimits(), 320)
 
     assert len(decoded.views) == 1
+
+
+@pytest.mark.parametrize("cells", [8, 16, 32])
+def test_a_mosaic_is_not_taken_for_the_picture_that_it_was_made_of(cells: int) -> None:
+    sharp = photo("astronaut")
+    mosaic = sharp.resize((cells, cells), Image.Resampling.BOX).resize(
+        sharp.size, Image.Resampling.NEAREST
+    )
+
+    kept, _ = choose([np.asarray(mosaic), np.asarray(sharp)], most=16)
+
+    assert kept == {0, 1}
+
+
+def test_a_film_inside_an_avif_is_looked_at_whatever_its_brand_says() -> None:
+    frames = [photo(name).resize((96, 64)) for name in ("coffee", "cat", "astronaut")]
+    data = encode(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=40)
+    assert data[8:12] == b"avis"
+
+    decoded = decode_image(data[:8] + b"avif" + data[12:], ImageLimits(), 320)
+
+    assert len(decoded.views) == 3

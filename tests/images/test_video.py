@@ -1,5 +1,7 @@
 import io
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from pictures import Rgb
 from worksafe.errors import ImageSideError, InputError, UndecodableImageError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
-from worksafe.images.video import Video, VideoInfo
+from worksafe.images.video import Video, VideoInfo, _Track
 
 
 def watch(data: bytes, **limits: int) -> tuple[list[View], VideoInfo]:
@@ -40,7 +42,8 @@ def test_frames_just_before_and_after_come_for_a_second_look() -> None:
     views, _ = watch(quiet_film_with({}))
 
     middle = views[5]
-    before, after = middle.around
+    before, following, after = middle.around
+    assert following.frame == middle.frame + 1
     assert 0.1 < middle.time_s - before.time_s < 0.35
     assert 0.1 < after.time_s - middle.time_s < 0.35
 
@@ -100,8 +103,6 @@ def test_a_head_without_a_film_is_an_error(data: bytes) -> None:
 
 
 def test_a_cover_picture_is_looked_at_too() -> None:
-    import av  # noqa: PLC0415 - only here
-
     file = io.BytesIO()
     still: Rgb = scene()
     with av.open(file, "w", format="matroska") as output:
@@ -116,3 +117,17 @@ def test_a_cover_picture_is_looked_at_too() -> None:
     views, _ = watch(file.getvalue())
 
     assert any(np.abs(view.pixels.astype(int) - scene("cat")).mean() < 25 for view in views)
+
+
+def test_one_wild_time_does_not_stop_the_clock() -> None:
+    track = _Track(100, 640)
+    times = [0.0, 3600.0, *(index / 25 for index in range(2, 250))]
+    picture = scene()
+
+    chosen = 0
+    for number, time_s in enumerate(times):
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
+        chosen += len(list(track.offer(number, frame)))
+
+    assert chosen >= 9

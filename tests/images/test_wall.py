@@ -196,3 +196,26 @@ def test_broken_files_have_the_same_codes_behind_the_wall(name: str, wall: Wall)
         pass
 
     assert caught.value.code == code
+
+
+def test_nothing_in_the_current_folder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "resource.py").write_text("raise SystemExit('run')")
+    monkeypatch.chdir(tmp_path)
+    made = Wall(1)
+
+    with made.open(GIF, "gif", LIMITS, 320) as pictures:
+        assert list(pictures.views)
+
+
+def test_a_relative_path_means_what_it_means_to_the_caller(
+    wall: Wall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with wall.open(GIF, "gif", LIMITS, 320):
+        pass  # a process is running, in the folder that this one was in
+    (tmp_path / "film.mp4").write_bytes(quiet_film_with({}, frames=30))
+    monkeypatch.chdir(tmp_path)
+
+    with wall.open(Path("film.mp4"), "mp4", LIMITS, 320) as pictures:
+        assert list(pictures.views)

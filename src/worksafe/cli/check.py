@@ -52,7 +52,7 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
             policy,
             on_result=lambda _: progress.advance(task),
             on_frame=lambda name, time_s: progress.update(
-                task, description=f"{name}, {_clock(time_s)}" if time_s else "checking"
+                task, description=escape(f"{name}, {_clock(time_s)}") if time_s else "checking"
             ),
         )
     if as_json:

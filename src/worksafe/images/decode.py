@@ -27,7 +27,7 @@ from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
-from worksafe.images.structure import refuse_costly
+from worksafe.images.structure import as_sequence, refuse_costly
 from worksafe.images.thumbnail import read_thumbnail, shows_something_else
 
 pi_heif.register_heif_opener(thumbnails=False)
@@ -80,6 +80,7 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
         msg = f"the bytes are a video ({image_format.name}), not a picture"
         raise NotAnImageError(msg)
     refuse_costly(image_format, data)
+    data = as_sequence(image_format, data)
     try:
         image = Image.open(io.BytesIO(data), formats=[image_format.plugin])
     except Image.DecompressionBombError as error:

@@ -125,28 +125,33 @@ class Fetcher:
             raise UrlRefusedError(msg)
         guard = _Guard(self._hosts, self._resolve, self._backend, self._seconds)
         try:
-            with (
-                httpx.Client(
-                    transport=_Transport(guard),
-                    follow_redirects=True,
-                    max_redirects=_MAX_REDIRECTS,
-                    headers=_HEADERS,
-                    timeout=self._seconds,
-                    trust_env=False,
-                ) as client,
-                client.stream("GET", url) as response,
-            ):
-                return _read(response, limits, guard)
+            with httpx.Client(
+                transport=_Transport(guard),
+                headers=_HEADERS,
+                timeout=self._seconds,
+                trust_env=False,
+            ) as client:
+                return _follow(client, url, limits, guard)
         except InputError:
             raise
         except (httpx.InvalidURL, UnicodeError) as error:
             raise UrlRefusedError("the URL is malformed, or neither http nor https") from error
-        except httpx.TooManyRedirects as error:
-            msg = f"the URL redirects more than {_MAX_REDIRECTS} times"
-            raise UrlFailedError(msg) from error
         except Exception as error:
             msg = f"the URL could not be fetched: {type(error).__name__}"
             raise UrlFailedError(msg) from error
+
+
+def _follow(client: httpx.Client, url: str, limits: ImageLimits, guard: "_Guard") -> bytes:
+    """Go from redirect to redirect; what the redirects themselves say is not read."""
+    request = client.build_request("GET", url)
+    for _ in range(_MAX_REDIRECTS + 1):
+        response = client.send(request, stream=True)
+        with closing(response):
+            if response.next_request is None:
+                return _read(response, limits, guard)
+            request = response.next_request
+    msg = f"the URL redirects more than {_MAX_REDIRECTS} times"
+    raise UrlFailedError(msg)
 
 
 def _read(response: httpx.Response, limits: ImageLimits, guard: "_Guard") -> bytes:

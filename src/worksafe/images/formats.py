@@ -58,6 +58,7 @@ _PREFIXES: tuple[tuple[bytes, ImageFormat], ...] = (
 _MP4_BRANDS = (b"iso", b"mp4", b"avc", b"qt", b"M4V", b"MSNV", b"3gp", b"3g2", b"dash", b"f4v")
 _QUICKTIME_ATOMS = frozenset({b"moov", b"mdat", b"wide"})  # files older than the brands
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_ANY_PICTURE = frozenset({b"mif1", b"msf1", b"miaf"})
 _HEIC_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
@@ -100,16 +101,19 @@ def sniff_format(data: bytes) -> ImageFormat:
 
 
 def _iso_format(data: bytes) -> ImageFormat:
-    """Tell AVIF from HEIC from MP4: a still picture's brand decides, the major one first."""
+    """Tell AVIF from HEIC from MP4: the major brand decides, unless it is for any picture."""
     end = min(int.from_bytes(data[:4], "big"), _ISO_BRANDS_END)
-    brands = [data[8:12], *(data[at : at + 4] for at in range(16, end, 4))]
-    for brand in brands:
-        if brand in _AVIF_BRANDS:
-            return AVIF
-    for brand in brands:
-        if brand in _HEIC_BRANDS:
-            return HEIC
-    if any(brand.startswith(_MP4_BRANDS) for brand in brands):
+    major, others = data[8:12], [data[at : at + 4] for at in range(16, end, 4)]
+    if major in _AVIF_BRANDS or (major in _ANY_PICTURE and _AVIF_BRANDS & set(others)):
+        return AVIF
+    if major in _HEIC_BRANDS:
+        return HEIC
+    if major.startswith(_MP4_BRANDS):
+        return MP4
+    for known, brands in ((AVIF, _AVIF_BRANDS), (HEIC, _HEIC_BRANDS)):
+        if brands & set(others):
+            return known
+    if any(brand.startswith(_MP4_BRANDS) for brand in others):
         return MP4
     raise _not_an_image()
 

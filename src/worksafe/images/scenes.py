@@ -12,6 +12,9 @@ from worksafe.images.resize import RgbImage
 Sketch = NDArray[np.int16]
 
 _SKETCH_PX = 16
+_CELL_PX = 4  # of the picture that detail is taken from, for each place of the sketch
+_DETAIL_WEIGHT = 4.0
+_WHOLE_SHARE = 0.4  # how far a change of one sixteenth counts as one of the whole
 _BLOCK_PX = 4  # of the sketch: differences count for a sixteenth of the picture at a time
 _SAME = 0.03  # what dithering and compression change
 _LEVELS = 255.0
@@ -27,15 +30,24 @@ def sketch(pictures: Sequence[RgbImage]) -> Sketch:
 
     Returns
     -------
-    ndarray of int16, shape (2, 16, 16, 3)
-        0 to 255, whatever the frame's own shape.
+    ndarray of int16, shape (2, 16, 16, 4)
+        0 to 255, whatever the frame's own shape: red, green, blue, and how much detail is there,
+        so that a picture and a mosaic or a blur of it are not the same.
     """
-    size = (_SKETCH_PX, _SKETCH_PX)
-    small = [
-        np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX), dtype=np.int16)
-        for picture in pictures
-    ]
-    return np.stack([small[0], small[-1]])
+    drawn = [_draw(picture) for picture in pictures]
+    return np.stack([drawn[0], drawn[-1]])
+
+
+def _draw(picture: RgbImage) -> Sketch:
+    side = _SKETCH_PX * _CELL_PX
+    larger = Image.fromarray(picture).resize((side, side), Image.Resampling.BOX)
+    cells = np.asarray(larger, dtype=np.float32).reshape(
+        _SKETCH_PX, _CELL_PX, _SKETCH_PX, _CELL_PX, 3
+    )
+    detail = _DETAIL_WEIGHT * cells.mean(axis=4).std(axis=(1, 3))
+    drawn = np.concatenate([cells.mean(axis=(1, 3)), detail[..., None]], axis=2)
+    sketched: Sketch = np.clip(drawn, 0, _LEVELS).astype(np.int16)
+    return sketched
 
 
 def largest_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
@@ -43,7 +55,7 @@ def largest_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    some, other : ndarray of int16, shape (..., 2, 16, 16, 3)
+    some, other : ndarray of int16, shape (..., 2, 16, 16, 4)
         Sketches; either may be many.
 
     Returns
@@ -63,6 +75,13 @@ def mean_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
     """Tell how far frames differ over the whole picture; arguments and result as the above."""
     mean: NDArray[np.float64] = np.abs(some - other).mean(axis=(-1, -2, -3, -4)) / _LEVELS
     return mean
+
+
+def change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
+    """Tell how far frames differ: over the whole picture, or more in a part of it; as the above."""
+    in_part = _WHOLE_SHARE * largest_change(some, other)
+    larger: NDArray[np.float64] = np.maximum(mean_change(some, other), in_part)
+    return larger
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,4 +158,4 @@ class SceneChooser:
             return 0.0
         chosen = np.stack([kept.drawn for kept in self._kept])
         seen = (np.frombuffer(one, np.uint8).reshape(chosen[0].shape) for one in self._seen)
-        return max(float(mean_change(chosen, drawn.astype(np.int16)).min()) for drawn in seen)
+        return max(float(change(chosen, drawn.astype(np.int16)).min()) for drawn in seen)

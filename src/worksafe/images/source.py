@@ -93,7 +93,10 @@ def film_path(source: Source) -> Path | None:
     if not isinstance(source, str | os.PathLike):
         return None
     try:
-        return Path(source) if is_video(read_head(Path(source))) else None
+        path = Path(source)
+        if not path.is_file():  # a pipe can be read only once
+            return None
+        return path if is_video(read_head(path)) else None
     except (OSError, ValueError):  # whoever reads it finds the words for it
         return None
 

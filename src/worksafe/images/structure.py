@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
-from worksafe.images.formats import GIF, JPEG, PNG, TIFF, WEBP, ImageFormat
+from worksafe.images.formats import AVIF, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
 
 MAX_FRAMES = 20_000
 MAX_PAGES = 2_000
@@ -41,8 +41,9 @@ _TIFF_TYPE_BYTES = {
 }
 _TIFF_ENTRY_BYTES = 12
 _TIFF_SPARE_BYTES = 1024**2
+_JPEG_SPARE_BYTES = 1024**2
 
-_HEAD_BYTES = 256 * 1024  # of a JPEG, before its pixels
+_MAX_BOXES, _BOX_HEAD_BYTES = 1000, 8
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 _GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
 
@@ -85,34 +86,83 @@ def has_several_pictures(image_format: ImageFormat, data: bytes) -> bool:
         False for other formats, which are not told apart here.
     """
     if image_format is JPEG:
-        return b"MPF\x00" in data[:_HEAD_BYTES]
+        return b"MPF\x00" in data
     if image_format is PNG:
-        return data.find(b"acTL", 0, max(0, data.find(b"IDAT"))) > 0
+        return b"acTL" in data  # wherever it stands: decoders differ in where they look
     is_extended = image_format is WEBP and data[12:16] == b"VP8X" and len(data) > _WEBP_FLAGS_AT
     return is_extended and bool(data[_WEBP_FLAGS_AT] & _WEBP_MOVES)
 
 
+def as_sequence(image_format: ImageFormat, data: bytes) -> bytes:
+    """Let the decoder look at the film inside an AVIF, whatever its brand says: viewers may.
+
+    Parameters
+    ----------
+    image_format : ImageFormat
+        By its bytes.
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    bytes
+        The file, with the brand of a sequence where it has a track.
+
+    Raises
+    ------
+    UndecodableImageError
+        If a HEIC has a track, which its decoder does not look at.
+    """
+    if image_format not in {AVIF, HEIC} or not _has_track(data):
+        return data
+    if image_format is HEIC:
+        raise UndecodableImageError("the heic is a sequence, which cannot be looked through")
+    return data[:8] + b"avis" + data[12:]
+
+
+def _has_track(data: bytes) -> bool:
+    """Look for a box of tracks among the outermost boxes."""
+    at = 0
+    for _ in range(_MAX_BOXES):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind == b"moov":
+            return True
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size < _BOX_HEAD_BYTES:  # the last box, or none
+            return False
+        at += size
+    return True  # nobody writes so many
+
+
 def _walk_jpegs(data: bytes) -> None:
     """Count the scans of every JPEG in the file: any may be one of the pictures of an MPO."""
+    budget = 4 * len(data) + _JPEG_SPARE_BYTES
     for number, found in enumerate(_JPEG_START.finditer(data), 1):
         if number > MAX_JPEGS:
             msg = f"the file holds more than {MAX_JPEGS} JPEGs"
             raise UndecodableImageError(msg)
-        _count_scans(data, found.start() + 2)
+        budget -= _count_scans(data, found.start() + 2, budget)
 
 
-def _count_scans(data: bytes, at: int) -> None:
-    scans = 0
+def _count_scans(data: bytes, at: int, budget: int) -> int:
+    """Go to a JPEG's end, and tell how many bytes it has."""
+    scans, start = 0, at
     while (found := _JPEG_MARKER.search(data, at)) is not None:
         marker, at = data[found.start() + 1], found.end()
         if marker == _EOI:
-            return
+            break
+        if at - start > budget:
+            raise UndecodableImageError("the file holds JPEGs in JPEGs, over and over")
         if marker == _SOS:
             scans += 1
             if scans > MAX_SCANS:
                 msg = f"the jpeg has more than {MAX_SCANS} scans"
                 raise UndecodableImageError(msg)
         at += max(2, int.from_bytes(data[at : at + 2], "big"))  # the segment's own length
+    else:
+        at = len(data)
+    return at - start
 
 
 def _walk_tiff(data: bytes) -> None:

@@ -4,12 +4,14 @@ import io
 
 from PIL import ExifTags, Image
 
+from worksafe.images.formats import JPEG
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import mean_change, sketch
+from worksafe.images.structure import refuse_costly
 
 _PREFIX = b"Exif\x00\x00"
-_JPEG = b"\xff\xd8\xff"
-_MAX_PX = 1_000_000  # a preview is some 160 pixels wide
+_MAX_BYTES = 256 * 1024  # EXIF of a JPEG has 64 kB at most
+_SIDE_PX = 320
 _ODD = 0.12  # previews are often cut differently, sharpened, or have bars
 _MIDDLE = slice(4, 12)  # of a sketch: bars lie outside
 
@@ -34,9 +36,9 @@ def read_thumbnail(exif: bytes | None) -> Image.Image | None:
         start = int(tags[ExifTags.Base.JpegIFOffset])
         length = int(tags[ExifTags.Base.JpegIFByteCount])
         data = (exif or b"").removeprefix(_PREFIX)[start : start + length]
-        image = Image.open(io.BytesIO(data), formats=["JPEG"])
-        if image.width * image.height > _MAX_PX:
-            return None
+        refuse_costly(JPEG, data[:_MAX_BYTES])
+        image = Image.open(io.BytesIO(data[:_MAX_BYTES]), formats=["JPEG"])
+        image.draft("RGB", (_SIDE_PX, _SIDE_PX))
         return image.convert("RGB")
     except Exception:  # noqa: BLE001 - damaged EXIF raises nearly every type there is
         return None

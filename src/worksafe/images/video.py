@@ -16,14 +16,14 @@ from worksafe.errors import InputError, UndecodableImageError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
-from worksafe.images.scenes import Sketch, largest_change, mean_change, sketch
+from worksafe.images.scenes import Sketch, change, sketch
 
 # Lists of files are formats too, and would open other files and addresses.
 OPEN_OPTIONS = {"format_whitelist": "mov,mp4,matroska,webm,avi", "protocol_whitelist": ""}
 
 _SPACING_S = 1.0
-_NEW_SCENE = 0.10  # mean change of the whole picture...
-_NEW_THING = 0.30  # ...or of any sixteenth of it
+_NEW_SCENE = 0.10
+_MOST_PASSED = 300  # frames, whatever their times say
 _SCENES_PER_S = 2.0  # beyond the evenly spaced frames, in the long run...
 _SCENES_AT_ONCE = 8.0  # ...and at once
 _NEAR_S = 0.15  # how far away frames for a second look are, at least
@@ -145,7 +145,8 @@ class _Track:
     longest_px: int
     time_s: float = 0.0
     unseen: float = 0.0
-    _start_s: float | None = None
+    _raw_s: float | None = None  # as the file has it
+    _passed: int = 0  # frames since the one chosen last
     _last: Sketch | None = None  # of the frame chosen last
     _last_s: float = 0.0
     _chosen: int = 0
@@ -159,8 +160,13 @@ class _Track:
         """Take the next frame; give the chosen ones that now have their neighbours."""
         self._tell_time(frame)
         is_chosen = self._is_chosen(frame)
-        if is_chosen or not self._recent or self.time_s - self._recent[-1].time_s >= _NEAR_S:
+        is_next = bool(self._waiting) and self._waiting[-1].frame == number - 1
+        is_due = not self._recent or self.time_s - self._recent[-1].time_s >= _NEAR_S
+        if is_chosen or is_next or is_due:
             view = View(number, self._pixels(frame), self.time_s)
+            if is_next:  # what shows for two frames is no accident of one
+                shown = self._waiting.pop()
+                self._waiting.append(replace(shown, around=(*shown.around, view)))
             while self._waiting and self._waiting[0].time_s <= self.time_s - _NEAR_S:
                 yield self._with_neighbour(view)
             if is_chosen:
@@ -180,8 +186,10 @@ class _Track:
 
     def _tell_time(self, frame: VideoFrame) -> None:
         if frame.time is not None:
-            self._start_s = frame.time if self._start_s is None else self._start_s
-            self.time_s = max(self.time_s, frame.time - self._start_s)
+            # Steps, not the difference to the start: one wild time must not stop the clock.
+            before = frame.time if self._raw_s is None else self._raw_s
+            self.time_s += max(0.0, frame.time - before)
+            self._raw_s = frame.time
 
     def _is_chosen(self, frame: VideoFrame) -> bool:
         small = self._shrink.reformat(
@@ -192,18 +200,20 @@ class _Track:
             return self._choose(drawn, self._scenes)
         passed_s = self.time_s - self._last_s
         scenes = min(_SCENES_AT_ONCE, self._scenes + _SCENES_PER_S * passed_s)
-        if passed_s >= _SPACING_S * 2 ** (self._chosen // self.most):
+        self._passed += 1
+        is_time = passed_s >= _SPACING_S * 2 ** (self._chosen // self.most)
+        if is_time or self._passed >= _MOST_PASSED:
             return self._choose(drawn, scenes)
-        change = float(mean_change(drawn, self._last))
-        is_changed = change > _NEW_SCENE or float(largest_change(drawn, self._last)) > _NEW_THING
-        if is_changed and scenes >= 1:
+        changed = float(change(drawn, self._last))
+        if changed > _NEW_SCENE and scenes >= 1:
             return self._choose(drawn, scenes - 1)
-        self.unseen = max(self.unseen, change)
+        self.unseen = max(self.unseen, changed)
         return False
 
     def _choose(self, drawn: Sketch, scenes: float) -> bool:
         self._last, self._last_s, self._scenes = drawn, self.time_s, scenes
         self._chosen += 1
+        self._passed = 0
         return True
 
     def _pixels(self, frame: VideoFrame) -> RgbImage:

@@ -139,7 +139,7 @@ class _Process:
         ours, theirs = socketpair()
         with theirs:
             self._popen = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", _MODULE, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
@@ -157,7 +157,7 @@ class _Process:
         self.is_idle = False
         job: dict[str, Any] = {"format": format_name, "limits": asdict(limits), "side_px": side_px}
         if isinstance(source, Path):
-            job["path"] = os.fsencode(source).hex()
+            job["path"] = os.fsencode(source.absolute()).hex()
         try:
             self._talk.send_bytes(json.dumps(job).encode())
             if isinstance(source, bytes):

@@ -1,5 +1,6 @@
 """From a video's frames to one score that a rule can be about."""
 
+import math
 from collections.abc import Sequence
 
 from worksafe.policy.document import VideoRule
@@ -22,23 +23,29 @@ def agreed(frames: Sequence[FrameScores], name: str, rule: VideoRule) -> tuple[f
     -------
     score : float
         The largest that `agree` frames within `within_s` all reach, or that one frame has, if it
-        is at least `alone`. A video with fewer frames than must agree is taken as they are.
+        is at least `alone`, or stands so long that no other frame is within `within_s`.
     frame : int
         The one that scores highest among them.
     """
-    of_frame = sorted((one.time_s, _score(one, name), one.frame) for one in frames)
+    of_frame = sorted((one.time_s, one.frame, _score(one, name)) for one in frames)
     needed = min(rule.agree, len(of_frame))
-    best = (0.0, of_frame[0][2])
+    best = (0.0, of_frame[0][1])
     first = 0
-    for last, (time_s, _, _) in enumerate(of_frame):
+    for last, (time_s, own_frame, own) in enumerate(of_frame):
         while time_s - of_frame[first][0] > rule.within_s:
             first += 1
-        window = sorted((score, frame) for _, score, frame in of_frame[first : last + 1])
-        score, frame = window[-1]
-        if score < rule.alone:
-            score = window[-needed][0] if len(window) >= needed else 0.0
-        best = max(best, (score, frame), key=lambda found: found[0])
+        window = sorted((score, frame) for _, frame, score in of_frame[first : last + 1])
+        if len(window) >= needed:
+            best = max(best, (window[-needed][0], window[-1][1]), key=_first)
+        following = of_frame[last + 1][0] if last + 1 < len(of_frame) else math.inf
+        stands_alone = first == last and following - time_s > rule.within_s
+        if own >= rule.alone or stands_alone:
+            best = max(best, (own, own_frame), key=_first)
     return best
+
+
+def _first(found: tuple[float, int]) -> float:
+    return found[0]
 
 
 def _score(one: FrameScores, name: str) -> float:

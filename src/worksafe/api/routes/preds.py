@@ -10,7 +10,7 @@ from worksafe.api.errors import problem_responses
 from worksafe.api.intake import read_uploads
 from worksafe.api.schemas import ItemErrorModel
 from worksafe.moderator import Moderator
-from worksafe.policy.document import Policy
+from worksafe.policy.document import UNSEEN, Policy
 from worksafe.results import Action, Check, Moderation
 
 _TAG = Tag(name="preds", description="The original project's answer")
@@ -124,7 +124,7 @@ def _shows(check: Check, policy: Policy, category: str) -> bool:
     rule = policy.rules.get(category)
     return any(
         result.decision is not Action.ALLOW
-        if result.scores is None
+        if result.scores is None or any(reason.rule == UNSEEN for reason in result.reasons)
         else rule is not None and rule.action_for(result.scores.categories[category]) is not None
         for result in check.results
     )
