@@ -350,7 +350,8 @@ class Moderator:
         self, read: Read | DecodedImage, before_each: Callable[[View], None]
     ) -> tuple[Found, float]:
         """Score an image, unless it is known; also tell the milliseconds spent on decoding."""
-        if isinstance(read, bytes) and (known := self._recall.get(read)) is not None:
+        key = self._recall.key(read) if isinstance(read, bytes) else None
+        if key is not None and (known := self._recall.get(key)) is not None:
             return known, 0.0
         began = time.perf_counter()
         opened = nullcontext(read) if isinstance(read, DecodedImage) else self._opener.open(read)
@@ -366,10 +367,9 @@ class Moderator:
             pictures.duration_s,
             pictures.odd_thumbnail,
         )
-        found = Found(scored, info)
-        if isinstance(read, bytes):
-            self._recall.put(read, found)
-        return found, decode_ms
+        if key is not None:
+            self._recall.put(key, Found(scored, info))
+        return Found(scored, info), decode_ms
 
 
 def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:

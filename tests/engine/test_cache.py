@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fakes import FakeSession, brightness_detector
 from pictures import encode, photo, quadrants
+from servers import free_port
 from worksafe import Moderator, Settings
 from worksafe.engine.cache import RedisCache
 from worksafe.policy.document import Policy
@@ -95,12 +96,6 @@ def test_errors_are_not_kept() -> None:
     moderator, _ = counted()
 
     assert [moderator.check(b"GIF89a").status for _ in range(2)] == ["error", "error"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -130,11 +130,11 @@ class Recall:
         """Make the key of a file's bytes."""
         return hashlib.sha256(self._salt + hashlib.sha256(data).digest()).hexdigest()
 
-    def get(self, data: bytes) -> Found | None:
+    def get(self, key: str) -> Found | None:
         """Give what was found in the same bytes before."""
-        return self._cache.get(self.key(data))
+        return self._cache.get(key)
 
-    def put(self, data: bytes, found: Found) -> None:
+    def put(self, key: str, found: Found) -> None:
         """Keep what was found."""
         if len(found.scores.frames) <= _MOST_FRAMES:
-            self._cache.put(self.key(data), found)
+            self._cache.put(key, found)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -11,6 +11,7 @@ from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
 
 from worksafe.errors import InputError, UndecodableImageError
 from worksafe.images.limits import ImageLimits
@@ -225,8 +226,12 @@ class _Track:
             "rgb24",
             interpolation=Interpolation.BILINEAR,
         )
-        turned = np.rot90(small.to_ndarray(), _quarter_turns(frame))  # phones film lying down
-        return np.ascontiguousarray(turned, dtype=np.uint8)
+        return turn_upright(small.to_ndarray(), frame)
+
+
+def turn_upright(pixels: NDArray[Any], frame: VideoFrame) -> RgbImage:
+    """Turn a frame's pixels, (h, w, 3), as the file says: phones film lying down."""
+    return np.ascontiguousarray(np.rot90(pixels, _quarter_turns(frame)), dtype=np.uint8)
 
 
 def _quarter_turns(frame: VideoFrame) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
-import numpy as np
 from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -14,10 +13,7 @@ from av.video.frame import VideoFrame
 from worksafe.errors import UndecodableImageError, UnreadableSourceError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
-
-# Lists of files are formats too, and would open other files and addresses.
-_OPTIONS = {"format_whitelist": "mov,mp4,matroska,webm,avi", "protocol_whitelist": ""}
-_QUARTER_TURN = 90
+from worksafe.images.video import OPEN_OPTIONS, turn_upright
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +60,7 @@ def spaced_frames(path: Path, every_s: float) -> Iterator[Frame]:
     try:
         with (
             _open(path) as file,
-            av.open(file, "r", options=_OPTIONS, metadata_errors="replace") as container,
+            av.open(file, "r", options=OPEN_OPTIONS, metadata_errors="replace") as container,
         ):
             for frame in _spaced(container, every_s):
                 reached = f" after {frame.time_s:.1f} s"
@@ -108,6 +104,4 @@ def _spaced(container: InputContainer, every_s: float) -> Iterator[Frame]:
 
 def _frame(frame: VideoFrame, time_s: float) -> Frame:
     ImageLimits().check_size(frame.width, frame.height)
-    pixels = frame.to_ndarray(format="rgb24")
-    turned = np.rot90(pixels, round(frame.rotation / _QUARTER_TURN))  # phones film lying down
-    return Frame(time_s, np.ascontiguousarray(turned, dtype=np.uint8))
+    return Frame(time_s, turn_upright(frame.to_ndarray(format="rgb24"), frame))
