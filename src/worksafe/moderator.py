@@ -5,7 +5,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,13 @@ from PIL import Image
 from ulid import ULID
 
 from worksafe.engine.admission import Admission, Deadline, Place, Task
-from worksafe.engine.cache import Found, MemoryCache, Recall, RedisCache, ResultCache
+from worksafe.engine.cache import MemoryCache, Recall, RedisCache, ResultCache
 from worksafe.engine.cores import count_cores
-from worksafe.engine.scoring import Detector, load_detectors, score_image
+from worksafe.engine.finder import Finder
+from worksafe.engine.scoring import Detector, load_detectors
 from worksafe.errors import InputError, InternalError
 from worksafe.images.decode import decode_image
-from worksafe.images.open import Opener, Read
+from worksafe.images.open import Opener
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.source import Source, Url, printable_path, read_source
 from worksafe.images.wall import Wall
@@ -29,7 +29,6 @@ from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy, choose_policy, read_policies
 from worksafe.results import (
     Check,
-    ImageInfo,
     ItemError,
     ModelInfo,
     Moderation,
@@ -102,8 +101,9 @@ class Moderator:
         running = self.settings.running or count_cores()
         self._admission = Admission(running, self.settings.waiting)
         self._wall = Wall(running)
-        self._opener = Opener(self.settings.limits, self._side_px, self._wall, self._fetcher())
+        opener = Opener(self.settings.limits, self._side_px, self._wall, self._fetcher())
         self._recall = Recall(self._cache(), self.models, self.settings.limits)
+        self._finder = Finder(opener, self._detectors, self._recall)
         self.is_ready = False  # warm, and not closed
 
     @property
@@ -326,7 +326,9 @@ class Moderator:
     ) -> Moderation:
         """Decode, score, decide."""
         began = time.perf_counter()
-        found, decode_ms = self._find(self._read(item.source), before_each)
+        if isinstance(item.source, InputError):
+            raise item.source
+        found, decode_ms = self._finder.find(item.source, before_each)
         decision = decide(found.scores, policy)
         total_ms = _elapsed_ms(began)
         return Moderation(
@@ -340,36 +342,6 @@ class Moderator:
             image=found.image,
             timing=Timing(decode=decode_ms, inference=total_ms - decode_ms, total=total_ms),
         )
-
-    def _read(self, source: Source | DecodedImage | InputError) -> Read | DecodedImage:
-        if isinstance(source, InputError):
-            raise source
-        return source if isinstance(source, DecodedImage) else self._opener.read(source)
-
-    def _find(
-        self, read: Read | DecodedImage, before_each: Callable[[View], None]
-    ) -> tuple[Found, float]:
-        """Score an image, unless it is known; also tell the milliseconds spent on decoding."""
-        key = self._recall.key(read) if isinstance(read, bytes) else None
-        if key is not None and (known := self._recall.get(key)) is not None:
-            return known, 0.0
-        began = time.perf_counter()
-        opened = nullcontext(read) if isinstance(read, DecodedImage) else self._opener.open(read)
-        with opened as pictures:
-            decode_ms = _elapsed_ms(began)
-            scored = score_image(pictures, self._detectors, before_each)
-        info = ImageInfo(  # of a video most is known only now
-            pictures.format,
-            pictures.width,
-            pictures.height,
-            pictures.frames,
-            len(scored.frames),
-            pictures.duration_s,
-            pictures.odd_thumbnail,
-        )
-        if key is not None:
-            self._recall.put(key, Found(scored, info))
-        return Found(scored, info), decode_ms
 
 
 def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:

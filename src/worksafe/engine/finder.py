@@ -1,0 +1,76 @@
+"""One image to what the detectors find in it: read, remember or decode, score."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+
+from worksafe.engine.cache import Found, Recall
+from worksafe.engine.scoring import Detector, score_image
+from worksafe.images.open import Opener
+from worksafe.images.pictures import DecodedImage, View
+from worksafe.images.source import Source
+from worksafe.results import ImageInfo
+
+
+class Finder:
+    """Scores images, and remembers what it found in the same bytes before.
+
+    Parameters
+    ----------
+    opener : Opener
+        Gets pictures out of sources.
+    detectors : sequence of Detector
+        All that look at them.
+    recall : Recall
+        What is known already.
+    """
+
+    def __init__(self, opener: Opener, detectors: Sequence[Detector], recall: Recall) -> None:
+        self._opener = opener
+        self._detectors = detectors
+        self._recall = recall
+
+    def find(
+        self, source: Source | DecodedImage, before_each: Callable[[View], None]
+    ) -> tuple[Found, float]:
+        """Score an image, unless it is known.
+
+        Parameters
+        ----------
+        source : Source or DecodedImage
+            The image.
+        before_each : callable
+            Called with each view before it is scored; what it raises ends the work.
+
+        Returns
+        -------
+        found : Found
+        decode_ms : float
+            Milliseconds spent on decoding; of a video they are part of the rest.
+
+        Raises
+        ------
+        InputError
+            One of its subclasses, where the image is not one that can be checked.
+        """
+        read = source if isinstance(source, DecodedImage) else self._opener.read(source)
+        key = self._recall.key(read) if isinstance(read, bytes) else None
+        if key is not None and (known := self._recall.get(key)) is not None:
+            return known, 0.0
+        began = time.perf_counter()
+        opened = nullcontext(read) if isinstance(read, DecodedImage) else self._opener.open(read)
+        with opened as pictures:
+            decode_ms = (time.perf_counter() - began) * 1000
+            scored = score_image(pictures, self._detectors, before_each)
+        info = ImageInfo(  # of a video most is known only now
+            pictures.format,
+            pictures.width,
+            pictures.height,
+            pictures.frames,
+            len(scored.frames),
+            pictures.duration_s,
+            pictures.odd_thumbnail,
+        )
+        if key is not None:
+            self._recall.put(key, Found(scored, info))
+        return Found(scored, info), decode_ms
