@@ -21,15 +21,18 @@ from worksafe.cli.main import app
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example, read_manifest
+from worksafe.evaluation.metrics import roc_auc
 from worksafe.images.resize import normalise, resize_image
 from worksafe.training.augment import STEPS, augment
 from worksafe.training.calibrate import fit_platt
 from worksafe.training.config import TrainingConfig, read_config
 from worksafe.training.data import MEAN, STD, draw_examples, targets
 from worksafe.training.export import export
-from worksafe.training.networks.build import load_network
+from worksafe.training.networks.base import FIRST_BIAS
+from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.vit import VisionTransformer
-from worksafe.training.train import masked_loss, train
+from worksafe.training.probe import start_head
+from worksafe.training.train import masked_loss, predict, train
 
 pytestmark = pytest.mark.train
 
@@ -329,3 +332,40 @@ def test_a_recipe_is_measured_leaving_sources_out_on_the_command_line(
         rows = list(csv.DictReader(file))
     assert {row["label"] for row in rows} == set(SHOWS)
     assert sum(int(row["positives"]) for row in rows) == 80
+
+
+def test_a_head_starts_as_the_regression_on_what_the_backbone_sees(
+    config: TrainingConfig, examples: list[Example]
+) -> None:
+    mean = replace(config, network=replace(config.network, merge_after=0, pooling="mean"))
+    network = build_network(mean.network, len(mean.labels.outputs))
+    learning = [example for example in examples if example.split == "train"]
+    backbone = {name: value.clone() for name, value in network.state_dict().items()}
+
+    start_head(network, mean, learning)
+
+    logits = predict(network.eval(), learning, mean.network.side_px)
+    outputs = mean.labels.outputs
+    for label in SHOWS:
+        shown = np.array([example.label == label for example in learning])
+        assert roc_auc(logits[:, outputs.index(label)], shown) > 0.9
+    unknown = logits[:, outputs.index("violence.unrest")]  # no picture shows it
+    np.testing.assert_allclose(unknown, FIRST_BIAS, atol=1e-5)
+    after = network.state_dict()
+    assert all(torch.equal(after[name], backbone[name]) for name in backbone if "head" not in name)
+
+
+def test_what_is_kept_lies_between_the_start_and_the_average(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    few = replace(config.optimiser, examples=64, start_share=1.0)
+
+    list(train(replace(config, optimiser=few), examples, None, tmp_path))
+    kept = load_file(tmp_path / "network.safetensors")
+    start = load_file(tmp_path / "start.safetensors")
+    assert all(torch.allclose(kept[name], start[name]) for name in start)
+
+    none = replace(few, start_share=0.0)  # the run is over: only the mixture is made anew
+    list(train(replace(config, optimiser=none), examples, None, tmp_path))
+    average = load_file(tmp_path / "network.safetensors")
+    assert not torch.allclose(average["norm.weight"], start["norm.weight"], atol=1e-7)

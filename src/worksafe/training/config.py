@@ -110,9 +110,21 @@ class OptimiserConfig:
         Each block below learns at this share of the one above it.
     ema_decay : float
         Of the running average of the weights, which is what is kept.
+    probe_start : bool
+        Start the head as a logistic regression on what the backbone sees before it is trained,
+        so that the first steps need not distort it [1]_.
+    start_share : float
+        Share of the weights at the start in what is kept: between the two lie networks that know
+        what was learnt and still hold on pictures of other collections [2]_.
     kept_share, kept_until : float
         Each step looks at this share of a picture's places, until this share of the run is done;
         then at all of them.
+
+    References
+    ----------
+    .. [1] Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform
+       Out-of-Distribution", ICLR 2022.
+    .. [2] Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
     """
 
     examples: int
@@ -124,6 +136,8 @@ class OptimiserConfig:
     warmup_steps: int
     ema_decay: float
     validate_every: int
+    probe_start: bool = False
+    start_share: float = 0.0
     kept_share: float = 1.0
     kept_until: float = 1.0
 

@@ -19,6 +19,9 @@ from worksafe.training.config import LabelsConfig, SamplingConfig
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
 
+LOADER_PROCESSES = 2
+PREDICTION_BATCH = 64
+
 Floats = NDArray[np.float32]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
@@ -20,12 +20,16 @@ from torch.utils.data import DataLoader, Subset
 from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
 from worksafe.training.config import OptimiserConfig, TrainingConfig
-from worksafe.training.data import Pictures, TrainingPictures, draw_examples
+from worksafe.training.data import (
+    LOADER_PROCESSES,
+    PREDICTION_BATCH,
+    Pictures,
+    TrainingPictures,
+    draw_examples,
+)
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
-
-LOADER_PROCESSES = 2
-VALIDATION_BATCH = 64
+from worksafe.training.probe import start_head
 
 Parts = dict[str, HazardsNetwork | AdamW]  # of a checkpoint
 
@@ -84,8 +88,8 @@ def train(
     initial : Path or None
         Pretrained weights; None starts from chance (tests do).
     run_dir : Path
-        Gets ``checkpoint.pt`` at each validation, ``metrics.csv``, and at the end
-        ``network.safetensors``.
+        Gets ``start.safetensors``, ``checkpoint.pt`` at each validation, ``metrics.csv``, and at
+        the end ``network.safetensors``.
 
     Yields
     ------
@@ -103,8 +107,11 @@ def train(
     held = [example for example in examples if example.split == "val" and not example.weak]
     optimiser = config.optimiser
     network = build_network(config.network, len(config.labels.outputs))
-    if initial is not None:
-        network.start_from(initial)
+    beginning = run_dir / "start.safetensors"
+    if not beginning.exists():
+        _start(network, config, learning, initial)
+        _save(network, beginning)
+    network.load_state_dict(load_file(beginning))
     average = deepcopy(network).eval().requires_grad_(requires_grad=False)
     adam = AdamW(_parameter_groups(network, optimiser))
     steps = optimiser.examples // optimiser.batch
@@ -143,11 +150,12 @@ def train(
         running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
         validation = None
         if step % optimiser.validate_every == 0 or step == steps:
-            validation = _validate(average, held, config) if held else None
+            kept = _towards(average, beginning, optimiser.start_share)
+            validation = _validate(kept, held, config) if held else None
             _record(run_dir, step, running, validation or {})
             _checkpoint(run_dir, step, time.monotonic() - began, parts)
         yield Progress(step, steps, running, time.monotonic() - began, validation)
-    save_file(average.state_dict(), run_dir / "network.safetensors")
+    _save(_towards(average, beginning, optimiser.start_share), run_dir / "network.safetensors")
 
 
 def predict(
@@ -170,7 +178,7 @@ def predict(
         Logits.
     """
     loader = DataLoader(
-        Pictures(examples, side_px), batch_size=VALIDATION_BATCH, num_workers=LOADER_PROCESSES
+        Pictures(examples, side_px), batch_size=PREDICTION_BATCH, num_workers=LOADER_PROCESSES
     )
     with torch.inference_mode():
         return np.concatenate([network(pixels)[0].double().numpy() for pixels in loader])
@@ -201,6 +209,34 @@ def _schedule(step: int, steps: int, warmup: int) -> float:
     if step <= warmup:
         return step / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+def _start(
+    network: HazardsNetwork,
+    config: TrainingConfig,
+    learning: Sequence[Example],
+    initial: Path | None,
+) -> None:
+    if initial is not None:
+        network.start_from(initial)
+    if config.optimiser.probe_start:
+        start_head(network, config, learning)
+
+
+def _towards(average: HazardsNetwork, beginning: Path, share: float) -> HazardsNetwork:
+    """Give a network on the straight line from the average to the start, in evaluation mode."""
+    mixed = deepcopy(average)
+    start = load_file(beginning)
+    with torch.no_grad():
+        for name, parameter in mixed.named_parameters():
+            parameter.lerp_(start[name], share)
+    return mixed
+
+
+def _save(network: HazardsNetwork, path: Path) -> None:
+    unfinished = path.with_name(f"{path.name}.part")
+    save_file(network.state_dict(), unfinished)
+    unfinished.replace(path)
 
 
 def _follow(average: HazardsNetwork, network: HazardsNetwork, decay: float) -> None:

@@ -43,6 +43,13 @@ class HazardsNetwork(nn.Module, ABC):
         """
 
     @abstractmethod
+    def summary(self, pixels: Tensor) -> Tensor:
+        """Describe pictures by what the head is applied to, (batch, inputs of the head).
+
+        Where places are pooled by their mean, ``head(summary(pixels))`` are the logits.
+        """
+
+    @abstractmethod
     def layer_of(self, name: str) -> int:
         """Tell how deep a parameter lies: 1 to `depth`, and `depth` + 1 for the head."""
 
@@ -91,6 +98,10 @@ class ConvolutionalNetwork(HazardsNetwork):
     @abstractmethod
     def features(self, pixels: Tensor) -> Tensor:
         """Give the last feature map, (batch, channels, rows, columns)."""
+
+    def summary(self, pixels: Tensor) -> Tensor:
+        """Give the mean of the last feature map, (batch, channels)."""
+        return self.features(pixels).mean(dim=(2, 3))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Score pictures: a logit is the mean of its map, and the bias."""

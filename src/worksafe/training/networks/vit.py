@@ -174,6 +174,11 @@ class VisionTransformer(HazardsNetwork):
             return logits, places  # what is left of the grid has no shape
         return logits, places.unflatten(2, (self.rows, self.grid))
 
+    def summary(self, pixels: Tensor) -> Tensor:
+        """Give the class token beside the mean of the places, (batch, 2 * width)."""
+        tokens = self.tokens(pixels)
+        return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=1)
+
     def tokens(self, pixels: Tensor) -> Tensor:
         """Give the class token and one token for each place, (batch, 1 + places, width)."""
         patches = self.patch_embed(pixels) + self.pos_embed[:, 1:]
