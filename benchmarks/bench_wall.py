@@ -37,20 +37,20 @@ class Here(Opener):
     """Decodes everything in this process."""
 
     @contextmanager
-    def open(self, read: Read) -> Iterator[Pictures]:
+    def open(self, read: Read, side_px: int) -> Iterator[Pictures]:
         """Decode what was read."""
-        yield decode_image(read, self._limits, self._side_px)
+        yield decode_image(read, self._limits, side_px)
 
 
 class Behind(Opener):
     """Decodes everything behind the wall."""
 
     @contextmanager
-    def open(self, read: Read) -> Iterator[Pictures]:
+    def open(self, read: Read, side_px: int) -> Iterator[Pictures]:
         """Decode what was read."""
         assert isinstance(read, bytes)  # noqa: S101 - all are
         name = sniff_format(read).name
-        with self._wall.open(read, name, self._limits, self._side_px) as pictures:
+        with self._wall.open(read, name, self._limits, side_px) as pictures:
             yield pictures
 
 
@@ -81,9 +81,8 @@ def main(rounds: int) -> None:
     """Print a line for each format."""
     moderator = Moderator(Settings(cache_entries=0))
     moderator.warm_up()
-    limits, side_px = ImageLimits(), max(d.spec.side_px for d in moderator._detectors)
-    wall = Wall(os.cpu_count() or 1)
-    openers = [kind(limits, side_px, wall) for kind in (Opener, Here, Behind)]
+    limits, wall = ImageLimits(), Wall(os.cpu_count() or 1)
+    openers = [kind(limits, wall) for kind in (Opener, Here, Behind)]
     print(f"{os.cpu_count()} cores, {MEGAPIXELS:g} MP, ms for one file; median of {rounds} rounds")
     for image_format in FORMATS:
         files = make_files(image_format)

@@ -1,6 +1,7 @@
 """Real classes that stand in for models, passed in where tests need to say what is found."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,40 @@ class FakeSession:
 
     def run(self, planes: NDArray[np.float32], outputs: Sequence[str]) -> list[NDArray[Any]]:
         return [self._answer(planes) for _ in outputs]
+
+
+def colour_detector(label: str, rgb: tuple[int, int, int], *, maps: bool = False) -> Detector:
+    """A detector that finds things of one colour: as one region, or on a map of 16 by 16 places.
+
+    Its score is 1 where a hundredth of the picture has the colour.
+    """
+    shown = LABELS[label]
+    wanted = np.array(rgb, dtype=np.float32)[:, None, None] / 255
+
+    def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:  # noqa: ARG001
+        planes = outputs[0][0]
+        has_it = np.abs(planes - wanted).max(axis=0) < 0.2
+        score = min(1.0, 100 * float(has_it.mean()))
+        scores = category_scores([shown], {label: score}), {label: score}
+        if maps:
+            places = has_it.reshape(16, 4, 16, 4).mean(axis=(1, 3)).tolist()
+            return Scores(*scores, maps={label: places} if len(outputs) > 1 else {})
+        if not has_it.any():
+            return Scores(*scores)
+        rows, columns = np.flatnonzero(has_it.any(axis=1)), np.flatnonzero(has_it.any(axis=0))
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        box = (left / 64, top / 64, (right - left) / 64, (bottom - top) / 64)
+        return Scores(*scores, (Region(label, "COLOUR", score, box),))
+
+    spec = replace(
+        brightness_detector(label).spec,
+        side_px=64,
+        multiple=64,
+        interpret=interpret,
+        maps=("maps",) if maps else (),
+    )
+    return Detector(spec, FakeSession(lambda planes: planes))
 
 
 def brightness_detector(

@@ -14,7 +14,7 @@ from pictures import BROKEN, encode, photo, photographs
 from worksafe import Moderator, Settings
 from worksafe.errors import OverloadedError, UnknownPolicyError
 from worksafe.images.source import Source
-from worksafe.moderator import Item
+from worksafe.items import Item
 from worksafe.results import Action
 
 

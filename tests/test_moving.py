@@ -14,7 +14,7 @@ from pictures import encode, photo
 from servers import resident_bytes
 from worksafe import Moderator, Settings
 from worksafe.doctor.making import long_gif
-from worksafe.moderator import Item
+from worksafe.items import Item
 from worksafe.policy.document import VideoRule, read_policies
 from worksafe.results import Action
 

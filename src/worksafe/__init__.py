@@ -2,8 +2,11 @@
 
 from importlib.metadata import version as _version
 
+from worksafe.engine.scoring import Look
 from worksafe.errors import InputError, WorksafeError
-from worksafe.moderator import Item, Moderator
+from worksafe.items import Item
+from worksafe.moderator import Moderator
+from worksafe.redaction.redactor import Redacted, Redaction
 from worksafe.results import Action, Check, Moderation, Reason, Region, Scores
 from worksafe.settings import Settings
 
@@ -12,9 +15,12 @@ __all__ = [
     "Check",
     "InputError",
     "Item",
+    "Look",
     "Moderation",
     "Moderator",
     "Reason",
+    "Redacted",
+    "Redaction",
     "Region",
     "Scores",
     "Settings",

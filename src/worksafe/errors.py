@@ -19,6 +19,8 @@
     │   ├── UrlsOffError               fetching from URLs is switched off
     │   ├── UrlRefusedError            the URL, or where it leads, is not allowed
     │   ├── UrlFailedError             the URL could not be fetched
+    │   ├── NotRedactableError         an animation or a video, where a still picture is wanted
+    │   ├── RedactionFailedError       the policy does not even allow the covered picture
     │   ├── DeadlineExceededError      there was no time left to check it
     │   └── InternalError              a fault of worksafe's own; the log has the details
     ├── OverloadedError            the whole request is refused: too much is waiting already
@@ -134,6 +136,18 @@ class UrlFailedError(InputError):
     """The URL could not be fetched: no answer, a status other than 200, or too slow."""
 
     code = "url_failed"
+
+
+class NotRedactableError(InputError):
+    """Only still pictures are redacted; this is an animation or a video."""
+
+    code = "not_redactable"
+
+
+class RedactionFailedError(InputError):
+    """The policy does not allow the picture even when all of it is covered."""
+
+    code = "redaction_failed"
 
 
 class DeadlineExceededError(InputError):

@@ -1,35 +1,33 @@
 """Moderator: decode, score, decide, in this order. The library's front door."""
 
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 from ulid import ULID
 
 from worksafe.engine.admission import Admission, Deadline, Place, Task
 from worksafe.engine.cache import MemoryCache, Recall, RedisCache, ResultCache
 from worksafe.engine.cores import count_cores
 from worksafe.engine.finder import Finder
-from worksafe.engine.scoring import Detector, load_detectors
-from worksafe.errors import InputError, InternalError
-from worksafe.images.decode import decode_image
+from worksafe.engine.scoring import PLAIN, Detector, Look, load_detectors
+from worksafe.errors import InputError
 from worksafe.images.open import Opener
-from worksafe.images.pictures import DecodedImage, View
-from worksafe.images.source import Source, Url, printable_path, read_source
+from worksafe.images.pictures import Pictures, View
+from worksafe.images.source import Source
 from worksafe.images.wall import Wall
+from worksafe.items import Item, ItemChecker, in_error, name_of
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
-from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy, choose_policy, read_policies
+from worksafe.redaction.redactor import Redacted, Redaction, Redactor
 from worksafe.results import (
     Check,
-    ItemError,
     ModelInfo,
     Moderation,
     Timing,
@@ -43,22 +41,6 @@ if TYPE_CHECKING:
 OnFrame = Callable[[str | None, float], None]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Item:
-    """One image of a set.
-
-    Attributes
-    ----------
-    source : Source, DecodedImage or InputError
-        The image, also one that is decoded already; or why it could not even be received.
-    id : str or None
-        The caller's name for it.
-    """
-
-    source: Source | DecodedImage | InputError
-    id: str | None = None
 
 
 class Moderator:
@@ -97,13 +79,14 @@ class Moderator:
         self.policies = policies or read_policies(self.settings.policy_dir)
         choose_policy(self.policies, self.settings.policy)
         self._detectors = load_detectors(DETECTORS) if detectors is None else tuple(detectors)
-        self._side_px = max(detector.spec.side_px for detector in self._detectors)
         running = self.settings.running or count_cores()
         self._admission = Admission(running, self.settings.waiting)
         self._wall = Wall(running)
-        opener = Opener(self.settings.limits, self._side_px, self._wall, self._fetcher())
+        self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
         self._recall = Recall(self._cache(), self.models, self.settings.limits)
-        self._finder = Finder(opener, self._detectors, self._recall)
+        self._finder = Finder(self._opener, self._detectors, self._recall)
+        self._checker = ItemChecker(self._finder, self.settings.limits)
+        self._redactor = Redactor(self._opener, self._finder, self.settings.limits.max_side_px)
         self.is_ready = False  # warm, and not closed
 
     @property
@@ -116,7 +99,9 @@ class Moderator:
         """What scores."""
         return tuple(detector.spec.info for detector in self._detectors)
 
-    def check(self, source: Source, policy: str | None = None) -> Moderation:
+    def check(
+        self, source: Source, policy: str | None = None, look: Look | None = None
+    ) -> Moderation:
         """Check one image.
 
         Parameters
@@ -125,6 +110,8 @@ class Moderator:
             The image; an array is RGB, shape (h, w, 3), uint8.
         policy : str, optional
             Name of a policy, in place of the settings'.
+        look : Look, optional
+            How closely to look, in place of what the settings say.
 
         Returns
         -------
@@ -136,10 +123,10 @@ class Moderator:
         UnknownPolicyError
             If there is no such policy.
         """
-        return next(self.check_many([source], policy))
+        return next(self.check_many([source], policy, look))
 
     def check_many(
-        self, sources: Iterable[Source], policy: str | None = None
+        self, sources: Iterable[Source], policy: str | None = None, look: Look | None = None
     ) -> Iterator[Moderation]:
         """Check images, one for each core at once, and give each result as soon as it is there.
 
@@ -149,6 +136,8 @@ class Moderator:
             Images, as in `check`; it may be endless, and is read no faster than the work goes.
         policy : str, optional
             Name of a policy, in place of the settings'.
+        look : Look, optional
+            As in `check`.
 
         Returns
         -------
@@ -161,14 +150,15 @@ class Moderator:
             If there is no such policy.
         """
         chosen = self._policy(policy)
-        items = (Item(source, _name(source)) for source in sources)
-        return self._moderate(items, chosen, Deadline(None))
+        items = (Item(source, name_of(source)) for source in sources)
+        return self._moderate(items, chosen, self._look(look), Deadline(None))
 
     def check_set(
         self,
         items: Sequence[Item],
         policy: str | None = None,
         *,
+        look: Look | None = None,
         deadline_s: float | None = None,
         on_result: Callable[[Moderation], None] | None = None,
         on_frame: OnFrame | None = None,
@@ -181,6 +171,8 @@ class Moderator:
             The images.
         policy : str, optional
             Name of a policy, in place of the settings'.
+        look : Look, optional
+            As in `check`.
         deadline_s : float, optional
             Seconds for the whole set; what is not done by then is an item in error.
         on_result : callable, optional
@@ -205,10 +197,12 @@ class Moderator:
         if not items:
             raise ValueError("a set needs an image at least")
         began = time.perf_counter()
-        chosen = self._policy(policy)
+        chosen, way = self._policy(policy), self._look(look)
         with self._admission.admit() as place:
             results = []
-            for result in self._moderate(items, chosen, Deadline(deadline_s), place, on_frame):
+            deadline = Deadline(deadline_s)
+            done = self._moderate(items, chosen, way, deadline, place=place, on_frame=on_frame)
+            for result in done:
                 results.append(result)
                 if on_result:
                     on_result(result)
@@ -228,9 +222,74 @@ class Moderator:
             ),
         )
 
+    def redact(
+        self,
+        source: Source,
+        redaction: Redaction | None = None,
+        policy: str | None = None,
+        *,
+        look: Look | None = None,
+        deadline_s: float | None = None,
+    ) -> Redacted:
+        """Cover up what a policy does not allow in a picture, until it passes.
+
+        Parameters
+        ----------
+        source : str, PathLike, bytes-like, binary file object, PIL image or ndarray
+            A still picture.
+        redaction : Redaction, optional
+            What else to cover, and how.
+        policy : str, optional
+            Name of a policy, in place of the settings'.
+        look : Look, optional
+            As in `check`.
+        deadline_s : float, optional
+            Seconds for all of it.
+
+        Returns
+        -------
+        Redacted
+            With the new file. Nothing of it is kept here.
+
+        Raises
+        ------
+        InputError
+            One of its subclasses, where the picture cannot be redacted.
+        OverloadedError
+            If as many requests wait as are allowed.
+        UnknownPolicyError
+            If there is no such policy.
+        """
+        chosen, way, deadline = self._policy(policy), self._look(look), Deadline(deadline_s)
+        wanted = redaction or Redaction()
+
+        def work(one: Source) -> Redacted:
+            return self._redactor.redact(one, wanted, chosen, way, lambda _: deadline.check())
+
+        with self._admission.admit() as place:
+            task = next(self._admission.map(work, [source], deadline, place))
+            return task.result()[1]
+
+    def open(self, source: Source, side_px: int) -> AbstractContextManager[Pictures]:
+        """Decode an image without scoring it, to show what was checked.
+
+        Parameters
+        ----------
+        source : Source
+            As in `check`.
+        side_px : int
+            The longest side that is wanted, in pixels; pictures may be up to twice as large.
+
+        Returns
+        -------
+        context manager of Pictures
+        """
+        return self._opener.open(self._opener.read(source), side_px)
+
     def warm_up(self) -> None:
         """Score a grey picture, so that the first real one is not the slowest."""
-        grey = np.full((self._side_px, self._side_px, 3), 128, dtype=np.uint8)
+        side_px = PLAIN.side_px(detector.spec for detector in self._detectors)
+        grey = np.full((side_px, side_px, 3), 128, dtype=np.uint8)
         self._wall.warm_up()
         for detector in self._detectors:
             detector.score(grey)
@@ -256,11 +315,16 @@ class Moderator:
     def _policy(self, name: str | None) -> Policy:
         return choose_policy(self.policies, self.settings.policy if name is None else name)
 
+    def _look(self, look: Look | None) -> Look:
+        return Look(self.settings.thorough) if look is None else look
+
     def _moderate(
         self,
         items: Iterable[Item],
         policy: Policy,
+        look: Look,
         deadline: Deadline,
+        *,
         place: Place | None = None,
         on_frame: OnFrame | None = None,
     ) -> Iterator[Moderation]:
@@ -272,16 +336,16 @@ class Moderator:
                 if on_frame:
                     on_frame(item.id, view.time_s)
 
-            return self._moderate_one(index, item, policy, before_each)
+            return self._checker.check(index, item, policy, look, before_each)
 
         names: deque[str | None] = deque()
         for index, task in enumerate(
-            self._admission.map(work, self._taking(items, names), deadline, place)
+            self._admission.map(work, self._taking(items, names, look), deadline, place)
         ):
             yield _outcome(task, index, names.popleft(), policy)
 
     def _taking(
-        self, items: Iterable[Item], names: deque[str | None]
+        self, items: Iterable[Item], names: deque[str | None], look: Look
     ) -> Iterator[tuple[int, Item]]:
         """Give items numbers as they are handed over; note names, for results that never come.
 
@@ -289,83 +353,20 @@ class Moderator:
         before their turn comes (a generator that seeks one GIF, a reused buffer), or crash the
         decoder when two threads use one: so they are read here, at once.
         """
+        side_px = look.side_px(detector.spec for detector in self._detectors)
         for index, item in enumerate(items):
             names.append(item.id)
-            yield index, replace(item, source=self._take(item.source))
-
-    def _take(
-        self, source: Source | DecodedImage | InputError
-    ) -> Source | DecodedImage | InputError:
-        try:
-            if isinstance(source, InputError | DecodedImage | Url | str | bytes | os.PathLike):
-                return source
-            if isinstance(source, Image.Image | np.ndarray):
-                return decode_image(source, self.settings.limits, self._side_px)
-            return read_source(source, self.settings.limits)
-        except InputError as error:
-            return error
-        except Exception:  # noqa: BLE001 - a front door, as below
-            _log.exception("an image could not be taken")
-            return InternalError("the image could not be read; the log says why")
-
-    def _moderate_one(
-        self, index: int, item: Item, policy: Policy, before_each: Callable[[View], None]
-    ) -> Moderation:
-        """Decode, score, decide; whatever goes wrong is this item's error and no other's."""
-        try:
-            return self._pass_through(index, item, policy, before_each)
-        except InputError as error:
-            return _in_error(index, item.id, policy, error)
-        except Exception:  # noqa: BLE001 - a front door: logged, and answered with a code
-            _log.exception("image %d could not be checked", index)
-            fault = InternalError("the image could not be checked; the server's log says why")
-            return _in_error(index, item.id, policy, fault)
-
-    def _pass_through(
-        self, index: int, item: Item, policy: Policy, before_each: Callable[[View], None]
-    ) -> Moderation:
-        """Decode, score, decide."""
-        began = time.perf_counter()
-        if isinstance(item.source, InputError):
-            raise item.source
-        found, decode_ms = self._finder.find(item.source, before_each)
-        decision = decide(found.scores, policy)
-        total_ms = _elapsed_ms(began)
-        return Moderation(
-            index=index,
-            id=item.id,
-            decision=decision.action,
-            suitability=decision.suitability,
-            reasons=decision.reasons,
-            scores=found.scores.scores,
-            frames=found.scores.frames,
-            image=found.image,
-            timing=Timing(decode=decode_ms, inference=total_ms - decode_ms, total=total_ms),
-        )
+            yield index, self._checker.take(item, side_px)
 
 
 def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:
     try:
         waited_s, moderation = task.result()
     except InputError as error:
-        return _in_error(index, name, policy, error)
+        return in_error(index, name, policy, error)
     waited_ms = waited_s * 1000
     timing = replace(moderation.timing, wait=waited_ms, total=moderation.timing.total + waited_ms)
     return replace(moderation, timing=timing)
-
-
-def _in_error(index: int, name: str | None, policy: Policy, error: InputError) -> Moderation:
-    return Moderation(
-        index=index,
-        id=name,
-        decision=policy.on_error,
-        suitability=None,
-        error=ItemError(error.code, str(error)),
-    )
-
-
-def _name(source: Source) -> str | None:
-    return printable_path(source) if isinstance(source, str | os.PathLike) else None
 
 
 def _elapsed_ms(began: float) -> float:

@@ -42,6 +42,11 @@ class Region:
     box: tuple[float, float, float, float]
 
 
+# How much each place of a picture speaks for a label, in log-odds: rows from the top, each from
+# the left, over the whole upright picture.
+HeatMap = tuple[tuple[float, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What the detectors say about one view of an image, or about all of an image's views.
@@ -54,11 +59,14 @@ class Scores:
         Probability by ``category.label``.
     regions : tuple of Region
         The most certain first.
+    maps : mapping of str to HeatMap
+        By ``category.label``, where asked for, of labels that may be minded.
     """
 
     categories: Mapping[str, float]
     labels: Mapping[str, float]
     regions: tuple[Region, ...] = ()
+    maps: Mapping[str, HeatMap] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class ImageScores:
     Attributes
     ----------
     scores : Scores
-        The regions of a label are those of the frame that scored highest for it.
+        The regions and the map of a label are those of the frame that scored highest for it.
     frame_of : mapping of str to int
         Category or ``category.label`` to the frame that scored highest for it; empty for a
         still picture.
@@ -127,6 +135,17 @@ class Reason:
     action: Action
     frame: int | None = None
     region: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The same in plain words."""
+        if self.label is None:
+            what = "frames that were not checked differ"
+        else:
+            what = f"{self.label} scores"
+        done = {Action.BLOCK: "blocks", Action.REVIEW: "asks for a review"}[self.action]
+        where = "" if self.frame is None else f", in frame {self.frame}"
+        return f"{what} {self.score:.2f}{where}; the policy {done} from {self.threshold:g}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worksafe.engine.scoring import Thorough
 from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
 
@@ -43,6 +44,9 @@ class Settings(BaseSettings):
         Name of the policy that applies where a request names none.
     policy_dir : Path or None
         Folder of an operator's own policies.
+    thorough : {"never", "uncertain", "always"}
+        When nudity is looked for a second time, at twice the size: it finds small figures, and
+        takes about five times as long. A request may say otherwise.
     max_request_bytes, max_images : int
         Size of a request's body, and images in it.
     max_image_bytes, max_image_pixels, max_image_side_px : int
@@ -82,6 +86,7 @@ class Settings(BaseSettings):
     deadline_per_image_s: Annotated[float, Field(ge=0)] = 1.0
     policy: str = "default"
     policy_dir: Path | None = None
+    thorough: Thorough = "never"
     max_request_bytes: Positive = 256 * 1024**2
     max_images: Positive = 1000
     max_image_bytes: Positive = _DEFAULT_LIMITS.max_bytes

@@ -31,7 +31,11 @@ def test_a_check_is_described_in_its_three_forms(client: FlaskClient) -> None:
         "video/*",
         "application/octet-stream",
     }
-    assert {parameter["name"] for parameter in check["parameters"]} == {"policy", "include"}
+    assert {parameter["name"] for parameter in check["parameters"]} == {
+        "policy",
+        "include",
+        "thorough",
+    }
     assert set(check["responses"]) == {"200", "413", "415", "422", "503"}
 
 

@@ -9,8 +9,8 @@ from pictures import BROKEN, encode, photo
 from worksafe import Moderator
 from worksafe.api.routes.preds import render_preds
 from worksafe.engine.scoring import load_detectors
+from worksafe.items import Item
 from worksafe.models import nudity
-from worksafe.moderator import Item
 from worksafe.policy.document import read_policies
 from worksafe.results import Check
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from pictures import encode, photo, photographs
@@ -140,3 +141,44 @@ def test_a_file_name_that_is_not_unicode_costs_nothing(picture: Path) -> None:
     results = json.loads(result.stdout)["results"]
     assert [r["status"] for r in results] == ["ok", "ok", "error"]
     assert results[1]["id"].endswith("b\ufffd.jpg")
+
+
+def test_explain_writes_a_picture_for_each_image(picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "why"
+
+    result = runner.invoke(
+        app, ["check", "--explain", str(folder), str(picture), str(picture), "no-such-file.jpg"]
+    )
+
+    assert result.exit_code == 5
+    written = sorted(path.name for path in folder.iterdir())
+    assert written == ["000-a.png", "001-a.png"]
+    with Image.open(folder / written[0]) as overlay:
+        assert overlay.width > 600
+
+
+def test_redact_writes_a_file_that_passes(picture: Path, tmp_path: Path) -> None:
+    to = tmp_path / "b.jpg"
+
+    result = runner.invoke(app, ["redact", str(picture), str(to), "--method", "box"])
+
+    assert result.exit_code == 0
+    assert "is allow" in result.output
+    assert runner.invoke(app, ["check", str(to)]).exit_code == 0
+
+
+def test_redact_writes_nothing_where_it_fails(tmp_path: Path) -> None:
+    broken, to = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    broken.write_bytes(b"no picture")
+
+    result = runner.invoke(app, ["redact", str(broken), str(to)])
+
+    assert result.exit_code != 0
+    assert not to.exists()
+
+
+def test_redact_knows_its_labels(picture: Path, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["redact", str(picture), str(tmp_path / "b"), "--label", "kittens"])
+
+    assert result.exit_code == 2
+    assert "nudity.explicit" in result.output

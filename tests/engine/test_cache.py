@@ -137,7 +137,7 @@ def test_what_is_no_result_in_redis_is_not_believed(redis_url: str) -> None:
     data = encode(photo("cat"))
     cache = moderator._recall._cache
     assert isinstance(cache, RedisCache)
-    cache._redis.set("worksafe:" + moderator._recall.key(data), b'{"scores": 1}')
+    cache._redis.set("worksafe:" + moderator._recall.key(data, "never"), b'{"scores": 1}')
 
     assert moderator.check(data).status == "ok"
     assert session.runs == 1

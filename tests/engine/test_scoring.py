@@ -2,14 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from fakes import brightness_detector
-from pictures import photographs
-from worksafe.engine.scoring import load_detectors, prepare, score_image
+from fakes import FakeSession, brightness_detector
+from pictures import encode, photo, photographs
+from worksafe.engine.scoring import Look, Thorough, load_detectors, prepare, score_image
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
 from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.models.spec import DetectorSpec
+from worksafe.moderator import Moderator
 
 
 def pictures(*views: View) -> DecodedImage:
@@ -71,3 +73,44 @@ def test_all_labels_are_scored_on_real_photographs(name: str) -> None:
 
     assert set(scored.scores.labels) == set(LABELS)
     assert set(scored.scores.categories) == set(CATEGORIES)
+
+
+@pytest.mark.parametrize(
+    ("thorough", "first", "sides"),
+    [
+        ("never", 0.5, [32]),
+        ("always", 0.0, [32, 64]),
+        ("always", 0.99, [32, 64]),
+        ("uncertain", 0.0, [32]),
+        ("uncertain", 0.1, [32, 64]),
+        ("uncertain", 0.99, [32]),
+    ],
+)
+def test_a_second_pass_is_larger_and_only_where_asked_for(
+    thorough: Thorough, first: float, sides: list[int]
+) -> None:
+    seen: list[int] = []
+
+    def answer(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(planes.shape[2])
+        return np.array([first if len(seen) == 1 else 0.7], dtype=np.float32)
+
+    plain = brightness_detector("nudity.explicit", FakeSession(answer))
+    detector = replace(plain, spec=replace(plain.spec, thorough_side_px=64))
+
+    scores = detector.score(np.zeros((50, 50, 3), dtype=np.uint8), Look(thorough))
+
+    assert seen == sides
+    expected = max(first, 0.7) if len(sides) > 1 else first
+    assert scores.labels["nudity.explicit"] == pytest.approx(expected)
+
+
+def test_maps_are_made_only_where_asked_for(moderator: Moderator) -> None:
+    picture = encode(photo("rocket"))
+
+    assert not moderator.check(picture).scores.maps  # type: ignore[union-attr]
+    closely = moderator.check(picture, look=Look(maps=True)).scores
+    assert closely is not None
+    for name, places in closely.maps.items():
+        assert closely.labels[name] >= 0.05
+        assert np.ndim(places) == 2

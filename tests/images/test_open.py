@@ -45,8 +45,8 @@ def wall() -> Iterator[RecordingWall]:
 def crossed(source: Source, wall: RecordingWall, limits: ImageLimits | None = None) -> bool:
     """Open a source, look at all its pictures, and tell whether it went over the wall."""
     before = len(wall.crossed)
-    opener = Opener(limits or ImageLimits(), 320, wall)
-    with opener.open(opener.read(source)) as pictures:
+    opener = Opener(limits or ImageLimits(), wall)
+    with opener.open(opener.read(source), 320) as pictures:
         assert list(pictures.views)
     return len(wall.crossed) > before
 
@@ -112,6 +112,6 @@ def test_a_url_is_never_taken_for_a_path(wall: RecordingWall) -> None:
         def fetch(self, url: str, limits: ImageLimits) -> bytes:  # noqa: ARG002
             return url.encode()
 
-    opener = Opener(ImageLimits(), 320, wall, Reading())  # type: ignore[arg-type]
-    with pytest.raises(NotAnImageError), opener.open(opener.read(Url(__file__))):
+    opener = Opener(ImageLimits(), wall, Reading())  # type: ignore[arg-type]
+    with pytest.raises(NotAnImageError), opener.open(opener.read(Url(__file__)), 320):
         pass

@@ -1,12 +1,12 @@
-"""A check's request to items: multipart, JSON or a raw image, all in memory."""
+"""A request with images to items and options: multipart, JSON or a raw image, all in memory."""
 
 import base64
 import binascii
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Generic, TypeVar, get_origin
 
 from flask import Request
 from pydantic import ValidationError
@@ -15,10 +15,19 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
 from worksafe.api.errors import RequestError, request_error_from
-from worksafe.api.schemas import CheckBody, CheckOptions, ImageEntry
+from worksafe.api.schemas import (
+    CheckBody,
+    CheckOptions,
+    ImageEntry,
+    Options,
+    RedactBody,
+    RedactOptions,
+)
 from worksafe.errors import InputError, InvalidBase64Error
 from worksafe.images.source import Url
-from worksafe.moderator import Item
+from worksafe.items import Item
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 FIELD = "images"
 RAW_TYPE = "application/octet-stream"
@@ -47,15 +56,48 @@ class InMemoryRequest(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckRequest:
-    """A request for a check, parsed."""
+class ImageRequest(Generic[AnyOptions]):
+    """A request with images, parsed."""
 
     items: tuple[Item, ...]
-    options: CheckOptions
+    options: AnyOptions
 
 
-def read_check_request(request: Request, max_images: int) -> CheckRequest:
-    """Read a request for a check, in any of its three forms.
+@dataclass(frozen=True, slots=True)
+class RequestShape(Generic[AnyOptions]):
+    """What a request may say, beside its images: as fields and query, and as one JSON body."""
+
+    options: type[AnyOptions]
+    body: type[CheckBody] | type[RedactBody]
+
+    def read(self, values: Mapping[str, Any]) -> AnyOptions:
+        """Check options.
+
+        Raises
+        ------
+        RequestError
+            If one is unknown or wrong.
+        """
+        try:
+            return self.options.model_validate(values)
+        except ValidationError as error:
+            raise request_error_from(error) from error
+
+    @property
+    def lists(self) -> set[str]:
+        """The options that have several values, separated by commas."""
+        fields = self.options.model_fields.items()
+        return {name for name, field in fields if get_origin(field.annotation) is list}
+
+
+CHECK = RequestShape(CheckOptions, CheckBody)
+REDACT = RequestShape(RedactOptions, RedactBody)
+
+
+def read_request(
+    request: Request, max_images: int, shape: RequestShape[AnyOptions]
+) -> ImageRequest[AnyOptions]:
+    """Read a request with images, in any of its three forms.
 
     Parameters
     ----------
@@ -63,10 +105,12 @@ def read_check_request(request: Request, max_images: int) -> CheckRequest:
         Of Flask.
     max_images : int
         More are refused.
+    shape : RequestShape
+        The options that it may have.
 
     Returns
     -------
-    CheckRequest
+    ImageRequest
         An image that cannot even be received is an item in error.
 
     Raises
@@ -78,11 +122,13 @@ def read_check_request(request: Request, max_images: int) -> CheckRequest:
     """
     if request.mimetype == "multipart/form-data":
         _parse_form(request, max_images)
-        parsed = CheckRequest(_uploads(request), _options(request.form, request.args))
+        items = _uploads(request)
+        options = _join(shape, _fields(request.form, shape), _fields(request.args, shape))
+        parsed = ImageRequest(items, options)
     elif request.mimetype == "application/json":
-        parsed = _from_json(request)
+        parsed = _from_json(request, shape)
     elif request.mimetype.startswith(("image/", "video/")) or request.mimetype == RAW_TYPE:
-        parsed = CheckRequest((Item(_body(request)),), _options(request.args))
+        parsed = ImageRequest((Item(_body(request)),), _fields(request.args, shape))
     else:
         given = f"not {request.mimetype}" if request.mimetype else "and the request names none"
         msg = f"the content type must be {_ACCEPTED}, {given}"
@@ -97,7 +143,7 @@ def read_uploads(request: Request, max_images: int) -> tuple[Item, ...]:
     """Read a multipart request that has images and nothing else; raises as the above."""
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("the content type must be multipart/form-data")
-    parsed = read_check_request(request, max_images)
+    parsed = read_request(request, max_images, CHECK)
     for name in parsed.options.model_fields_set:
         msg = f"there is no field {name} here"
         raise RequestError("unknown_field", msg, name)
@@ -142,25 +188,18 @@ def _uploads(request: Request) -> tuple[Item, ...]:
     return tuple(Item(upload.stream.read(), upload.filename or None) for upload in uploads)
 
 
-def _options(*several: MultiDict[str, str]) -> CheckOptions:
-    """Read options from form fields and query parameters."""
-    return _join(*(_parse_options(fields) for fields in several))
-
-
-def _parse_options(fields: MultiDict[str, str]) -> CheckOptions:
+def _fields(fields: MultiDict[str, str], shape: RequestShape[AnyOptions]) -> AnyOptions:
+    """Read options from form fields, or from query parameters."""
     values: dict[str, Any] = {}
     for name, texts in fields.lists():
-        values[name] = _split(texts) if name == "include" else texts[-1]
-        if name != "include" and len(set(texts)) > 1:
+        values[name] = _split(texts) if name in shape.lists else texts[-1]
+        if name not in shape.lists and len(set(texts)) > 1:
             msg = f"{name} is given {len(texts)} times, with different values"
             raise RequestError("invalid_field", msg, name)
-    try:
-        return CheckOptions.model_validate(values)
-    except ValidationError as error:
-        raise request_error_from(error) from error
+    return shape.read(values)
 
 
-def _join(*several: CheckOptions) -> CheckOptions:
+def _join(shape: RequestShape[AnyOptions], *several: AnyOptions) -> AnyOptions:
     """Join options from several places, which must not contradict each other."""
     joined: dict[str, Any] = {}
     for options in several:
@@ -168,24 +207,24 @@ def _join(*several: CheckOptions) -> CheckOptions:
             if joined.setdefault(name, value) != value:
                 msg = f"{name} is given twice, as {joined[name]!r} and as {value!r}"
                 raise RequestError("invalid_field", msg, name)
-    return CheckOptions.model_validate(joined)
+    return shape.read(joined)
 
 
 def _split(texts: Iterable[str]) -> list[str]:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
-def _from_json(request: Request) -> CheckRequest:
+def _from_json(request: Request, shape: RequestShape[AnyOptions]) -> ImageRequest[AnyOptions]:
     try:
-        body = CheckBody.model_validate_json(_body(request))
+        body = shape.body.model_validate_json(_body(request))
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise RequestError("malformed_json", "the body is no valid JSON") from error
         raise request_error_from(error) from error
-    options = CheckOptions.model_validate(body.model_dump(exclude={FIELD}, exclude_unset=True))
-    return CheckRequest(
+    own = shape.read(body.model_dump(exclude={FIELD}, exclude_unset=True))
+    return ImageRequest(
         tuple(Item(_source(entry), entry.id) for entry in body.images),
-        _join(options, _parse_options(request.args)),
+        _join(shape, own, _fields(request.args, shape)),
     )
 
 

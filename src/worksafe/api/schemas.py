@@ -3,16 +3,30 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from worksafe.engine.scoring import Thorough
+from worksafe.explain.heat import data_url
+from worksafe.models.registry import LABELS
+from worksafe.redaction.cover import Method
 from worksafe.results import Check, FrameScores, Moderation, Reason, Region, Scores
 
-Include = Literal["regions", "frames"]
+Include = Literal["regions", "frames", "heatmap"]
 
 _SCORE_DIGITS = 4
 _TIME_DIGITS = 2
 Score = Annotated[float, Field(ge=0, le=1)]
 ActionName = Literal["allow", "review", "block"]
+
+
+def _known_label(name: str) -> str:
+    if name not in LABELS:
+        msg = f"{name} is no label; known are {', '.join(LABELS)}"
+        raise ValueError(msg)
+    return name
+
+
+LabelName = Annotated[str, AfterValidator(_known_label)]
 
 
 class _Request(BaseModel):
@@ -35,10 +49,19 @@ class ImageEntry(_Request):
         return self
 
 
-class CheckOptions(_Request):
-    """Options of a check; as JSON members, form fields or query parameters."""
+class Options(_Request):
+    """Options of any look at pictures; as JSON members, form fields or query parameters."""
 
     policy: Annotated[str | None, Field(description="Name of the policy that decides.")] = None
+    thorough: Annotated[
+        Thorough | None,
+        Field(description="When to look for nudity a second time, at twice the size."),
+    ] = None
+
+
+class CheckOptions(Options):
+    """Options of a check."""
+
     include: Annotated[
         list[Include], Field(description="Extras. Regions always come: reasons point to them.")
     ] = []
@@ -52,6 +75,22 @@ class CheckBody(CheckOptions):
     )
 
     images: Annotated[list[ImageEntry], Field(min_length=1)]
+
+
+class RedactOptions(Options):
+    """Options of a redaction."""
+
+    labels: Annotated[
+        list[LabelName],
+        Field(description="Cover these wherever they are seen, whatever the policy says of them."),
+    ] = []
+    method: Annotated[Method, Field(description="What to cover areas with.")] = "blur"
+
+
+class RedactBody(RedactOptions):
+    """A JSON request for a redaction."""
+
+    images: Annotated[list[ImageEntry], Field(min_length=1, max_length=1)]
 
 
 class Problem(BaseModel):
@@ -78,6 +117,7 @@ class ReasonModel(BaseModel):
     action: ActionName
     frame: Annotated[int | None, Field(description="Of an animation, from 0.")]
     region: Annotated[int | None, Field(description="Index into regions.")]
+    sentence: Annotated[str, Field(description="The same in plain words.")]
 
 
 class CategoryModel(BaseModel):
@@ -96,6 +136,14 @@ class RegionModel(BaseModel):
     detector_class: Annotated[str, Field(alias="class")]
     score: Score
     box: tuple[float, float, float, float]
+
+
+class HeatMapModel(BaseModel):
+    """Which places speak for a label: a picture to be stretched over the checked one."""
+
+    label: str
+    frame: int | None
+    data_url: str
 
 
 class ImageModel(BaseModel):
@@ -141,6 +189,10 @@ class ResultModel(BaseModel):
     regions: list[RegionModel]
     frames: Annotated[
         list[FrameModel] | None, Field(description="Of each frame checked, if asked for.")
+    ] = None
+    heatmaps: Annotated[
+        list[HeatMapModel] | None,
+        Field(description="Of labels that reached a rule and have no regions, if asked for."),
     ] = None
     image: ImageModel | None
     error: ItemErrorModel | None
@@ -220,6 +272,7 @@ def render_result(result: Moderation, include: Sequence[Include] = ()) -> Result
         categories=_render_categories(result.scores) if result.scores else None,
         regions=[_render_region(region) for region in (result.scores or _NONE).regions],
         frames=[_render_frame(frame) for frame in result.frames] if "frames" in include else None,
+        heatmaps=_render_heatmaps(result) if "heatmap" in include else None,
         image=image
         and ImageModel(
             format=image.format,
@@ -247,7 +300,21 @@ def _render_reason(reason: Reason) -> ReasonModel:
         action=reason.action.value,
         frame=reason.frame,
         region=reason.region,
+        sentence=reason.sentence,
     )
+
+
+def _render_heatmaps(result: Moderation) -> list[HeatMapModel]:
+    """Draw one map for each label that reached a rule."""
+    if result.image is None or result.scores is None:
+        return []
+    size = result.image.width, result.image.height
+    frame_of = {reason.label: reason.frame for reason in result.reasons if reason.label}
+    return [
+        HeatMapModel(label=label, frame=frame, data_url=data_url(places, *size))
+        for label, frame in frame_of.items()
+        if (places := result.scores.maps.get(label)) is not None
+    ]
 
 
 def _render_frame(frame: FrameScores) -> FrameModel:

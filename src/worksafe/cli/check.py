@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -10,19 +11,29 @@ from rich.progress import Progress
 from rich.table import Table
 
 from worksafe.api.schemas import render_check
+from worksafe.cli.explain import write_overlays
+from worksafe.engine.scoring import Look, Thorough
 from worksafe.images.source import printable_path
-from worksafe.moderator import Item, Moderator
-from worksafe.results import Action, Check, Moderation, Reason
+from worksafe.items import Item
+from worksafe.moderator import Moderator
+from worksafe.results import Action, Check, Moderation
 from worksafe.settings import Settings
 
-_STDIN = "-"
+STANDARD = "-"
 _STATUS_BY_ACTION = {Action.ALLOW: 0, Action.REVIEW: 3, Action.BLOCK: 4}
 _ERROR_STATUS = 5
 _PIPED_WIDTH = 200
 _STYLE = {Action.ALLOW: "green", Action.REVIEW: "yellow", Action.BLOCK: "bold red"}
 
 
-def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) -> None:
+def check_images(
+    images: Sequence[str],
+    policy: str | None,
+    *,
+    thorough: Thorough | None,
+    as_json: bool,
+    explain: Path | None,
+) -> None:
     """Check images, print the answer, and exit with the status of the decision.
 
     Parameters
@@ -31,8 +42,12 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
         Paths or URLs; ``-`` is the standard input.
     policy : str or None
         In place of the settings'.
+    thorough : {"never", "uncertain", "always"} or None
+        In place of the settings'.
     as_json : bool
         Print the document of ``POST /v1/check`` instead of a table.
+    explain : Path or None
+        Folder that gets a picture for each image, which shows why.
 
     Raises
     ------
@@ -40,26 +55,35 @@ def check_images(images: Sequence[str], policy: str | None, *, as_json: bool) ->
         Always, with the status.
     """
     moderator = Moderator(Settings.load(fetch_urls=True))  # whoever typed a URL means it
+    sources = [read_argument(image) for image in images]
     items = [
-        Item(sys.stdin.buffer if image == _STDIN else image, printable_path(image))
-        for image in images
+        Item(source, printable_path(image)) for source, image in zip(sources, images, strict=True)
     ]
+    look = Look(thorough or moderator.settings.thorough, maps=explain is not None)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking", total=len(items))
         done = moderator.check_set(
             items,
             policy,
+            look=look,
             on_result=lambda _: progress.advance(task),
             on_frame=lambda name, time_s: progress.update(
                 task, description=escape(f"{name}, {_clock(time_s)}") if time_s else "checking"
             ),
         )
+    if explain is not None:
+        write_overlays(moderator, sources, done, explain)
     if as_json:
         typer.echo(render_check(done).model_dump_json(indent=2))
     else:
         _print_table(done)
     raise typer.Exit(exit_status(done.results))
+
+
+def read_argument(image: str) -> str | bytes:
+    """Read the standard input where an argument says so; anything else stays what it is."""
+    return sys.stdin.buffer.read() if image == STANDARD else image
 
 
 def _clock(seconds: float) -> str:
@@ -115,10 +139,4 @@ def _category_cells(result: Moderation, categories: Sequence[str]) -> list[str]:
 def _why(result: Moderation) -> str:
     if result.error:
         return f"{result.error.code}: {result.error.message}"
-    return "; ".join(_sentence(reason) for reason in result.reasons)
-
-
-def _sentence(reason: Reason) -> str:
-    where = "" if reason.frame is None else f" in frame {reason.frame}"
-    name = reason.label or reason.category
-    return f"{name} {reason.score:.2f} reaches {reason.threshold:g}{where}: {reason.action}"
+    return " ".join(reason.sentence for reason in result.reasons)

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -25,6 +25,12 @@ DataOption = Annotated[
     typer.Option(
         "--data", help="Folder of labelled pictures with a manifest.csv.", envvar="WORKSAFE_DATA"
     ),
+]
+
+
+ThoroughOption = Annotated[
+    Literal["never", "uncertain", "always"] | None,
+    typer.Option(help="When to look for nudity a second time, at twice the size."),
 ]
 
 
@@ -62,9 +68,16 @@ def check(
         typer.Argument(help="Images or videos: files, URLs, - for standard input."),
     ],
     policy: Annotated[str | None, typer.Option(help="Name of the policy that decides.")] = None,
+    thorough: ThoroughOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the document of POST /v1/check.")
     ] = False,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write a picture for each image that shows why; it shows the image."
+        ),
+    ] = None,
 ) -> None:
     """Check images: scores, a decision and its reason for each.
 
@@ -73,7 +86,30 @@ def check(
     """
     from worksafe.cli.check import check_images
 
-    check_images(images, policy, as_json=as_json)
+    check_images(images, policy, thorough=thorough, as_json=as_json, explain=explain)
+
+
+@app.command()
+def redact(
+    image: Annotated[str, typer.Argument(help="A picture: a file, a URL, - for standard input.")],
+    to: Annotated[str, typer.Argument(help="The new file; - for standard output.")],
+    policy: Annotated[str | None, typer.Option(help="Name of the policy to pass.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="Cover this wherever it is seen; may be given repeatedly."),
+    ] = None,
+    method: Annotated[
+        Literal["blur", "pixelate", "box"], typer.Option(help="What to cover areas with.")
+    ] = "blur",
+    thorough: ThoroughOption = None,
+) -> None:
+    """Cover up what a policy does not allow in a picture; what comes out passes.
+
+    The new file is in the picture's format (HEIC becomes JPEG), upright, without metadata.
+    """
+    from worksafe.cli.redact import redact_image
+
+    redact_image(image, to, policy, labels=label or [], method=method, thorough=thorough)
 
 
 @app.command()

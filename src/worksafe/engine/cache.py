@@ -126,9 +126,10 @@ class Recall:
         made_by = repr((TAXONOMY, [model.sha256 for model in models], asdict(limits)))
         self._salt = hashlib.sha256(made_by.encode()).digest()
 
-    def key(self, data: bytes) -> str:
-        """Make the key of a file's bytes."""
-        return hashlib.sha256(self._salt + hashlib.sha256(data).digest()).hexdigest()
+    def key(self, data: bytes, thorough: str) -> str:
+        """Make the key of a file's bytes, looked at so thoroughly."""
+        content = hashlib.sha256(data).digest()
+        return hashlib.sha256(self._salt + thorough.encode() + content).hexdigest()
 
     def get(self, key: str) -> Found | None:
         """Give what was found in the same bytes before."""

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from worksafe.engine.cache import Found, Recall
-from worksafe.engine.scoring import Detector, score_image
-from worksafe.images.open import Opener
-from worksafe.images.pictures import DecodedImage, View
+from worksafe.engine.scoring import Detector, Look, score_image
+from worksafe.images.open import Opener, Read
+from worksafe.images.pictures import DecodedImage, Pictures, View
 from worksafe.images.source import Source
 from worksafe.results import ImageInfo
 
@@ -31,7 +31,7 @@ class Finder:
         self._recall = recall
 
     def find(
-        self, source: Source | DecodedImage, before_each: Callable[[View], None]
+        self, source: Source | DecodedImage, before_each: Callable[[View], None], look: Look
     ) -> tuple[Found, float]:
         """Score an image, unless it is known.
 
@@ -41,6 +41,8 @@ class Finder:
             The image.
         before_each : callable
             Called with each view before it is scored; what it raises ends the work.
+        look : Look
+            How closely. With maps, which are large, everything is looked at anew.
 
         Returns
         -------
@@ -54,14 +56,16 @@ class Finder:
             One of its subclasses, where the image is not one that can be checked.
         """
         read = source if isinstance(source, DecodedImage) else self._opener.read(source)
-        key = self._recall.key(read) if isinstance(read, bytes) else None
+        key = None
+        if isinstance(read, bytes) and not look.maps:
+            key = self._recall.key(read, look.thorough)
         if key is not None and (known := self._recall.get(key)) is not None:
             return known, 0.0
+        side_px = look.side_px(detector.spec for detector in self._detectors)
         began = time.perf_counter()
-        opened = nullcontext(read) if isinstance(read, DecodedImage) else self._opener.open(read)
-        with opened as pictures:
+        with self._open(read, side_px) as pictures:
             decode_ms = (time.perf_counter() - began) * 1000
-            scored = score_image(pictures, self._detectors, before_each)
+            scored = score_image(pictures, self._detectors, before_each, look)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
             pictures.width,
@@ -74,3 +78,8 @@ class Finder:
         if key is not None:
             self._recall.put(key, Found(scored, info))
         return Found(scored, info), decode_ms
+
+    def _open(self, read: Read | DecodedImage, side_px: int) -> AbstractContextManager[Pictures]:
+        if isinstance(read, DecodedImage):
+            return nullcontext(read)
+        return self._opener.open(read, side_px)

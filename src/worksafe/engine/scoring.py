@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,37 @@ from worksafe.models.weights import read_weights
 from worksafe.results import FrameScores, ImageScores, Scores
 
 _SECOND_LOOK = 0.3  # a score that a policy may mind
+_UNCERTAIN = (0.02, 0.8)  # a label's score that a second pass may change
+
+Thorough = Literal["never", "uncertain", "always"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How closely pictures are looked at.
+
+    Attributes
+    ----------
+    thorough : {"never", "uncertain", "always"}
+        When detectors that miss small things pass a second time, over a larger input.
+    maps : bool
+        Whether detectors say which places speak for a label.
+    """
+
+    thorough: Thorough = "never"
+    maps: bool = False
+
+    def side_px(self, specs: Iterable[DetectorSpec]) -> int:
+        """Tell the longest side that some detectors want of a picture."""
+        return max(
+            spec.side_px
+            if self.thorough == "never"
+            else max(spec.side_px, spec.thorough_side_px or 0)
+            for spec in specs
+        )
+
+
+PLAIN = Look()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +56,36 @@ class Detector:
     spec: DetectorSpec
     session: Session
 
-    def score(self, image: RgbImage) -> Scores:
+    def score(self, image: RgbImage, look: Look = PLAIN) -> Scores:
         """Score one picture.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (h, w, 3)
             Upright RGB, 0 to 255.
+        look : Look, optional
+            How closely.
 
         Returns
         -------
         Scores
         """
-        planes, placement = prepare(image, self.spec)
-        return self.spec.interpret(self.session.run(planes, self.spec.outputs), placement)
+        first = self._pass(image, self.spec.side_px, look)
+        larger_px = self.spec.thorough_side_px
+        if larger_px is None or not _asks_for_more(first, look):
+            return first
+        return highest([first, self._pass(image, larger_px, look)])[0]
+
+    def _pass(self, image: RgbImage, side_px: int, look: Look) -> Scores:
+        planes, placement = prepare(image, self.spec, side_px)
+        wanted = (*self.spec.outputs, *(self.spec.maps if look.maps else ()))
+        return self.spec.interpret(self.session.run(planes, wanted), placement)
+
+
+def _asks_for_more(first: Scores, look: Look) -> bool:
+    if look.thorough == "uncertain":
+        return any(_UNCERTAIN[0] <= score < _UNCERTAIN[1] for score in first.labels.values())
+    return look.thorough == "always"
 
 
 def load_detectors(specs: Iterable[DetectorSpec]) -> tuple[Detector, ...]:
@@ -60,7 +108,9 @@ def load_detectors(specs: Iterable[DetectorSpec]) -> tuple[Detector, ...]:
     return tuple(Detector(spec, OnnxSession(read_weights(spec.weights))) for spec in specs)
 
 
-def prepare(image: RgbImage, spec: DetectorSpec) -> tuple[NDArray[np.float32], Placement]:
+def prepare(
+    image: RgbImage, spec: DetectorSpec, side_px: int | None = None
+) -> tuple[NDArray[np.float32], Placement]:
     """Turn a picture into a detector's input.
 
     Parameters
@@ -68,7 +118,9 @@ def prepare(image: RgbImage, spec: DetectorSpec) -> tuple[NDArray[np.float32], P
     image : ndarray of uint8, shape (h, w, 3)
         Upright RGB, 0 to 255.
     spec : DetectorSpec
-        Size, fit and scale of the input.
+        Fit and scale of the input.
+    side_px : int, optional
+        Its longest side, in pixels; the spec's where not given.
 
     Returns
     -------
@@ -76,11 +128,12 @@ def prepare(image: RgbImage, spec: DetectorSpec) -> tuple[NDArray[np.float32], P
     placement : Placement
         Where the picture lies in it.
     """
+    side_px = spec.side_px if side_px is None else side_px
     if spec.fit == "stretch":
-        fitted = resize_image(image, spec.side_px, spec.side_px)
-        placement = Placement(spec.side_px, spec.side_px)
+        fitted = resize_image(image, side_px, side_px)
+        placement = Placement(side_px, side_px)
     else:
-        fitted, scale = letterbox(image, spec.side_px, spec.multiple)
+        fitted, scale = letterbox(image, side_px, spec.multiple)
         placement = Placement(image.shape[1] * scale, image.shape[0] * scale)
     return normalise(fitted, spec.mean, spec.std, spec.colour_order), placement
 
@@ -89,6 +142,7 @@ def score_image(
     pictures: Pictures,
     detectors: Sequence[Detector],
     before_each: Callable[[View], None] = lambda _: None,
+    look: Look = PLAIN,
 ) -> ImageScores:
     """Score all views of an image and keep the highest of each label.
 
@@ -100,12 +154,14 @@ def score_image(
         All that apply.
     before_each : callable, optional
         Called with each view before it is scored; what it raises ends the work.
+    look : Look, optional
+        How closely.
 
     Returns
     -------
     ImageScores
     """
-    scored = score_frames(pictures.views, detectors, before_each)
+    scored = score_frames(pictures.views, detectors, before_each, look)
     frames = tuple(sorted(scored, key=lambda one: one.frame))
     scores, winners = highest([frame.scores for frame in frames])
     frame_of = {name: frames[index].frame for name, index in winners.items()}
@@ -122,6 +178,7 @@ def score_frames(
     views: Iterable[View],
     detectors: Sequence[Detector],
     before_each: Callable[[View], None] = lambda _: None,
+    look: Look = PLAIN,
 ) -> Iterator[FrameScores]:
     """Score views frame by frame, with a second look around those that show something.
 
@@ -131,7 +188,7 @@ def score_frames(
         In the order of their frames.
     detectors : sequence of Detector
         All that apply.
-    before_each : callable, optional
+    before_each, look : callable and Look, optional
         As in `score_image`.
 
     Yields
@@ -144,7 +201,7 @@ def score_frames(
 
     def score(view: View) -> Scores:
         before_each(view)
-        return highest([detector.score(view.pixels) for detector in detectors])[0]
+        return highest([detector.score(view.pixels, look) for detector in detectors])[0]
 
     for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
@@ -169,7 +226,7 @@ def highest(several: Sequence[Scores]) -> tuple[Scores, dict[str, int]]:
     Returns
     -------
     scores : Scores
-        The regions of a label are those of the scores that it was highest in.
+        The regions and the map of a label are those of the scores that it was highest in.
     winners : dict of str to int
         Which those are, by category or ``category.label``.
     """
@@ -192,4 +249,6 @@ def highest(several: Sequence[Scores]) -> tuple[Scores, dict[str, int]]:
     )
     categories = {name: value for name, value in values.items() if "." not in name}
     labels = {name: value for name, value in values.items() if "." in name}
-    return Scores(categories, labels, tuple(regions)), winners
+    maps = {name: several[index].maps.get(name) for name, index in winners.items()}
+    known = {name: places for name, places in maps.items() if places is not None}
+    return Scores(categories, labels, tuple(regions), known), winners

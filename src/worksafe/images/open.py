@@ -37,19 +37,14 @@ class Opener:
     ----------
     limits : ImageLimits
         Ceilings.
-    side_px : int
-        The longest side that a detector wants.
     wall : Wall
         Where risky formats are decoded.
     fetcher : Fetcher or None
         What fetches from URLs; None refuses them.
     """
 
-    def __init__(
-        self, limits: ImageLimits, side_px: int, wall: Wall, fetcher: "Fetcher | None" = None
-    ) -> None:
+    def __init__(self, limits: ImageLimits, wall: Wall, fetcher: "Fetcher | None" = None) -> None:
         self._limits = limits
-        self._side_px = side_px
         self._wall = wall
         self._fetcher = fetcher
 
@@ -77,13 +72,16 @@ class Opener:
         return film_path(source) or read_source(source, self._limits)
 
     @contextmanager
-    def open(self, read: Read) -> Iterator[Pictures]:
+    def open(self, read: Read, side_px: int) -> Iterator[Pictures]:
         """Decode what was read.
 
         Parameters
         ----------
         read : bytes, Path, PIL.Image.Image or ndarray
             From `read`.
+        side_px : int
+            The longest side that is wanted: larger pictures are scaled down while they are
+            decoded.
 
         Yields
         ------
@@ -98,17 +96,17 @@ class Opener:
         if isinstance(read, bytes | Path):
             known = sniff_format(read_head(read))
             if known.is_walled or (isinstance(read, bytes) and has_several_pictures(known, read)):
-                with self._open_walled(read, known) as pictures:
+                with self._open_walled(read, known, side_px) as pictures:
                     yield pictures
                 return
-        yield decode_image(read, self._limits, self._side_px)
+        yield decode_image(read, self._limits, side_px)
 
     def _open_walled(
-        self, read: bytes | Path, known: ImageFormat
+        self, read: bytes | Path, known: ImageFormat, side_px: int
     ) -> AbstractContextManager[Pictures]:
         if known.is_video and not has_video():
             raise VideoNotSupportedError("videos need PyAV: pip install 'worksafe[video]'")
-        return self._wall.open(read, known.name, self._limits, self._side_px)
+        return self._wall.open(read, known.name, self._limits, side_px)
 
     def _fetch(self, url: str) -> bytes:
         if self._fetcher is None:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
 from worksafe.models.weights import SHIPPED, read_contract
-from worksafe.results import Scores
+from worksafe.results import HeatMap, Scores
+
+_LEAST_MAPPED = 0.05  # no policy minds less, and a film has thousands of frames
 
 _SHOWS = {
     "violence.fighting": "people who hit, kick, wrestle or attack each other in earnest",
@@ -60,10 +62,18 @@ def make_spec(contract: Mapping[str, Any], weights: WeightsFile) -> DetectorSpec
     )
 
     def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:  # noqa: ARG001
-        """Turn logits, float32, shape (1, outputs), into probabilities; there are no regions."""
+        """Turn logits, float32, shape (1, outputs), into probabilities; there are no regions.
+
+        Maps, (1, outputs, rows, columns), follow where they were asked for.
+        """
         logits = outputs[0][0, columns].astype(np.float64)
         scores = dict(zip(names, _sigmoid(slopes * logits + offsets).tolist(), strict=True))
-        return Scores(category_scores(labels, scores), scores)
+        maps = {
+            name: _heat_map(slopes[at] * outputs[1][0, columns[at]])
+            for at, name in enumerate(names)
+            if len(outputs) > 1 and scores[name] >= _LEAST_MAPPED
+        }
+        return Scores(category_scores(labels, scores), scores, maps=maps)
 
     return DetectorSpec(
         name="hazards",
@@ -79,6 +89,7 @@ def make_spec(contract: Mapping[str, Any], weights: WeightsFile) -> DetectorSpec
         mean=tuple(contract["mean"]),
         std=tuple(contract["std"]),
         outputs=("logits",),
+        maps=("maps",),
         interpret=interpret,
         calibrated=True,
         thresholds=contract["thresholds"],
@@ -105,6 +116,10 @@ def read_spec(contract: Path) -> DetectorSpec:
     content = read_contract(contract)
     weights = WeightsFile("", str(contract.with_suffix(".onnx")), content["sha256"])
     return make_spec(content, weights)
+
+
+def _heat_map(places: NDArray[np.float32]) -> HeatMap:
+    return tuple(tuple(row) for row in places.tolist())
 
 
 def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:

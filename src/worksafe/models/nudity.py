@@ -187,6 +187,7 @@ SPEC = DetectorSpec(
     labels=LABELS,
     fit="letterbox",
     side_px=320,
+    thorough_side_px=640,
     multiple=32,
     colour_order="rgb",  # docs/decisions/0005
     mean=(0.0, 0.0, 0.0),

@@ -118,7 +118,13 @@ class DetectorSpec:
     outputs : tuple of str
         Names of the ONNX outputs that `interpret` needs, in its order.
     interpret : callable
-        Turns those outputs, for a batch of one, and the Placement into Scores.
+        Turns those outputs, for a batch of one, and the Placement into Scores; where the
+        outputs named in `maps` follow them, with heat maps.
+    maps : tuple of str
+        Names of the ONNX outputs that heat maps are made of; empty where there are none.
+    thorough_side_px : int or None
+        Longest side of the input of a second pass, for what is small in the picture; None where
+        a second pass finds no more.
     calibrated : bool
         Whether the scores were fitted to labelled pictures.
     thresholds : mapping of str to mapping of str to float
@@ -142,6 +148,8 @@ class DetectorSpec:
     interpret: Callable[[Sequence[NDArray[Any]], Placement], Scores]
     calibrated: bool
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    maps: tuple[str, ...] = ()
+    thorough_side_px: int | None = None
 
     @property
     def categories(self) -> tuple[str, ...]:

@@ -1,0 +1,79 @@
+"""How requests with images are documented: one operation that takes three kinds of body.
+
+The library documents one JSON body or one form.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_openapi3.models import Schema
+from pydantic import BaseModel
+
+from worksafe.api.intake import FIELD, RAW_TYPE
+from worksafe.api.schemas import Options
+
+_FILE = {"type": "string", "format": "binary"}
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """A part of the OpenAPI description.
+
+    Attributes
+    ----------
+    extensions : dict
+        The operation's request body and query parameters.
+    schemas : dict of str to Schema
+        What they refer to.
+    """
+
+    extensions: dict[str, Any]
+    schemas: dict[str, Schema]
+
+
+def image_request(
+    options: type[Options], body: type[BaseModel], most: int | None = None
+) -> Documented:
+    """Document a request with images.
+
+    Parameters
+    ----------
+    options : type of Options
+        As form fields and query parameters.
+    body : type of BaseModel
+        As JSON.
+    most : int, optional
+        Images at most.
+
+    Returns
+    -------
+    Documented
+    """
+    reference = "#/components/schemas/{model}"
+    fields = options.model_json_schema()["properties"]
+    json_body = body.model_json_schema(ref_template=reference)
+    schemas = {**json_body.pop("$defs"), body.__name__: json_body}
+    images: dict[str, Any] = {"type": "array", "items": _FILE, "minItems": 1}
+    if most is not None:
+        images["maxItems"] = most
+    form = {
+        "type": "object",
+        "required": [FIELD],
+        "additionalProperties": False,
+        "properties": {FIELD: images, **fields},
+    }
+    content = {
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": {"$ref": reference.format(model=body.__name__)}},
+        "image/*": {"schema": _FILE},
+        "video/*": {"schema": _FILE},
+        RAW_TYPE: {"schema": _FILE},
+    }
+    query = [
+        {"name": name, "in": "query", "required": False, "schema": schema, "style": "form"}
+        for name, schema in fields.items()
+    ]
+    return Documented(
+        {"requestBody": {"required": True, "content": content}, "parameters": query},
+        {name: Schema(**schema) for name, schema in schemas.items()},
+    )

@@ -1,0 +1,75 @@
+"""``worksafe redact``: one picture to a new file that passes."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from worksafe.cli.check import STANDARD, read_argument
+from worksafe.engine.scoring import Look, Thorough
+from worksafe.models.registry import LABELS
+from worksafe.moderator import Moderator
+from worksafe.redaction.cover import Method
+from worksafe.redaction.redactor import Redacted, Redaction
+from worksafe.settings import Settings
+
+
+def redact_image(
+    image: str,
+    to: str,
+    policy: str | None,
+    *,
+    labels: Sequence[str],
+    method: Method,
+    thorough: Thorough | None,
+) -> None:
+    """Redact a picture, and say what was covered.
+
+    Parameters
+    ----------
+    image : str
+        A path or URL; ``-`` is the standard input.
+    to : str
+        A path; ``-`` is the standard output.
+    policy : str or None
+        In place of the settings'.
+    labels : sequence of str
+        Covered wherever they are seen.
+    method : {"blur", "pixelate", "box"}
+        With what.
+    thorough : {"never", "uncertain", "always"} or None
+        In place of the settings'.
+
+    Raises
+    ------
+    InputError
+        If the picture cannot be redacted; nothing is written then.
+    typer.BadParameter
+        If a label does not exist.
+    """
+    if unknown := sorted(set(labels) - LABELS.keys()):
+        msg = f"{unknown[0]} is no label; known are {', '.join(LABELS)}"
+        raise typer.BadParameter(msg)
+    moderator = Moderator(Settings.load(fetch_urls=True))
+    done = moderator.redact(
+        read_argument(image),
+        Redaction(tuple(labels), method),
+        policy,
+        look=Look(thorough or moderator.settings.thorough),
+    )
+    if to == STANDARD:
+        sys.stdout.buffer.write(done.data)
+    else:
+        Path(to).write_bytes(done.data)
+    Console(stderr=True).print(escape(_summary(done, to)))
+
+
+def _summary(done: Redacted, to: str) -> str:
+    covered = ", ".join(f"{area.label} ({area.share:.0%} of the picture)" for area in done.areas)
+    return (
+        f"{to}: {done.format}, was {done.before.action}, is {done.after.action}; "
+        f"covered: {covered or 'nothing'}"
+    )

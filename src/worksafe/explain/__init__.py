@@ -1,0 +1,1 @@
+"""Pictures of why: where a detector looked, drawn."""

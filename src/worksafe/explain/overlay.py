@@ -1,0 +1,138 @@
+"""One picture that explains a result: a panel for each reason, and the reason in words."""
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from worksafe.explain.heat import colour
+from worksafe.images.heat import spread
+from worksafe.images.pictures import View
+from worksafe.images.resize import RgbImage
+from worksafe.results import Action, Moderation, Reason
+
+SIDE_PX = 640  # of a panel's picture
+_MOST_PANELS = 6
+_GAP_PX = 16
+_LINE_PX = 24
+_FONT_PX = 18
+_CHARACTERS = 66  # in a line
+_WHITE = (255, 255, 255)
+_TEXT = (30, 30, 30)
+_COLOUR = {Action.ALLOW: (30, 130, 60), Action.REVIEW: (200, 130, 0), Action.BLOCK: (190, 20, 30)}
+
+
+Frames = Callable[[set[int]], dict[int, RgbImage]]
+
+
+def draw_overlay(result: Moderation, frames: Frames) -> Image.Image:
+    """Draw a result.
+
+    Parameters
+    ----------
+    result : Moderation
+        Of an image that could be checked, with maps.
+    frames : callable
+        Gives the pictures of frames by their numbers.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB: what was decided, and for each reason the frame with the regions or the heat map of
+        its label.
+    """
+    reasons: Sequence[Reason | None] = result.reasons[:_MOST_PANELS] or (None,)
+    pictures = frames({_frame(reason) for reason in reasons})
+    panels = [_panel(result, reason, pictures[_frame(reason)]) for reason in reasons]
+    head = [
+        f"{result.decision.value}, suitability {result.suitability}",
+        result.id or str(result.index),
+    ]
+    width = max(SIDE_PX, sum(panel.width + _GAP_PX for panel in panels) - _GAP_PX) + 2 * _GAP_PX
+    top = _GAP_PX + _LINE_PX * len(head) + _GAP_PX
+    sheet = Image.new("RGB", (width, top + max(panel.height for panel in panels) + _GAP_PX), _WHITE)
+    _write(sheet, (_GAP_PX, _GAP_PX), head[:1], _COLOUR[result.decision])
+    _write(sheet, (_GAP_PX, _GAP_PX + _LINE_PX), head[1:], _TEXT)
+    left = _GAP_PX
+    for panel in panels:
+        sheet.paste(panel, (left, top))
+        left += panel.width + _GAP_PX
+    return sheet
+
+
+def frames_of(views: Iterable[View], wanted: set[int]) -> dict[int, RgbImage]:
+    """Find frames among an image's views, those for a second look included.
+
+    Parameters
+    ----------
+    views : iterable of View
+        As decoding gives them; gone through no further than needed.
+    wanted : set of int
+        Numbers of frames.
+
+    Returns
+    -------
+    dict of int to ndarray of uint8, shape (h, w, 3)
+        Of a frame with several views the last one, which is no preview.
+    """
+    found: dict[int, RgbImage] = {}
+    for view in views:
+        if wanted <= found.keys() and view.frame not in wanted:
+            break
+        for one in (view, *view.around):
+            if one.frame in wanted:
+                found[one.frame] = one.pixels
+    return found
+
+
+def _frame(reason: Reason | None) -> int:
+    return 0 if reason is None or reason.frame is None else reason.frame
+
+
+def _panel(result: Moderation, reason: Reason | None, pixels: RgbImage) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    scale = SIDE_PX / max(picture.size)
+    picture = picture.resize([max(1, round(side * scale)) for side in picture.size])
+    if reason is not None:
+        _mark(picture, result, reason)
+    words = textwrap.wrap(reason.sentence if reason else "No rule was reached.", _CHARACTERS)
+    panel = Image.new("RGB", (SIDE_PX, picture.height + _LINE_PX * (len(words) + 1)), _WHITE)
+    panel.paste(picture, (0, 0))
+    _write(panel, (0, picture.height + _LINE_PX // 3), words, _TEXT)
+    return panel
+
+
+def _mark(picture: Image.Image, result: Moderation, reason: Reason) -> None:
+    """Draw the label's regions, or its heat map, onto a picture."""
+    if result.scores is None or reason.label is None:
+        return
+    places = result.scores.maps.get(reason.label)
+    if places is not None:
+        heat = colour(spread(places, *picture.size))
+        picture.paste(heat, (0, 0), heat)
+    draw = ImageDraw.Draw(picture)
+    for region in result.scores.regions:
+        if region.label == reason.label:
+            x, y, width, height = region.box
+            corners = (x, y, x + width, y + height)
+            box = [part * picture.size[at % 2] for at, part in enumerate(corners)]
+            draw.rectangle(box, outline=_COLOUR[reason.action], width=3)
+            words = f"{region.detector_class} {region.score:.2f}"
+            _write(picture, (int(box[0]) + 6, int(box[1]) + 4), [words], _WHITE)
+
+
+def _write(
+    image: Image.Image, at: tuple[int, int], lines: Iterable[str], fill: tuple[int, int, int]
+) -> None:
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(_FONT_PX)
+    for number, line in enumerate(lines):
+        is_on_picture = fill == _WHITE
+        draw.text(
+            (at[0], at[1] + number * _LINE_PX),
+            line,
+            fill=fill,
+            font=font,
+            stroke_width=2 if is_on_picture else 0,
+            stroke_fill=_TEXT,
+        )

@@ -1,0 +1,165 @@
+"""One image of a set: taken from the caller, then decoded, scored and decided."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from worksafe.engine.finder import Finder
+from worksafe.engine.scoring import Look
+from worksafe.errors import InputError, InternalError
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
+from worksafe.images.pictures import DecodedImage, View
+from worksafe.images.source import Source, Url, printable_path, read_source
+from worksafe.policy.decide import decide
+from worksafe.policy.document import Policy
+from worksafe.results import ItemError, Moderation, Timing
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One image of a set.
+
+    Attributes
+    ----------
+    source : Source, DecodedImage or InputError
+        The image, also one that is decoded already; or why it could not even be received.
+    id : str or None
+        The caller's name for it.
+    """
+
+    source: Source | DecodedImage | InputError
+    id: str | None = None
+
+
+class ItemChecker:
+    """Checks items; whatever goes wrong is that item's error and no other's.
+
+    Parameters
+    ----------
+    finder : Finder
+        Decodes and scores.
+    limits : ImageLimits
+        For what is decoded when it is taken.
+    """
+
+    def __init__(self, finder: Finder, limits: ImageLimits) -> None:
+        self._finder = finder
+        self._limits = limits
+
+    def take(self, item: Item, side_px: int) -> Item:
+        """Read what may change before its turn comes.
+
+        Files, PIL images and arrays are the caller's: a generator may seek one GIF, a buffer may
+        be used again, and two threads in one image crash its decoder.
+
+        Parameters
+        ----------
+        item : Item
+            Of the caller.
+        side_px : int
+            The longest side that is wanted, in pixels.
+
+        Returns
+        -------
+        Item
+            The same, nothing of it the caller's any more; in error where it could not be read.
+        """
+        source = item.source
+        try:
+            if isinstance(source, Image.Image | np.ndarray):
+                return replace(item, source=decode_image(source, self._limits, side_px))
+            if isinstance(source, InputError | DecodedImage | Url | str | bytes | os.PathLike):
+                return item
+            return replace(item, source=read_source(source, self._limits))
+        except InputError as error:
+            return replace(item, source=error)
+        except Exception:  # noqa: BLE001 - a front door, as below
+            _log.exception("an image could not be taken")
+            fault = InternalError("the image could not be read; the log says why")
+            return replace(item, source=fault)
+
+    def check(
+        self,
+        index: int,
+        item: Item,
+        policy: Policy,
+        look: Look,
+        before_each: Callable[[View], None],
+    ) -> Moderation:
+        """Decode, score, decide.
+
+        Parameters
+        ----------
+        index : int
+            Position in the set.
+        item : Item
+            Taken.
+        policy : Policy
+            Decides.
+        look : Look
+            How closely.
+        before_each : callable
+            Called with each view before it is scored; what it raises ends the work.
+
+        Returns
+        -------
+        Moderation
+        """
+        try:
+            return self._check(index, item, policy, look, before_each)
+        except InputError as error:
+            return in_error(index, item.id, policy, error)
+        except Exception:  # noqa: BLE001 - a front door: logged, and answered with a code
+            _log.exception("image %d could not be checked", index)
+            fault = InternalError("the image could not be checked; the server's log says why")
+            return in_error(index, item.id, policy, fault)
+
+    def _check(
+        self,
+        index: int,
+        item: Item,
+        policy: Policy,
+        look: Look,
+        before_each: Callable[[View], None],
+    ) -> Moderation:
+        if isinstance(item.source, InputError):
+            raise item.source
+        began = time.perf_counter()
+        found, decode_ms = self._finder.find(item.source, before_each, look)
+        decision = decide(found.scores, policy)
+        total_ms = (time.perf_counter() - began) * 1000
+        return Moderation(
+            index=index,
+            id=item.id,
+            decision=decision.action,
+            suitability=decision.suitability,
+            reasons=decision.reasons,
+            scores=found.scores.scores,
+            frames=found.scores.frames,
+            image=found.image,
+            timing=Timing(decode=decode_ms, inference=total_ms - decode_ms, total=total_ms),
+        )
+
+
+def in_error(index: int, name: str | None, policy: Policy, error: InputError) -> Moderation:
+    """Make the result of an item that cannot be checked: the policy's ``on_error`` decides."""
+    return Moderation(
+        index=index,
+        id=name,
+        decision=policy.on_error,
+        suitability=None,
+        error=ItemError(error.code, str(error)),
+    )
+
+
+def name_of(source: Source) -> str | None:
+    """Name a path as people write it; nothing else has a name."""
+    return printable_path(source) if isinstance(source, str | os.PathLike) else None

@@ -1,0 +1,1 @@
+"""Pictures with what a policy minds covered up."""

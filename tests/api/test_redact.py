@@ -1,0 +1,133 @@
+import base64
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from fakes import colour_detector
+from pictures import encode, photo
+from worksafe import Moderator, Settings
+from worksafe.api.app import create_app
+from worksafe.policy.document import Policy
+
+GUN = "violence.firearm"
+STRICT = {"name": "strict", "rules": {"violence": {"block": 0.1}}}
+LAX = {"name": "default", "rules": {}}
+
+
+@pytest.fixture(scope="module")
+def redacting() -> Iterator[FlaskClient]:
+    """Red things are guns."""
+    policies = {one["name"]: Policy.model_validate(one) for one in (STRICT, LAX)}
+    made = Moderator(
+        Settings(policy="strict"),
+        detectors=[colour_detector(GUN, (255, 0, 0))],
+        policies=policies,  # type: ignore[arg-type]
+    )
+    yield create_app(made).test_client()
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    image = photo("coffee").convert("L").convert("RGB").resize((300, 200))
+    image.paste((255, 0, 0), (50, 50, 75, 80))
+    return encode(image, "PNG")
+
+
+def shown_at(data: bytes, x: int, y: int) -> tuple[int, ...]:
+    return tuple(int(value) for value in np.asarray(Image.open(io.BytesIO(data)))[y, x])
+
+
+def test_the_body_is_the_picture_and_headers_say_what_was_done(
+    redacting: FlaskClient, picture: bytes
+) -> None:
+    response = redacting.post("/v1/redact?method=box", data=picture, content_type="image/png")
+
+    assert response.status_code == 200
+    assert response.content_type == "image/png"
+    assert shown_at(response.data, 60, 65) == (0, 0, 0)
+    assert response.headers["Worksafe-Decision-Before"] == "block"
+    assert response.headers["Worksafe-Decision"] == "allow"
+    assert response.headers["Worksafe-Redacted"].startswith("violence.firearm; x=0.1")
+    assert response.headers["Worksafe-Policy"].startswith('strict; version="sha256:')
+
+
+def test_all_forms_of_request_do_the_same(redacting: FlaskClient, picture: bytes) -> None:
+    raw = redacting.post("/v1/redact?method=box", data=picture, content_type="image/png")
+    form = redacting.post(
+        "/v1/redact", data={"images": (io.BytesIO(picture), "a.png"), "method": "box"}
+    )
+    text = base64.b64encode(picture).decode()
+    as_json = redacting.post("/v1/redact", json={"images": [{"base64": text}], "method": "box"})
+
+    assert raw.data == form.data == as_json.data
+
+
+def test_an_allowed_picture_has_no_header_of_areas(redacting: FlaskClient, picture: bytes) -> None:
+    response = redacting.post("/v1/redact?policy=default", data=picture, content_type="image/png")
+
+    assert response.status_code == 200
+    assert "Worksafe-Redacted" not in response.headers
+    assert shown_at(response.data, 60, 65) == (255, 0, 0)
+
+
+def test_labels_by_name(redacting: FlaskClient, picture: bytes) -> None:
+    response = redacting.post(
+        f"/v1/redact?policy=default&method=box&labels={GUN}", data=picture, content_type="image/png"
+    )
+
+    assert shown_at(response.data, 60, 65) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "field"),
+    [
+        ("labels=violence.kitten", "invalid_field", "labels.0"),
+        ("method=erase", "invalid_field", "method"),
+        ("policy=none", "unknown_policy", "policy"),
+        ("include=frames", "unknown_field", "include"),
+    ],
+)
+def test_wrong_options_are_refused(
+    redacting: FlaskClient, picture: bytes, query: str, code: str, field: str
+) -> None:
+    response = redacting.post(f"/v1/redact?{query}", data=picture, content_type="image/png")
+
+    assert response.status_code == 422
+    document = response.get_json(force=True)
+    assert (document["code"], document["field"]) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_image"),
+        (b"no picture", "not_an_image"),
+        (encode(photo(), "PNG")[:2000], "undecodable_image"),
+        (
+            encode(photo(), "GIF", save_all=True, append_images=[photo("cat")]),
+            "not_redactable",
+        ),
+    ],
+)
+def test_what_cannot_be_redacted_is_a_problem_and_never_a_picture(
+    redacting: FlaskClient, data: bytes, code: str
+) -> None:
+    response = redacting.post("/v1/redact", data=data, content_type="image/png")
+
+    assert response.status_code == 422
+    assert response.content_type == "application/problem+json"
+    assert response.get_json(force=True)["code"] == code
+
+
+def test_one_picture_at_a_time(redacting: FlaskClient, picture: bytes) -> None:
+    files = [(io.BytesIO(picture), "a.png"), (io.BytesIO(picture), "b.png")]
+
+    response = redacting.post("/v1/redact", data={"images": files})
+
+    assert response.status_code == 422
+    assert response.get_json(force=True)["code"] == "too_many_images"

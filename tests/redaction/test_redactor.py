@@ -1,0 +1,208 @@
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, ImageOps
+from PIL.Image import Exif
+
+from fakes import brightness_detector, colour_detector
+from films import quiet_film_with
+from pictures import Rgb, encode, photo
+from worksafe import Moderator, Redaction, Settings
+from worksafe.errors import NotAnImageError, NotRedactableError, RedactionFailedError
+from worksafe.evaluation.datasets import read_manifest
+from worksafe.images.formats import sniff_format
+from worksafe.policy.document import Policy
+from worksafe.results import Action
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+GUN, BLOOD = "violence.firearm", "violence.blood"
+POLICY = Policy.model_validate({"name": "default", "rules": {"violence": {"block": 0.5}}})
+
+
+@pytest.fixture(scope="module")
+def moderator() -> Iterator[Moderator]:
+    """Red things are guns, and have regions; blue things are blood, and have a map."""
+    found = [colour_detector(GUN, RED), colour_detector(BLOOD, BLUE, maps=True)]
+    made = Moderator(Settings(), detectors=found, policies={"default": POLICY})
+    yield made
+    made.close()
+
+
+def with_square(colour: tuple[int, int, int], at: tuple[int, int] = (64, 128)) -> Image.Image:
+    """A photograph, 256 x 256, with a square of 32 pixels at a column and a row."""
+    image = photo("coffee").convert("L").convert("RGB").resize((256, 256))
+    image.paste(colour, (*at, at[0] + 32, at[1] + 32))
+    return image
+
+
+def pixels_of(data: bytes) -> Rgb:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def changed(before: Image.Image, data: bytes) -> tuple[int, int, int, int]:
+    """The box around all pixels that changed: left, top, right, bottom."""
+    differs = (np.asarray(before) != pixels_of(data)).any(axis=2)
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+@pytest.mark.parametrize("colour", [RED, BLUE])
+@pytest.mark.parametrize("method", ["blur", "pixelate", "box"])
+def test_only_the_area_changes_and_what_comes_out_passes(
+    moderator: Moderator, colour: tuple[int, int, int], method: str
+) -> None:
+    image = with_square(colour)
+
+    done = moderator.redact(encode(image, "PNG"), Redaction(method=method))  # type: ignore[arg-type]
+
+    assert (done.before.action, done.after.action) == (Action.BLOCK, Action.ALLOW)
+    assert moderator.check(done.data).decision is Action.ALLOW
+    left, top, right, bottom = changed(image, done.data)
+    assert left <= 64
+    assert right >= 96
+    assert top <= 128
+    assert bottom >= 160
+    assert (right - left) * (bottom - top) < 0.15 * 256 * 256
+    assert done.areas[0].label == (GUN if colour == RED else BLOOD)
+
+
+def test_nothing_is_covered_where_the_policy_allows_all(moderator: Moderator) -> None:
+    image = photo("coffee").convert("L").convert("RGB")
+
+    done = moderator.redact(encode(image, "PNG"))
+
+    assert done.areas == ()
+    np.testing.assert_array_equal(pixels_of(done.data), np.asarray(image))
+
+
+def test_labels_that_were_asked_for_are_covered_though_the_policy_allows_them() -> None:
+    policies = {"default": Policy.model_validate({"name": "default", "rules": {}})}
+    made = Moderator(Settings(), detectors=[colour_detector(GUN, RED)], policies=policies)
+    image = with_square(RED)
+
+    done = made.redact(encode(image, "PNG"), Redaction((GUN,), "box"))
+
+    assert done.before.action is Action.ALLOW
+    assert pixels_of(done.data)[144, 80].tolist() == [0, 0, 0]
+    made.close()
+
+
+def test_where_an_area_is_not_enough_all_of_the_picture_goes() -> None:
+    made = Moderator(
+        Settings(), detectors=[brightness_detector(BLOOD)], policies={"default": POLICY}
+    )
+    white = Image.new("RGB", (80, 60), "white")  # a blur of white is white
+
+    done = made.redact(encode(white, "PNG"))
+
+    assert done.areas[-1].share == 1
+    assert not pixels_of(done.data).any()
+    made.close()
+
+
+def test_what_no_cover_makes_pass_is_an_error_and_no_picture() -> None:
+    policy = Policy.model_validate({"name": "default", "rules": {"violence": {"block": 0.0}}})
+    made = Moderator(Settings(), detectors=[brightness_detector()], policies={"default": policy})
+
+    with pytest.raises(RedactionFailedError):
+        made.redact(encode(photo("coffee")))
+    made.close()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_comes_out_upright_and_without_metadata(
+    moderator: Moderator, orientation: int
+) -> None:
+    exif = Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "SECRET CAMERA"
+    exif.get_ifd(0x8825)[2] = (52.0, 30.0, 0.0)  # GPS latitude
+    image = with_square(RED)
+    stored = encode(
+        image,
+        "JPEG",
+        exif=exif,
+        quality=95,
+        icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        xmp=b"<x:xmpmeta>SECRET</x:xmpmeta>",
+        comment=b"SECRET COMMENT",
+    )
+    shown = Image.open(io.BytesIO(stored))
+    upright = np.asarray(ImageOps.exif_transpose(shown).convert("RGB"), dtype=int)
+
+    done = moderator.redact(stored, Redaction(method="box"))
+
+    result = Image.open(io.BytesIO(done.data))
+    assert b"SECRET" not in done.data
+    assert not result.getexif()
+    assert not result.info.keys() & {"exif", "xmp", "icc_profile", "comment"}
+    assert result.size == upright.shape[1::-1]
+    differs = np.abs(np.asarray(result, dtype=int) - upright).max(axis=2) > 40
+    assert sum(area.share for area in done.areas) < 0.1
+    assert 0.01 < differs.mean() < 0.1  # the square, turned as the picture was
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_the_format_stays(moderator: Moderator, image_format: str) -> None:
+    data = encode(with_square(RED), image_format)
+
+    done = moderator.redact(data)
+
+    assert sniff_format(done.data) == sniff_format(data)
+    assert done.format == sniff_format(data).name
+
+
+def test_heic_becomes_jpeg_and_an_array_png(moderator: Moderator) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    pillow_heif.from_pillow(with_square(RED)).save(file, format="HEIF")
+
+    assert moderator.redact(file.getvalue()).format == "jpeg"
+    assert moderator.redact(np.asarray(with_square(RED))).format == "png"
+
+
+def test_a_see_through_picture_comes_out_as_it_lies_on_white(moderator: Moderator) -> None:
+    image = with_square(RED).convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 32, 256))
+
+    done = moderator.redact(encode(image, "PNG"))
+
+    assert pixels_of(done.data)[200, 10].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (
+            lambda: encode(photo(), "GIF", save_all=True, append_images=[photo("cat")]),
+            NotRedactableError,
+        ),
+        (lambda: b"no picture at all", NotAnImageError),
+    ],
+)
+def test_what_is_no_still_picture_is_refused(
+    moderator: Moderator, make: Callable[[], bytes], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        moderator.redact(make())
+
+
+def test_a_film_is_refused(moderator: Moderator) -> None:
+    with pytest.raises(NotRedactableError):
+        moderator.redact(quiet_film_with({}, frames=3))
+
+
+def test_shipped_detectors_let_pass_what_was_redacted(labelled_pictures: Path) -> None:
+    shown = [
+        example
+        for example in read_manifest(labelled_pictures)
+        if example.split == "val" and example.label in {GUN, "violence.fighting", "drugs.cannabis"}
+    ][::25]
+    made = Moderator(Settings(cache_entries=0))
+    for example in shown:
+        done = made.redact(example.path)
+        assert made.check(done.data).decision is Action.ALLOW
+    made.close()
