@@ -12,6 +12,8 @@ INITIAL ?=
 RUN_DIR ?= runs/$(basename $(notdir $(CONFIG)))
 SPLIT ?= val
 FUZZ_S ?= 60
+# Requests over which `make bench` watches memory; 20000 take ten minutes and more.
+REQUESTS ?= 2000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +35,32 @@ test: $(VENV)/dev ## run all tests but those of training
 	$(BIN)/pytest -m "not train" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 test-train: $(VENV)/train ## run the tests of training; installs PyTorch
+	$(BIN)/pytest -m train
+
+fuzz: $(VENV)/fuzz ## fuzz decoding and request bodies: [FUZZ_S=60] seconds each; Linux
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_decode.py $(FUZZ_S)
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_requests.py $(FUZZ_S)
+
+check: $(VENV)/dev ## lint, types, import contract, docstrings, sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m numpydoc lint $$(git ls-files 'src/*.py')
+	$(BIN)/pytest -q tests/contracts/test_architecture.py -k "lines or imports_go"
+
+format: $(VENV)/dev ## format the code, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/dev ## measure speed against naive servers, A B A B; tables and plots in results/
+	$(BIN)/python benchmarks/bench_nudity.py
+	$(BIN)/python benchmarks/bench_parts.py
+	$(BIN)/python benchmarks/bench_http.py
+	$(BIN)/python benchmarks/bench_growth.py --requests $(REQUESTS) --overload 20
+	$(BIN)/python benchmarks/plot.py
+
+train: $(VENV)/train ## run the tests of training; installs PyTorch
 	$(BIN)/pytest -m train
 
 fuzz: $(VENV)/fuzz ## fuzz decoding and request bodies: [FUZZ_S=60] seconds each; Linux
