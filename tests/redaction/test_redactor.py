@@ -206,3 +206,31 @@ def test_shipped_detectors_let_pass_what_was_redacted(labelled_pictures: Path) -
         done = made.redact(example.path)
         assert made.check(done.data).decision is Action.ALLOW
     made.close()
+
+
+def test_of_people_in_photographs_only_the_covered_parts_change(labelled_pictures: Path) -> None:
+    label = "nudity.suggestive"
+    made = Moderator(Settings(cache_entries=0))
+    seen = 0
+    for example in read_manifest(labelled_pictures):
+        if example.split != "val" or example.kind not in {"portrait", "people", "sport"}:
+            continue
+        scores = made.check(example.path).scores
+        if scores is None or label not in {region.label for region in scores.regions}:
+            continue
+        with Image.open(example.path) as image:
+            before = np.asarray(image.convert("RGB"))
+
+        done = made.redact(before, Redaction((label,), "box"))
+
+        may_change = np.zeros(before.shape[:2], dtype=bool)
+        for area in done.areas:
+            may_change[area.pixels(before.shape[1], before.shape[0])] = True
+        assert 0 < may_change.mean() < 1
+        np.testing.assert_array_equal(pixels_of(done.data)[~may_change], before[~may_change])
+        assert not pixels_of(done.data)[may_change].any()
+        seen += 1
+        if seen == 3:
+            break
+    assert seen
+    made.close()
