@@ -22,7 +22,7 @@ from worksafe.training.train import predict
 
 MAX_DIFFERENCE = 1e-3  # of a logit; measured: about 1e-5
 _PROOF_PICTURES = 64
-_OPSET = 18
+_OPSET = 20  # the first with GELU as one operation
 
 
 def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, to: Path) -> Path:
@@ -76,11 +76,10 @@ def write_onnx(network: HazardsNetwork, side_px: int, path: Path) -> None:
     """
     torch.onnx.export(
         network,
-        (torch.zeros(2, 3, side_px, side_px),),  # 2: a batch of 1 would be taken for fixed
+        (torch.zeros(1, 3, side_px, side_px),),  # serving scores one picture at a time
         str(path),
         input_names=["pixels"],
         output_names=["logits", "maps"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
         opset_version=_OPSET,
         dynamo=True,
         external_data=False,
