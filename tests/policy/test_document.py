@@ -1,9 +1,14 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from worksafe.errors import PolicyError, UnknownPolicyError
+from worksafe.models import hazards
+from worksafe.models.registry import LABELS
+from worksafe.models.spec import category_scores
+from worksafe.policy.decide import decide
 from worksafe.policy.document import (
     DEFAULT,
     Policy,
@@ -11,7 +16,7 @@ from worksafe.policy.document import (
     read_policies,
     read_policy,
 )
-from worksafe.results import Action
+from worksafe.results import Action, ImageScores, Scores
 
 GOOD = """
 name: school
@@ -47,15 +52,15 @@ def test_the_version_follows_the_content_and_not_the_layout(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("nudity:", "nudty:"), "rules.*nudty is no category or label"),
-        (("drugs.tobacco:", "drugs.tabaco:"), "drugs.tabaco is no category or label"),
+        (("nudity:", "nudty:"), "rules.nudty: is no category or label"),
+        (("drugs.tobacco:", "drugs.tabaco:"), "rules.drugs.tabaco: is no category or label"),
         (("review: 0.2", "review: 0.9"), "rules.nudity.*must not be above block"),
         (("review: 0.2", "review: 20"), "rules.nudity.review.*less than or equal to 1"),
         (("{block: 0.5}", "{}"), "needs a threshold"),
         (("on_error: block", "on_error: ignore"), "on_error"),
         (("on_error: block", "on_eror: block"), "on_eror"),
         (("name: school", "name: The School"), "name"),
-        (("name: school", "weights: {nudity: 1}\nname: school"), "nudity is no label"),
+        (("name: school", "weights: {nudity: 1}\nname: school"), "weights.nudity: is no label"),
     ],
 )
 def test_mistakes_are_named_with_file_and_field(
@@ -104,3 +109,52 @@ def test_an_unknown_policy_lists_the_known() -> None:
 def test_no_shipped_policy_fails_open(policy: Policy) -> None:
     assert policy.on_error is not Action.ALLOW
     assert {"nudity", "violence", "drugs"} <= policy.rules.keys()
+
+
+@pytest.mark.parametrize("name", ["violence", "violence.firearm", "drugs.tobacco"])
+def test_a_threshold_by_false_positive_rate_is_the_detectors_own(name: str, tmp_path: Path) -> None:
+    text = f"name: school\nrules:\n  {name}: {{review: {{fpr: 0.02}}, block: {{fpr: 0.005}}}}\n"
+
+    rule = read_policy(write(tmp_path, text)).rules[name]
+
+    assert rule.review == hazards.SPEC.thresholds[name]["0.02"]
+    assert rule.block == hazards.SPEC.thresholds[name]["0.005"]
+
+
+def test_a_rate_has_the_version_of_the_score_that_it_stands_for(tmp_path: Path) -> None:
+    text = "name: school\nrules:\n  violence: {block: %s}\n"
+    by_rate = read_policy(write(tmp_path, text % "{fpr: 0.01}"))
+
+    by_score = read_policy(write(tmp_path, text % hazards.SPEC.thresholds["violence"]["0.01"]))
+
+    assert by_rate.version == by_score.version
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "policies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_whole_policies_that_say_whom_they_are_for(path: Path) -> None:
+    policy = read_policy(path)
+
+    assert policy.name == path.stem
+    assert policy.description
+    assert {rule.partition(".")[0] for rule in policy.rules} >= {"nudity", "violence", "drugs"}
+
+
+def test_there_is_an_example_for_each_trade() -> None:
+    assert {path.stem for path in EXAMPLES} == {
+        "art-museum", "dating-site", "medical-forum", "newsroom", "school",
+    }  # fmt: skip
+
+
+def test_stricter_policies_decide_no_milder() -> None:
+    strict, default, lenient = (read_policies()[n] for n in ("strict", "default", "lenient"))
+    levels = np.linspace(0, 1, 21)
+    for name in LABELS:
+        for level in levels:
+            scores = {**dict.fromkeys(LABELS, 0.0), name: float(level)}
+            categories = category_scores(LABELS.values(), scores)
+            scored = ImageScores(Scores(categories, scores), {})
+            severity = [decide(scored, one).action.severity for one in (strict, default, lenient)]
+            assert severity == sorted(severity, reverse=True), (name, level)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from worksafe.errors import PolicyError, UnknownPolicyError
 from worksafe.models.registry import CATEGORIES, LABELS
+from worksafe.policy.rates import resolve_rates
+from worksafe.policy.yaml_file import FieldError, read_yaml
 from worksafe.results import Action, PolicyInfo
 
 SHIPPED = Path(__file__).parent / "policies"
@@ -20,10 +21,12 @@ _PLAIN_WORDS = {
     "extra_forbidden": "there is no such member",
     "missing": "is missing",
     "model_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
 }
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
-Probability = Annotated[float, Field(ge=0, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1, strict=True)]
 
 
 class Rule(BaseModel):
@@ -126,9 +129,9 @@ class Policy(BaseModel):
 
 
 def _refuse_unknown(names: Mapping[str, Any], known: set[str], what: str) -> None:
-    if unknown := sorted(set(names) - known):
-        msg = f"{unknown[0]} is no {what}; known are {', '.join(sorted(known))}"
-        raise ValueError(msg)
+    for name in names:
+        if name not in known:
+            raise FieldError((name,), f"is no {what}; known are {', '.join(sorted(known))}")
 
 
 def read_policy(path: Path) -> Policy:
@@ -146,21 +149,33 @@ def read_policy(path: Path) -> Policy:
     Raises
     ------
     PolicyError
-        If the file cannot be read or is malformed; the message names file and field.
+        If the file cannot be read or is malformed; the message names file, line and field.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        msg = f"cannot read the policy {path}: {error}"
-        raise PolicyError(msg) from error
+        file = read_yaml(path)
+    except FieldError as error:
+        raise _policy_error(path, error, error.line or 1) from error
     try:
-        return Policy.model_validate(content)
+        return Policy.model_validate(resolve_rates(file.content))
+    except FieldError as error:
+        raise _policy_error(path, error, error.line or file.line_of(error.field)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the document"
-        what = _PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        msg = f"{path}: {field}: {what}"
-        raise PolicyError(msg) from error
+        wrong = _first_wrong(error)
+        raise _policy_error(path, wrong, file.line_of(wrong.field)) from error
+
+
+def _first_wrong(error: ValidationError) -> FieldError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    inner = first.get("ctx", {}).get("error")
+    if isinstance(inner, FieldError):
+        return FieldError((*first["loc"], *inner.field), str(inner))
+    what = _PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return FieldError(first["loc"], what)
+
+
+def _policy_error(path: Path, error: FieldError, line: int) -> PolicyError:
+    field = ".".join(str(part) for part in error.field) or "the document"
+    return PolicyError(f"{path}:{line}: {field}: {error}")
 
 
 def read_policies(extra: Path | None = None) -> dict[str, Policy]:
@@ -193,8 +208,10 @@ def _read_folder(folder: Path) -> dict[str, Policy]:
     for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES):
         policy = read_policy(path)
         if policy.name in policies:
-            msg = f"{path}: name: another file of this folder has a policy {policy.name!r}"
-            raise PolicyError(msg)
+            msg = f"another file of this folder has a policy {policy.name!r}"
+            raise _policy_error(
+                path, FieldError(("name",), msg), read_yaml(path).line_of(("name",))
+            )
         policies[policy.name] = policy
     return policies
 

@@ -1,0 +1,109 @@
+"""Malformed policy files: each error names the file, the line and the field."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from worksafe.errors import PolicyError
+from worksafe.policy.document import read_policies, read_policy
+
+HEAD = "name: school\n"
+RULES = "rules:\n  nudity: {review: 0.2, block: 0.4}\n"
+GOOD = HEAD + RULES
+
+# What the file says; the line, the field and a part of the message of the error.
+MALFORMED: list[tuple[str | bytes, int, str, str]] = [
+    ("", 1, "the document", "is empty"),
+    ("# nothing but a comment\n", 1, "the document", "is empty"),
+    ("just words\n", 1, "the document", "must be a mapping"),
+    ("- name: school\n", 1, "the document", "must be a mapping"),
+    ("42\n", 1, "the document", "must be a mapping"),
+    (HEAD, 1, "rules", "is missing"),
+    (RULES, 1, "name", "is missing"),
+    (GOOD + "---\n" + GOOD, 4, "the document", "is no YAML"),
+    (HEAD + "rules:\n\tnudity: {block: 0.5}\n", 3, "the document", "is no YAML"),
+    (HEAD + "rules: {nudity: {block: 0.5}\n", 3, "the document", "is no YAML"),
+    (HEAD + 'description: "open\n' + RULES, 5, "the document", "is no YAML"),
+    (HEAD + "rules: @nudity\n", 2, "the document", "is no YAML"),
+    (b"name: school\nrules: \xff\xfe\n", 2, "the document", "is no UTF-8"),
+    ("name: The School\n" + RULES, 1, "name", "should match pattern"),
+    ("name: 12\n" + RULES, 1, "name", "valid string"),
+    ("name: " + "a" * 65 + "\n" + RULES, 1, "name", "at most 64"),
+    ("name: [school]\n" + RULES, 1, "name", "valid string"),
+    (GOOD + "on_error: ignore\n", 4, "on_error", "'allow', 'review' or 'block'"),
+    (GOOD + "on_eror: block\n", 4, "on_eror", "no such member"),
+    (GOOD + "name: other\n", 4, "name", "is given twice"),
+    (GOOD + "  nudity: {block: 0.5}\n", 4, "rules.nudity", "is given twice"),
+    (GOOD + "? [a, b]\n: 1\n", 4, "the document", "plain text"),
+    (GOOD + "description: 2026-13-45\n", 4, "description", "type that is not known"),
+    (GOOD + "description: !!python/name:os.system x\n", 4, "description", "not known"),
+    (HEAD + "rules:\n  nudity: &n {block: 0.5}\n  drugs: *n\n", 4, "rules.drugs", "is an alias"),
+    (HEAD + "rules: []\n", 2, "rules", "must be a mapping"),
+    (HEAD + "rules:\n", 2, "rules", "must be a mapping"),
+    (HEAD + "rules:\n  nudty: {block: 0.5}\n", 3, "rules.nudty", "no category or label"),
+    (HEAD + "rules:\n  nudity.nipple: {block: 0.5}\n", 3, "rules.nudity.nipple", "no category"),
+    (HEAD + "rules:\n  nudity: 0.5\n", 3, "rules.nudity", "must be a mapping"),
+    (HEAD + "rules:\n  nudity: {}\n", 3, "rules.nudity", "needs a threshold"),
+    (HEAD + "rules:\n  nudity:\n    blok: 0.5\n", 4, "rules.nudity.blok", "no such member"),
+    (HEAD + "rules:\n  nudity:\n    block: 1.5\n", 4, "rules.nudity.block", "less than"),
+    (HEAD + "rules:\n  nudity:\n    block: -0.1\n", 4, "rules.nudity.block", "greater than"),
+    (HEAD + "rules:\n  nudity:\n    block: .nan\n", 4, "rules.nudity.block", "less than"),
+    (HEAD + "rules:\n  nudity:\n    block: .inf\n", 4, "rules.nudity.block", "less than"),
+    (HEAD + "rules:\n  nudity:\n    block: '0.5'\n", 4, "rules.nudity.block", "valid number"),
+    (HEAD + "rules:\n  nudity:\n    block: yes\n", 4, "rules.nudity.block", "valid number"),
+    (HEAD + "rules:\n  nudity:\n    block: 50%\n", 4, "rules.nudity.block", "valid number"),
+    (
+        HEAD + "rules:\n  drugs: {block: 0.5}\n  nudity:\n    review: 0.9\n    block: 0.5\n",
+        4, "rules.nudity", "must not be above block",
+    ),
+    (
+        HEAD + "rules:\n  drugs:\n    block: {fpr: 0.03}\n",
+        4, "rules.drugs.block.fpr", "no rate 0.03; known are 0.005, 0.01",
+    ),
+    (HEAD + "rules:\n  drugs:\n    block: {fpr: x}\n", 4, "rules.drugs.block.fpr", "no rate 'x'"),
+    (HEAD + "rules:\n  drugs:\n    block: {rate: 0.01}\n", 4, "rules.drugs.block", "{fpr: rate}"),
+    (HEAD + "rules:\n  nudity: {block: {fpr: 0.01}}\n", 3, "rules.nudity.block", "no table"),
+    (GOOD + "weights:\n  nudity: 0.4\n", 5, "weights.nudity", "is no label"),
+    (GOOD + "weights:\n  drugs.tobacco: 2\n", 5, "weights.drugs.tobacco", "less than"),
+    (GOOD + "weights: 0.4\n", 4, "weights", "must be a mapping"),
+    (GOOD + "video:\n  agree: 0\n", 5, "video.agree", "greater than"),
+    (GOOD + "video:\n  within_s: -1\n", 5, "video.within_s", "greater than"),
+    (GOOD + "video:\n  alone: 2\n", 5, "video.alone", "less than"),
+    (GOOD + "video:\n  agrees: 2\n", 5, "video.agrees", "no such member"),
+    (GOOD + "description: " + "[" * 30 + "]" * 30 + "\n", 4, "description.0.0.0", "too deeply"),
+    (GOOD + "description: " + "[" * 5000 + "]" * 5000 + "\n", 1, "the document", "too deeply"),
+    (GOOD + "#" * 1024**2, 1, "the document", "is larger than"),
+]  # fmt: skip
+
+
+def test_there_are_forty_of_them() -> None:
+    assert len(MALFORMED) >= 40
+
+
+@pytest.mark.parametrize(("content", "line", "field", "message"), MALFORMED)
+def test_the_error_names_file_line_and_field(
+    content: str | bytes, line: int, field: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "school.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    with pytest.raises(PolicyError) as caught:
+        read_policy(path)
+
+    text = str(caught.value)
+    assert re.match(re.escape(f"{path}:{line}: {field}") + r"[.\d]*: ", text), text
+    assert message in text
+
+
+def test_a_second_policy_of_a_name_is_named_with_its_line(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("# one\n" + GOOD)
+
+    with pytest.raises(PolicyError, match=r"b\.yaml:2: name: another file"):
+        read_policies(tmp_path)
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"none\.yaml:1: the document: cannot be read"):
+        read_policy(tmp_path / "none.yaml")
