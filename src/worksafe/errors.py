@@ -28,6 +28,7 @@
     ├── SettingsError              a setting is wrong or unknown
     ├── PolicyError                a policy document is malformed
     ├── UnknownPolicyError         no policy of that name
+    ├── StoredResultsError         a file of past results is something else
     ├── WeightsError               a detector's weights are missing or not the expected ones
     ├── DatasetError               a data set's manifest is malformed
     └── TrainingError              a training run cannot go on
@@ -190,6 +191,12 @@ class UnknownPolicyError(WorksafeError):
     """There is no policy of that name."""
 
     code = "unknown_policy"
+
+
+class StoredResultsError(WorksafeError):
+    """A file of past results cannot be read, or holds something else."""
+
+    code = "invalid_results"
 
 
 class WeightsError(WorksafeError):

@@ -24,7 +24,9 @@ from worksafe.images.wall import Wall
 from worksafe.items import Item, ItemChecker, in_error, name_of
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
-from worksafe.policy.document import Policy, choose_policy, read_policies
+from worksafe.policy.document import Policy, choose_policy
+from worksafe.policy.shadow import Shadow
+from worksafe.policy.shelf import PolicyShelf
 from worksafe.redaction.redactor import Redacted, Redaction, Redactor
 from worksafe.results import (
     Check,
@@ -76,8 +78,10 @@ class Moderator:
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        self.policies = policies or read_policies(self.settings.policy_dir)
-        choose_policy(self.policies, self.settings.policy)
+        shadow = self.settings.shadow_policy
+        needed = (self.settings.policy, *([shadow] if shadow else []))
+        self.shelf = PolicyShelf(self.settings.policy_dir, needed, policies)
+        self.shadow = Shadow(lambda: self.policy(shadow)) if shadow else None
         self._detectors = load_detectors(DETECTORS) if detectors is None else tuple(detectors)
         running = self.settings.running or count_cores()
         self._admission = Admission(running, self.settings.waiting)
@@ -85,9 +89,18 @@ class Moderator:
         self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
         self._recall = Recall(self._cache(), self.models, self.settings.limits)
         self._finder = Finder(self._opener, self._detectors, self._recall)
-        self._checker = ItemChecker(self._finder, self.settings.limits)
+        self._checker = ItemChecker(self._finder, self.settings.limits, self.shadow)
         self._redactor = Redactor(self._opener, self._finder, self.settings.limits.max_side_px)
         self.is_ready = False  # warm, and not closed
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """Those there are now, by name: an operator's folder is followed."""
+        return self.shelf.policies
+
+    def policy(self, name: str | None = None) -> Policy:
+        """Find a policy, the settings' where none is named; raises UnknownPolicyError."""
+        return choose_policy(self.policies, self.settings.policy if name is None else name)
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -149,14 +162,14 @@ class Moderator:
         UnknownPolicyError
             If there is no such policy.
         """
-        chosen = self._policy(policy)
+        chosen = self.policy(policy)
         items = (Item(source, name_of(source)) for source in sources)
         return self._moderate(items, chosen, self._look(look), Deadline(None))
 
     def check_set(
         self,
         items: Sequence[Item],
-        policy: str | None = None,
+        policy: str | Policy | None = None,
         *,
         look: Look | None = None,
         deadline_s: float | None = None,
@@ -169,8 +182,8 @@ class Moderator:
         ----------
         items : sequence of Item
             The images.
-        policy : str, optional
-            Name of a policy, in place of the settings'.
+        policy : str or Policy, optional
+            A policy, or the name of one, in place of the settings'.
         look : Look, optional
             As in `check`.
         deadline_s : float, optional
@@ -197,7 +210,8 @@ class Moderator:
         if not items:
             raise ValueError("a set needs an image at least")
         began = time.perf_counter()
-        chosen, way = self._policy(policy), self._look(look)
+        chosen = policy if isinstance(policy, Policy) else self.policy(policy)
+        way = self._look(look)
         with self._admission.admit() as place:
             results = []
             deadline = Deadline(deadline_s)
@@ -260,7 +274,7 @@ class Moderator:
         UnknownPolicyError
             If there is no such policy.
         """
-        chosen, way, deadline = self._policy(policy), self._look(look), Deadline(deadline_s)
+        chosen, way, deadline = self.policy(policy), self._look(look), Deadline(deadline_s)
         wanted = redaction or Redaction()
 
         def work(one: Source) -> Redacted:
@@ -311,9 +325,6 @@ class Moderator:
     def _cache(self) -> ResultCache:
         url = self.settings.cache_url
         return RedisCache(url) if url else MemoryCache(self.settings.cache_entries)
-
-    def _policy(self, name: str | None) -> Policy:
-        return choose_policy(self.policies, self.settings.policy if name is None else name)
 
     def _look(self, look: Look | None) -> Look:
         return Look(self.settings.thorough) if look is None else look

@@ -6,6 +6,10 @@ from enum import StrEnum
 
 TAXONOMY = "1"
 
+# What answers hold, and policies decide on: so that stored answers are decided alike.
+SCORE_DIGITS = 4
+TIME_DIGITS = 2
+
 
 class Action(StrEnum):
     """What to do with an image; also the decision on it, and on a set of them."""
@@ -183,6 +187,8 @@ class ImageInfo:
         Of a video, in seconds.
     odd_thumbnail : bool
         It carries a preview that shows something else, which was checked too.
+    unseen : float
+        How far the frame that is least like any that was checked differs from it, 0 to 1.
     """
 
     format: str
@@ -192,6 +198,7 @@ class ImageInfo:
     frames_checked: int
     duration_s: float | None = None
     odd_thumbnail: bool = False
+    unseen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

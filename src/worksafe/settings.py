@@ -44,6 +44,8 @@ class Settings(BaseSettings):
         Name of the policy that applies where a request names none.
     policy_dir : Path or None
         Folder of an operator's own policies.
+    shadow_policy : str or None
+        Name of a policy that decides beside the active one: counted, logged, never acted on.
     thorough : {"never", "uncertain", "always"}
         When nudity is looked for a second time, at twice the size: it finds small figures, and
         takes about five times as long. A request may say otherwise.
@@ -86,6 +88,7 @@ class Settings(BaseSettings):
     deadline_per_image_s: Annotated[float, Field(ge=0)] = 1.0
     policy: str = "default"
     policy_dir: Path | None = None
+    shadow_policy: str | None = None
     thorough: Thorough = "never"
     max_request_bytes: Positive = 256 * 1024**2
     max_images: Positive = 1000

@@ -369,3 +369,19 @@ def test_what_is_kept_lies_between_the_start_and_the_average(
     list(train(replace(config, optimiser=none), examples, None, tmp_path))
     average = load_file(tmp_path / "network.safetensors")
     assert not torch.allclose(average["norm.weight"], start["norm.weight"], atol=1e-7)
+
+
+def test_runs_are_averaged(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    few = replace(config.optimiser, examples=64, start_share=0.0)
+    short = replace(config, optimiser=few)
+    list(train(short, examples, None, tmp_path))
+    alone = load_file(tmp_path / "network.safetensors")
+    other = load_file(finished / "network.safetensors")
+
+    list(train(short, examples, None, tmp_path, [finished / "network.safetensors"]))
+
+    mean = load_file(tmp_path / "network.safetensors")
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, (alone[name] + other[name]) / 2)

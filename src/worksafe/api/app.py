@@ -9,12 +9,20 @@ from worksafe.api.routes.check import check_routes
 from worksafe.api.routes.docs import docs_routes
 from worksafe.api.routes.health import health_routes
 from worksafe.api.routes.models import models_routes
+from worksafe.api.routes.policies import policies_routes
 from worksafe.api.routes.preds import preds_routes
 from worksafe.api.routes.redact import redact_routes
 from worksafe.api.schemas import Problem
 from worksafe.moderator import Moderator
 
-_ROUTES = (check_routes, redact_routes, preds_routes, models_routes, health_routes)
+_ROUTES = (
+    check_routes,
+    redact_routes,
+    preds_routes,
+    policies_routes,
+    models_routes,
+    health_routes,
+)
 _ABOUT = (
     "How suitable are images for work? Scores for nudity, violence and drugs, a decision and its "
     "reasons. Everything happens on this server; no picture is stored."

@@ -9,12 +9,19 @@ from worksafe.engine.scoring import Thorough
 from worksafe.explain.heat import data_url
 from worksafe.models.registry import LABELS
 from worksafe.redaction.cover import Method
-from worksafe.results import Check, FrameScores, Moderation, Reason, Region, Scores
+from worksafe.results import (
+    SCORE_DIGITS,
+    TIME_DIGITS,
+    Check,
+    FrameScores,
+    Moderation,
+    Reason,
+    Region,
+    Scores,
+)
 
 Include = Literal["regions", "frames", "heatmap"]
 
-_SCORE_DIGITS = 4
-_TIME_DIGITS = 2
 Score = Annotated[float, Field(ge=0, le=1)]
 ActionName = Literal["allow", "review", "block"]
 
@@ -158,6 +165,10 @@ class ImageModel(BaseModel):
     odd_thumbnail: Annotated[
         bool, Field(description="A preview inside shows something else; it was checked too.")
     ]
+    unseen: Annotated[
+        Score,
+        Field(description="How far frames that were not checked differ from those that were."),
+    ]
 
 
 class FrameModel(BaseModel):
@@ -251,10 +262,10 @@ def render_check(check: Check, include: Sequence[Include] = ()) -> CheckResponse
         ],
         results=[render_result(result, include) for result in check.results],
         timing_ms=TimingModel(
-            decode=round(timing.decode, _TIME_DIGITS),
-            wait=round(timing.wait, _TIME_DIGITS),
-            inference=round(timing.inference, _TIME_DIGITS),
-            total=round(timing.total, _TIME_DIGITS),
+            decode=round(timing.decode, TIME_DIGITS),
+            wait=round(timing.wait, TIME_DIGITS),
+            inference=round(timing.inference, TIME_DIGITS),
+            total=round(timing.total, TIME_DIGITS),
         ),
     )
 
@@ -280,8 +291,9 @@ def render_result(result: Moderation, include: Sequence[Include] = ()) -> Result
             height=image.height,
             frames=image.frames,
             frames_checked=image.frames_checked,
-            duration_s=None if image.duration_s is None else round(image.duration_s, _TIME_DIGITS),
+            duration_s=None if image.duration_s is None else round(image.duration_s, TIME_DIGITS),
             odd_thumbnail=image.odd_thumbnail,
+            unseen=round(image.unseen, SCORE_DIGITS),
         ),
         error=error and ItemErrorModel(code=error.code, message=error.message),
     )
@@ -295,7 +307,7 @@ def _render_reason(reason: Reason) -> ReasonModel:
         rule=reason.rule,
         category=reason.category,
         label=reason.label,
-        score=round(reason.score, _SCORE_DIGITS),
+        score=round(reason.score, SCORE_DIGITS),
         threshold=reason.threshold,
         action=reason.action.value,
         frame=reason.frame,
@@ -320,7 +332,7 @@ def _render_heatmaps(result: Moderation) -> list[HeatMapModel]:
 def _render_frame(frame: FrameScores) -> FrameModel:
     return FrameModel(
         frame=frame.frame,
-        time_s=round(frame.time_s, _TIME_DIGITS),
+        time_s=round(frame.time_s, TIME_DIGITS),
         categories=_render_categories(frame.scores),
         regions=[_render_region(region) for region in frame.scores.regions],
     )
@@ -329,9 +341,9 @@ def _render_frame(frame: FrameScores) -> FrameModel:
 def _render_categories(scores: Scores) -> dict[str, CategoryModel]:
     return {
         category: CategoryModel(
-            score=round(score, _SCORE_DIGITS),
+            score=round(score, SCORE_DIGITS),
             labels={
-                name.removeprefix(f"{category}."): round(value, _SCORE_DIGITS)
+                name.removeprefix(f"{category}."): round(value, SCORE_DIGITS)
                 for name, value in scores.labels.items()
                 if name.startswith(f"{category}.")
             },
@@ -341,10 +353,10 @@ def _render_categories(scores: Scores) -> dict[str, CategoryModel]:
 
 
 def _render_region(region: Region) -> RegionModel:
-    x, y, width, height = (round(part, _SCORE_DIGITS) for part in region.box)
+    x, y, width, height = (round(part, SCORE_DIGITS) for part in region.box)
     return RegionModel(
         label=region.label,
         detector_class=region.detector_class,
-        score=round(region.score, _SCORE_DIGITS),
+        score=round(region.score, SCORE_DIGITS),
         box=(x, y, width, height),
     )

@@ -32,6 +32,7 @@ def check_images(
     *,
     thorough: Thorough | None,
     as_json: bool,
+    frames: bool,
     explain: Path | None,
 ) -> None:
     """Check images, print the answer, and exit with the status of the decision.
@@ -46,6 +47,8 @@ def check_images(
         In place of the settings'.
     as_json : bool
         Print the document of ``POST /v1/check`` instead of a table.
+    frames : bool
+        With the scores of each frame.
     explain : Path or None
         Folder that gets a picture for each image, which shows why.
 
@@ -75,7 +78,7 @@ def check_images(
     if explain is not None:
         write_overlays(moderator, sources, done, explain)
     if as_json:
-        typer.echo(render_check(done).model_dump_json(indent=2))
+        typer.echo(render_check(done, ["frames"] if frames else []).model_dump_json(indent=2))
     else:
         _print_table(done)
     raise typer.Exit(exit_status(done.results))

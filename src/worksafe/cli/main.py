@@ -72,6 +72,9 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the document of POST /v1/check.")
     ] = False,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="With --json: the scores of each frame, too.")
+    ] = False,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +89,7 @@ def check(
     """
     from worksafe.cli.check import check_images
 
-    check_images(images, policy, thorough=thorough, as_json=as_json, explain=explain)
+    check_images(images, policy, thorough=thorough, as_json=as_json, frames=frames, explain=explain)
 
 
 @app.command()
@@ -222,6 +225,62 @@ def dataset(
     )
 
 
+policy_app = typer.Typer(help="Show, validate, test and compare policies.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy")
+_NAME_HELP = "Name of a policy, or a .yaml file."
+
+
+@policy_app.command("show")
+def policy_show(
+    names: Annotated[list[str] | None, typer.Argument(help=_NAME_HELP)] = None,
+) -> None:
+    """List policies, or show some in full."""
+    from worksafe.cli.policy import show
+
+    show(names or [])
+
+
+@policy_app.command("validate")
+def policy_validate(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of them.")],
+) -> None:
+    """Name file, line and field of each mistake. Exit status: 2 if there is one."""
+    from worksafe.cli.policy import validate
+
+    validate(paths)
+
+
+@policy_app.command("test")
+def policy_test(
+    names: Annotated[list[str], typer.Argument(help=_NAME_HELP)],
+    on: Annotated[
+        Path | None, typer.Option(help="Stored answers of POST /v1/check, or of check --json.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of labelled pictures: a table by what they show."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which of them.")] = "val",
+) -> None:
+    """Count what policies allow, send to review and block."""
+    from worksafe.cli.policy import test
+
+    test(names, on, data, split)
+
+
+@policy_app.command("diff")
+def policy_diff(
+    first: Annotated[str, typer.Argument(help=_NAME_HELP)],
+    second: Annotated[str, typer.Argument(help=_NAME_HELP)],
+    on: Annotated[Path, typer.Option(help="Stored answers; no images are needed.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which past decisions would change. Exit status: 1 if any would."""
+    from worksafe.cli.policy import diff
+
+    diff(first, second, on, as_json=as_json)
+
+
 InitialOption = Annotated[
     Path | None,
     typer.Option(help="Pretrained weights to start from, in the backbone's own format."),
@@ -241,11 +300,25 @@ def train(
         Path | None, typer.Option(help="Folder for the ONNX file and its contract.")
     ] = None,
     results: ResultsOption = Path("results"),
+    average: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="network.safetensors of another run, to average the weights with; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Train the hazards detector and export it. Needs the extra: pip install worksafe[train]."""
     from worksafe.cli.train import train_detector
 
-    train_detector(config, data, initial, run_dir=run_dir, to=to or run_dir, results=results)
+    train_detector(
+        config,
+        data,
+        initial,
+        run_dir=run_dir,
+        to=to or run_dir,
+        results=results,
+        others=average or [],
+    )
 
 
 @app.command()

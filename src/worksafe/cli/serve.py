@@ -25,5 +25,7 @@ def serve_http(host: str | None, port: int | None) -> None:
     given: dict[str, Any] = {"host": host, "port": port}
     settings = Settings.load(**{name: value for name, value in given.items() if value is not None})
     # Said here in one line, and not by a worker process that fails to start.
-    choose_policy(read_policies(settings.policy_dir), settings.policy)
+    policies = read_policies(settings.policy_dir)
+    for name in filter(None, (settings.policy, settings.shadow_policy)):
+        choose_policy(policies, name)
     serve(settings)

@@ -1,6 +1,7 @@
 """``worksafe train`` and ``worksafe crossvalidate``: progress bars around the training loop."""
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +20,14 @@ from worksafe.training.config import read_config
 
 
 def train_detector(
-    config_path: Path, data: Path, initial: Path | None, *, run_dir: Path, to: Path, results: Path
+    config_path: Path,
+    data: Path,
+    initial: Path | None,
+    *,
+    run_dir: Path,
+    to: Path,
+    results: Path,
+    others: Sequence[Path] = (),
 ) -> None:
     """Train by a recipe and export the result.
 
@@ -37,6 +45,8 @@ def train_detector(
         Gets the ONNX file and its contract.
     results : Path
         Folder whose ``runs.csv`` gets a row.
+    others : sequence of Path, optional
+        Networks whose weights are averaged with this run's.
 
     Raises
     ------
@@ -56,7 +66,7 @@ def train_detector(
     last = None
     with _progress(console) as bar:
         task = bar.add_task(config.name, total=None, loss=float("nan"))
-        for last in train(config, examples, initial, run_dir):
+        for last in train(config, examples, initial, run_dir, others):
             bar.update(task, total=last.steps, completed=last.step, loss=last.loss)
             if last.validation:
                 figures = "  ".join(

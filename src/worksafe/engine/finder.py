@@ -74,6 +74,7 @@ class Finder:
             len(scored.frames),
             pictures.duration_s,
             pictures.odd_thumbnail,
+            scored.unseen,
         )
         if key is not None:
             self._recall.put(key, Found(scored, info))

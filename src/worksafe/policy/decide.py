@@ -3,11 +3,13 @@
 from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.policy.document import UNSEEN, Policy
 from worksafe.policy.frames import agreed
-from worksafe.results import Decision, ImageScores, Reason, Scores, strictest
+from worksafe.results import SCORE_DIGITS, Decision, ImageScores, Reason, Scores, strictest
 
 
 def decide(scored: ImageScores, policy: Policy) -> Decision:
     """Apply a policy to an image's scores.
+
+    Scores are compared as answers hold them, rounded, so that a stored answer is decided alike.
 
     Parameters
     ----------
@@ -77,13 +79,13 @@ def _score_and_frame(
 ) -> tuple[float, int | None] | None:
     """Tell what a rule compares, and which frame has it; None where nothing is known of it."""
     if rule_name == UNSEEN:
-        return scored.unseen, None
+        return round(scored.unseen, SCORE_DIGITS), None
     known = scored.scores.labels if "." in rule_name else scored.scores.categories
     if rule_name not in known:
         return None
     if scored.is_video:
         return agreed(scored.frames, rule_name, policy.video)
-    return known[rule_name], scored.frame_of.get(rule_name)
+    return round(known[rule_name], SCORE_DIGITS), scored.frame_of.get(rule_name)
 
 
 def _leading_label(category: str, scores: Scores) -> str | None:

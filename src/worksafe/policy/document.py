@@ -203,9 +203,14 @@ def read_policies(extra: Path | None = None) -> dict[str, Policy]:
     return {**_read_folder(SHIPPED), **(_read_folder(extra) if extra else {})}
 
 
+def policy_files(folder: Path | None) -> list[Path]:
+    """List a folder's policy files, in order; none where there is no folder."""
+    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES) if folder else []
+
+
 def _read_folder(folder: Path) -> dict[str, Policy]:
     policies: dict[str, Policy] = {}
-    for path in sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES):
+    for path in policy_files(folder):
         policy = read_policy(path)
         if policy.name in policies:
             msg = f"another file of this folder has a policy {policy.name!r}"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from worksafe.policy.document import VideoRule
-from worksafe.results import FrameScores
+from worksafe.results import SCORE_DIGITS, TIME_DIGITS, FrameScores
 
 
 def agreed(frames: Sequence[FrameScores], name: str, rule: VideoRule) -> tuple[float, int]:
@@ -27,7 +27,9 @@ def agreed(frames: Sequence[FrameScores], name: str, rule: VideoRule) -> tuple[f
     frame : int
         The one that scores highest among them.
     """
-    of_frame = sorted((one.time_s, one.frame, _score(one, name)) for one in frames)
+    of_frame = sorted(
+        (round(one.time_s, TIME_DIGITS), one.frame, _score(one, name)) for one in frames
+    )
     needed = min(rule.agree, len(of_frame))
     best = (0.0, of_frame[0][1])
     first = 0
@@ -50,4 +52,4 @@ def _first(found: tuple[float, int]) -> float:
 
 def _score(one: FrameScores, name: str) -> float:
     known = one.scores.labels if "." in name else one.scores.categories
-    return known.get(name, 0.0)
+    return round(known.get(name, 0.0), SCORE_DIGITS)

@@ -75,7 +75,11 @@ def masked_loss(logits: Tensor, values: Tensor, weights: Tensor) -> Tensor:
 
 
 def train(
-    config: TrainingConfig, examples: Sequence[Example], initial: Path | None, run_dir: Path
+    config: TrainingConfig,
+    examples: Sequence[Example],
+    initial: Path | None,
+    run_dir: Path,
+    others: Sequence[Path] = (),
 ) -> Generator[Progress, None, None]:
     """Train, or go on with a run that was interrupted.
 
@@ -90,6 +94,9 @@ def train(
     run_dir : Path
         Gets ``start.safetensors``, ``checkpoint.pt`` at each validation, ``metrics.csv``, and at
         the end ``network.safetensors``.
+    others : sequence of Path, optional
+        Networks of other runs from the same pretrained weights: what is kept is the mean of their
+        weights and this run's [1]_.
 
     Yields
     ------
@@ -100,6 +107,10 @@ def train(
     ------
     TrainingError
         If the examples cannot be balanced.
+
+    References
+    ----------
+    .. [1] Wortsman et al., "Model soups", ICML 2022.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
@@ -150,12 +161,13 @@ def train(
         running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
         validation = None
         if step % optimiser.validate_every == 0 or step == steps:
-            kept = _towards(average, beginning, optimiser.start_share)
+            kept = _mix(average, others, beginning, optimiser.start_share)
             validation = _validate(kept, held, config) if held else None
             _record(run_dir, step, running, validation or {})
             _checkpoint(run_dir, step, time.monotonic() - began, parts)
         yield Progress(step, steps, running, time.monotonic() - began, validation)
-    _save(_towards(average, beginning, optimiser.start_share), run_dir / "network.safetensors")
+    kept = _mix(average, others, beginning, optimiser.start_share)
+    _save(kept, run_dir / "network.safetensors")
 
 
 def predict(
@@ -223,13 +235,16 @@ def _start(
         start_head(network, config, learning)
 
 
-def _towards(average: HazardsNetwork, beginning: Path, share: float) -> HazardsNetwork:
-    """Give a network on the straight line from the average to the start, in evaluation mode."""
+def _mix(
+    average: HazardsNetwork, others: Sequence[Path], beginning: Path, share: float
+) -> HazardsNetwork:
+    """Give the mean with other runs' networks, moved towards the start; in evaluation mode."""
     mixed = deepcopy(average)
-    start = load_file(beginning)
+    start, runs = load_file(beginning), [load_file(path) for path in others]
     with torch.no_grad():
         for name, parameter in mixed.named_parameters():
-            parameter.lerp_(start[name], share)
+            mean = torch.stack([parameter, *(run[name] for run in runs)]).mean(dim=0)
+            parameter.copy_(mean.lerp(start[name], share))
     return mixed
 
 

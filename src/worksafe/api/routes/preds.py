@@ -76,8 +76,9 @@ def preds_routes(moderator: Moderator) -> APIBlueprint:
     )
     def preds() -> Response:
         items = read_uploads(request, settings.max_images)
-        done = moderator.check_set(items, deadline_s=settings.deadline_for(len(items)))
-        answer = render_preds(done, moderator.policies[done.policy.name])
+        policy = moderator.policy()
+        done = moderator.check_set(items, policy, deadline_s=settings.deadline_for(len(items)))
+        answer = render_preds(done, policy)
         return Response(answer.model_dump_json(exclude_unset=True), content_type="application/json")
 
     return routes

@@ -1,0 +1,199 @@
+"""``worksafe policy``: show, validate, test and compare policies."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from worksafe.errors import PolicyError
+from worksafe.evaluation.datasets import NEUTRAL, read_manifest
+from worksafe.moderator import Moderator
+from worksafe.policy.document import Policy, choose_policy, policy_files, read_policies, read_policy
+from worksafe.policy.stored import Stored, read_results, stored
+from worksafe.results import Action
+from worksafe.settings import Settings
+
+_CHANGED_STATUS = 1
+_WRONG_STATUS = 2
+
+
+def find_policy(name: str) -> Policy:
+    """Find a policy by its name, or read it from a file.
+
+    Parameters
+    ----------
+    name : str
+        What ends in .yaml or .yml is a file.
+
+    Returns
+    -------
+    Policy
+
+    Raises
+    ------
+    PolicyError, UnknownPolicyError
+        If the file is malformed, or there is no such policy.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return read_policy(Path(name))
+    return choose_policy(read_policies(Settings.load().policy_dir), name)
+
+
+def show(names: Sequence[str]) -> None:
+    """Print all policies, or some in full, with thresholds resolved to scores."""
+    console = Console()
+    if not names:
+        table = Table("policy", "version", "description", box=None, pad_edge=False)
+        for name, policy in sorted(read_policies(Settings.load().policy_dir).items()):
+            table.add_row(name, policy.version[:19], escape(policy.description))
+        console.print(table)
+    for name in names:
+        policy = find_policy(name)
+        console.print(f"[bold]{policy.name}[/] {policy.version}", highlight=False)
+        console.print(escape(policy.description))
+        table = Table("rule", "review", "block", box=None, pad_edge=False)
+        for rule_name, rule in policy.rules.items():
+            table.add_row(rule_name, *(_number(value) for value in (rule.review, rule.block)))
+        console.print(table)
+        console.print(
+            f"on error: {policy.on_error.value}; of a video {policy.video.agree} frames within "
+            f"{policy.video.within_s:g} s, or one of {policy.video.alone:g}",
+            highlight=False,
+        )
+
+
+def validate(paths: Sequence[Path]) -> None:
+    """Print the mistake of each file, or that there is none; folders are gone through."""
+    files = [file for path in paths for file in (policy_files(path) if path.is_dir() else [path])]
+    mistakes = 0
+    for file in files:
+        try:
+            policy = read_policy(file)
+        except PolicyError as error:
+            mistakes += 1
+            typer.echo(str(error))
+        else:
+            typer.echo(f"{file}: {policy.name} {policy.version}")
+    if mistakes or not files:
+        raise typer.Exit(_WRONG_STATUS)
+
+
+def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -> None:
+    """Print what policies decide: on stored results, or on labelled pictures by their kind."""
+    policies = [find_policy(name) for name in names]
+    if (on is None) == (data is None):
+        raise typer.BadParameter("give either --on RESULTS or --data FOLDER")
+    groups = _by_kind(data, split) if data else {"all": read_results(on) if on else []}
+    table = Table("pictures", "", *(policy.name for policy in policies), box=None, pad_edge=False)
+    table.caption = "allowed / reviewed / blocked"
+    for group, some in groups.items():
+        cells = [_decided(Counter(one.decide(policy)[0] for one in some)) for policy in policies]
+        table.add_row(group, str(len(some)), *cells)
+    Console().print(table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    name: str
+    was: Action
+    becomes: Action
+    why: str
+
+
+def diff(first: str, second: str, on: Path, *, as_json: bool) -> None:
+    """Print which past decisions would change from one policy to another.
+
+    Raises
+    ------
+    typer.Exit
+        With status 1 if any would.
+    """
+    policies = find_policy(first), find_policy(second)
+    results = read_results(on)
+    told = [one for one in results if one.is_complete]
+    counts: Counter[tuple[Action, Action]] = Counter()
+    changes = []
+    for one in told:
+        (was, before), (becomes, after) = (one.decide(policy) for policy in policies)
+        counts[was, becomes] += 1
+        if was is not becomes:
+            reasons = after if becomes.severity > was.severity else before
+            why = "; ".join(f"{r.rule} {r.score:.4f} >= {r.threshold:g}" for r in reasons[:1])
+            changes.append(_Change(one.name, was, becomes, why))
+    unknown = len(results) - len(told)
+    if as_json:
+        typer.echo(_as_json(policies, counts, changes, unknown))
+    else:
+        _print_diff(policies, counts, changes, unknown)
+    raise typer.Exit(_CHANGED_STATUS if changes else 0)
+
+
+def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:
+    examples = [one for one in read_manifest(data) if one.split == split and not one.weak]
+    moderator = Moderator(Settings.load(cache_entries=0))
+    results = moderator.check_many(example.path for example in examples)
+    shown = track(results, "scoring", total=len(examples), console=Console(stderr=True))
+    groups: dict[str, list[Stored]] = {}
+    for example, result in zip(examples, shown, strict=True):
+        kind = example.kind or "other"
+        name = f"ordinary: {kind}" if example.category == NEUTRAL else example.label
+        total = "ordinary, all" if example.category == NEUTRAL else f"{example.category}, all"
+        for group in (total, name):
+            groups.setdefault(group, []).append(stored(result))
+    moderator.close()
+    return dict(sorted(groups.items()))
+
+
+def _decided(counts: Counter[Action]) -> str:
+    return " / ".join(str(counts[action]) for action in Action)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _as_json(
+    policies: tuple[Policy, Policy],
+    counts: Counter[tuple[Action, Action]],
+    changes: Iterable[_Change],
+    unknown: int,
+) -> str:
+    document = {
+        "policies": [{"name": one.name, "version": one.version} for one in policies],
+        "counts": [
+            {"was": was.value, "becomes": becomes.value, "images": images}
+            for (was, becomes), images in sorted(counts.items())
+        ],
+        "changes": [
+            {"id": one.name, "was": one.was.value, "becomes": one.becomes.value, "why": one.why}
+            for one in changes
+        ],
+        "videos_without_frames": unknown,
+    }
+    return json.dumps(document, indent=2)
+
+
+def _print_diff(
+    policies: tuple[Policy, Policy],
+    counts: Counter[tuple[Action, Action]],
+    changes: Sequence[_Change],
+    unknown: int,
+) -> None:
+    console = Console()
+    first, second = (policy.name for policy in policies)
+    table = Table(f"{first} / {second}", *(action.value for action in Action), box=None)
+    for was in Action:
+        table.add_row(was.value, *(str(counts[was, becomes]) for becomes in Action))
+    console.print(table)
+    for one in changes:
+        line = f"{one.name}: {one.was.value} -> {one.becomes.value} ({one.why or 'on error'})"
+        console.print(escape(line), highlight=False)
+    if unknown:
+        console.print(f"{unknown} videos were stored without frames (include=frames): not compared")

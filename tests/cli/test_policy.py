@@ -1,0 +1,159 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from films import film
+from pictures import encode, photo, photographs
+from worksafe import Moderator, Settings
+from worksafe.api.schemas import render_check
+from worksafe.cli.main import app
+from worksafe.items import Item
+from worksafe.policy.document import read_policy
+from worksafe.policy.stored import read_results
+
+runner = CliRunner()
+# Thresholds at what photographs score at all, so that decisions differ.
+NEAR = """
+name: {name}
+on_error: {on_error}
+rules:
+  nudity: {{review: {low}, block: {high}}}
+  violence: {{review: {low}, block: {high}}}
+  drugs: {{review: {low}}}
+  unseen: {{review: 0.05}}
+"""
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    paths[0].write_text(NEAR.format(name="a", on_error="review", low=0.002, high=0.02))
+    paths[1].write_text(NEAR.format(name="b", on_error="block", low=0.008, high=0.01))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def items() -> list[Item]:
+    still = [Item(encode(photo(name)), name) for name in photographs()]
+    first, second = (np.asarray(photo(name).resize((160, 120))) for name in ("coffee", "rocket"))
+    moving = film(60, lambda at: first if at % 20 < 12 else second)
+    animated = encode(
+        photo("cat").resize((200, 150)), "GIF", save_all=True, append_images=[photo("china")]
+    )
+    return [*still, Item(moving, "film"), Item(animated, "gif"), Item(b"no picture", "broken")]
+
+
+def test_diff_agrees_with_running_both(
+    items: list[Item], policies: tuple[Path, Path], tmp_path: Path
+) -> None:
+    read = {path.stem: read_policy(path) for path in policies}
+    made = Moderator(Settings(policy="a"), policies=read)
+    done = {name: made.check_set(items, name) for name in read}
+    made.close()
+    results = tmp_path / "results.jsonl"
+    results.write_text(render_check(done["a"], ["frames"]).model_dump_json() + "\n")
+
+    output = runner.invoke(
+        app, ["policy", "diff", *map(str, policies), "--on", str(results), "--json"]
+    )
+
+    assert output.exit_code == 1
+    document = json.loads(output.stdout)
+    expected = {
+        first.id: (first.decision.value, second.decision.value)
+        for first, second in zip(done["a"].results, done["b"].results, strict=True)
+    }
+    changed = {one["id"]: (one["was"], one["becomes"]) for one in document["changes"]}
+    assert changed == {name: pair for name, pair in expected.items() if pair[0] != pair[1]}
+    assert len(changed) >= 3
+    assert sum(one["images"] for one in document["counts"]) == len(items)
+
+
+def test_a_video_without_frames_is_not_guessed_about(
+    items: list[Item], policies: tuple[Path, Path], tmp_path: Path
+) -> None:
+    made = Moderator(Settings(cache_entries=0))
+    results = tmp_path / "results.json"
+    results.write_text(render_check(made.check_set(items)).model_dump_json(indent=2))
+    made.close()
+
+    output = runner.invoke(
+        app, ["policy", "diff", *map(str, policies), "--on", str(results), "--json"]
+    )
+
+    document = json.loads(output.stdout)
+    assert document["videos_without_frames"] == 1
+    assert "film" not in {one["id"] for one in document["changes"]}
+
+
+def test_no_change_is_status_0(policies: tuple[Path, Path], tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text("[]")
+    path = str(policies[0])
+
+    assert runner.invoke(app, ["policy", "diff", path, path, "--on", str(results)]).exit_code == 0
+
+
+@pytest.mark.parametrize("text", ["{", '{"results": 3}', "[1]", '{"results": [{"id": "a"}]}', "x"])
+def test_what_is_no_answer_is_an_error_with_its_line(text: str, tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    results.write_text("\n" + text)
+
+    output = runner.invoke(app, ["policy", "diff", "default", "strict", "--on", str(results)])
+
+    assert output.exception is not None
+    assert "results.json:2" in str(output.exception)
+
+
+@pytest.mark.usefixtures("policies")
+def test_validate_names_every_mistake_and_goes_through_folders(tmp_path: Path) -> None:
+    assert runner.invoke(app, ["policy", "validate", str(tmp_path)]).exit_code == 0
+    (tmp_path / "c.yaml").write_text("name: c\nrules: {nudty: {block: 1}}\n")
+    (tmp_path / "d.yaml").write_text("name: D\nrules: {}\n")
+
+    output = runner.invoke(app, ["policy", "validate", str(tmp_path)])
+
+    assert output.exit_code == 2
+    assert "c.yaml:2: rules.nudty" in output.output
+    assert "d.yaml:1: name" in output.output
+
+
+def test_show_lists_policies_and_prints_one_in_full() -> None:
+    listed = runner.invoke(app, ["policy", "show"])
+    full = runner.invoke(app, ["policy", "show", "strict"])
+
+    assert all(name in listed.output for name in ("default", "lenient", "strict"))
+    assert "drugs.tobacco" in full.output
+
+
+def test_test_counts_decisions_of_several_policies(tmp_path: Path) -> None:
+    made = Moderator(Settings(cache_entries=0))
+    results = tmp_path / "results.jsonl"
+    with results.open("w") as file:
+        for _ in range(2):
+            check = made.check_set([Item(encode(photo("cat")), "cat"), Item(b"x", "x")])
+            file.write(render_check(check).model_dump_json() + "\n")
+    made.close()
+
+    output = runner.invoke(app, ["policy", "test", "default", "strict", "--on", str(results)])
+
+    assert "2 / 2 / 0" in output.output  # the broken ones are reviewed ...
+    assert "2 / 0 / 2" in output.output  # ... or blocked
+    assert len(read_results(results)) == 4
+
+
+def test_labelled_pictures_are_counted_by_kind(labelled_pictures: Path, tmp_path: Path) -> None:
+    lines = (labelled_pictures / "manifest.csv").read_text().splitlines()
+    some = [line for line in lines[1:] if ",val," in line][::60]
+    (tmp_path / "manifest.csv").write_text("\n".join([lines[0], *some]))
+    for folder in labelled_pictures.iterdir():
+        if folder.is_dir():
+            (tmp_path / folder.name).symlink_to(folder)
+
+    output = runner.invoke(app, ["policy", "test", "strict", "lenient", "--data", str(tmp_path)])
+
+    assert output.exit_code == 0, output.output
+    assert "ordinary, all" in output.output
