@@ -99,7 +99,7 @@ docs: $(VENV)/dev ## check that every link in the documents leads somewhere
 setup: $(VENV)/dev ## install what development needs
 
 lock: $(VENV)/dev ## pin all dependencies anew, with hashes and without index addresses
-	$(LOCK) --group build --extra video -o requirements/serve.txt
+	$(LOCK) --group build --group runtime --extra video -o requirements/serve.txt
 	$(LOCK) --group dev --extra video -o requirements/dev.txt
 	$(LOCK) --group fuzz --extra video -o requirements/fuzz.txt
 	$(LOCK) --group dev --extra train --no-emit-package torch -o requirements/train.txt

@@ -15,6 +15,7 @@ from worksafe.engine.admission import Admission, Deadline, Place, Task
 from worksafe.engine.cache import MemoryCache, Recall, RedisCache, ResultCache
 from worksafe.engine.cores import count_cores
 from worksafe.engine.finder import Finder
+from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.engine.scoring import PLAIN, Detector, Look, load_detectors
 from worksafe.errors import InputError
 from worksafe.images.open import Opener
@@ -68,6 +69,8 @@ class Moderator:
         If a policy file is malformed.
     UnknownPolicyError
         If the settings name a policy that does not exist.
+    SettingsError
+        If they ask for a runtime or device that is not there.
     """
 
     def __init__(
@@ -82,12 +85,18 @@ class Moderator:
         needed = (self.settings.policy, *([shadow] if shadow else []))
         self.shelf = PolicyShelf(self.settings.policy_dir, needed, policies)
         self.shadow = Shadow(lambda: self.policy(shadow)) if shadow else None
-        self._detectors = load_detectors(DETECTORS) if detectors is None else tuple(detectors)
         running = self.settings.running or count_cores()
+        machine = look_at_machine()
+        self.runtime = choose_runtime(self.settings.runtime, self.settings.device, machine)
+        self._detectors = (
+            load_detectors(DETECTORS, self.runtime, running)
+            if detectors is None
+            else tuple(detectors)
+        )
         self._admission = Admission(running, self.settings.waiting)
         self._wall = Wall(running)
         self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
-        self._recall = Recall(self._cache(), self.models, self.settings.limits)
+        self._recall = Recall(self._cache(), self.models, self.settings.limits, self.runtime.key)
         self._finder = Finder(self._opener, self._detectors, self._recall)
         self._checker = ItemChecker(self._finder, self.settings.limits, self.shadow)
         self._redactor = Redactor(self._opener, self._finder, self.settings.limits.max_side_px)

@@ -12,6 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worksafe.engine.runtime import DeviceChoice, RuntimeChoice
 from worksafe.engine.scoring import Thorough
 from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
@@ -32,6 +33,10 @@ class Settings(BaseSettings):
     threads : int or None
         Requests that the server reads and answers at once; None for sixteen more than may be
         inside, so that refusing one never waits behind the others.
+    runtime : {"auto", "onnxruntime", "openvino"}
+        What runs the networks.
+    device : {"auto", "cpu", "cuda"}
+        Where they run.
     running : int or None
         Images scored at once; None for one for each core.
     waiting : int
@@ -82,6 +87,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     threads: Positive | None = None
+    runtime: RuntimeChoice = "auto"
+    device: DeviceChoice = "auto"
     running: Positive | None = None
     waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Annotated[float, Field(gt=0)] = 10.0

@@ -1,6 +1,7 @@
 """``worksafe policy``: show, validate, test and compare policies."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
 from worksafe.errors import PolicyError
 from worksafe.evaluation.datasets import NEUTRAL, read_manifest
+from worksafe.evaluation.markdown import table_lines
 from worksafe.moderator import Moderator
 from worksafe.policy.document import Policy, choose_policy, policy_files, read_policies, read_policy
 from worksafe.policy.stored import Stored, read_results, stored
@@ -91,12 +94,16 @@ def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -
     if (on is None) == (data is None):
         raise typer.BadParameter("give either --on RESULTS or --data FOLDER")
     groups = _by_kind(data, split) if data else {"all": read_results(on) if on else []}
-    table = Table("pictures", "", *(policy.name for policy in policies), box=None, pad_edge=False)
-    table.caption = "allowed / reviewed / blocked"
-    for group, some in groups.items():
-        cells = [_decided(Counter(one.decide(policy)[0] for one in some)) for policy in policies]
-        table.add_row(group, str(len(some)), *cells)
-    Console().print(table)
+    rows = [
+        [group, str(len(some)), *(_decided(some, policy) for policy in policies)]
+        for group, some in groups.items()
+    ]
+    heads = [f"{policy.name}: allowed / reviewed / blocked" for policy in policies]
+    lines = "\n".join(table_lines(["pictures", "count", *heads], rows))
+    if sys.stdout.isatty():
+        Console().print(Markdown(lines))
+    else:
+        typer.echo(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,8 @@ def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:
     return dict(sorted(groups.items()))
 
 
-def _decided(counts: Counter[Action]) -> str:
+def _decided(some: Iterable[Stored], policy: Policy) -> str:
+    counts = Counter(one.decide(policy)[0] for one in some)
     return " / ".join(str(counts[action]) for action in Action)
 
 

@@ -117,13 +117,20 @@ class Recall:
         What scores: other weights have other results.
     limits : ImageLimits
         What is decoded, and how many frames are chosen.
+    runtime : str, optional
+        What runs the networks: another gives scores that differ a little.
     """
 
     def __init__(
-        self, cache: ResultCache, models: Sequence[ModelInfo], limits: ImageLimits
+        self,
+        cache: ResultCache,
+        models: Sequence[ModelInfo],
+        limits: ImageLimits,
+        runtime: str = "",
     ) -> None:
         self._cache = cache
-        made_by = repr((TAXONOMY, [model.sha256 for model in models], asdict(limits)))
+        hashes = [model.sha256 for model in models]
+        made_by = repr((TAXONOMY, hashes, asdict(limits), runtime))
         self._salt = hashlib.sha256(made_by.encode()).digest()
 
     def key(self, data: bytes, thorough: str) -> str:

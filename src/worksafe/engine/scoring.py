@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.engine.session import OnnxSession, Session
+from worksafe.engine.runtime import PORTABLE, Runtime, open_session
+from worksafe.engine.session import Session
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
 from worksafe.models.spec import DetectorSpec, Placement
@@ -88,13 +89,19 @@ def _asks_for_more(first: Scores, look: Look) -> bool:
     return look.thorough == "always"
 
 
-def load_detectors(specs: Iterable[DetectorSpec]) -> tuple[Detector, ...]:
+def load_detectors(
+    specs: Iterable[DetectorSpec], runtime: Runtime = PORTABLE, streams: int = 1
+) -> tuple[Detector, ...]:
     """Load detectors' weights; to be called after a server has forked, never before.
 
     Parameters
     ----------
     specs : iterable of DetectorSpec
         Which.
+    runtime : Runtime, optional
+        What runs them.
+    streams : int, optional
+        Runs at once at most, where the runtime wants to know.
 
     Returns
     -------
@@ -105,7 +112,9 @@ def load_detectors(specs: Iterable[DetectorSpec]) -> tuple[Detector, ...]:
     WeightsError
         If weights are absent, or not the ones that the spec names.
     """
-    return tuple(Detector(spec, OnnxSession(read_weights(spec.weights))) for spec in specs)
+    return tuple(
+        Detector(spec, open_session(read_weights(spec.weights), runtime, streams)) for spec in specs
+    )
 
 
 def prepare(

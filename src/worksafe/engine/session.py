@@ -7,6 +7,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+_PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+}
+
 
 class Session(Protocol):
     """A network that is loaded and can be run from several threads at once."""
@@ -29,7 +34,7 @@ class Session(Protocol):
 
 
 class OnnxSession:
-    """ONNX Runtime on the CPU, one thread per run.
+    """ONNX Runtime, one thread per run.
 
     Several runs at once on one thread each are steady; several threads per run spin while they
     wait for each other, and are two to five times slower on a busy machine.
@@ -38,14 +43,16 @@ class OnnxSession:
     ----------
     model : bytes
         The ONNX file's content.
+    device : {"cpu", "cuda"}
+        Where it runs.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, device: str = "cpu") -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
-            model, sess_options=options, providers=["CPUExecutionProvider"]
+            model, sess_options=options, providers=_PROVIDERS[device]
         )
         self._input = self._session.get_inputs()[0].name
 
