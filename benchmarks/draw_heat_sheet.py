@@ -3,7 +3,7 @@
 Usage: python benchmarks/draw_heat_sheet.py DATA FILE [SPLIT]
 
 DATA is a folder of labelled pictures with a manifest.csv; FILE the picture that is written. Fifteen
-of each label, drawn at random from those that the label's own score finds at all (a half or more);
+of each label, drawn at random from those that the label's own score finds at all (0.4 or more);
 a ring marks the hottest place. The sheet shows pictures that may not be redistributed.
 """
 
@@ -24,7 +24,7 @@ from worksafe.settings import Settings
 LABELS = ("violence.firearm", "violence.blade", "drugs.cannabis", "drugs.tobacco")
 SHOWN = 15
 COLUMNS = 10
-LEAST_SCORE = 0.5
+LEAST_SCORE = 0.4
 CELL_PX = 240
 RING_PX = 9
 

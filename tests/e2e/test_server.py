@@ -41,10 +41,22 @@ def test_no_pixel_goes_to_disk(tmp_path: Path) -> None:
 
     with serving(tmp_path, no_files_may_grow) as (url, _):
         answers = [post(f"{url}/v1/check", *bodies[index % 5]) for index in range(50)]
+        for image_format in ("PNG", "JPEG", "TIFF", "AVIF"):
+            body = encode(noisy.resize((300, 300)), image_format)
+            assert redacted(url, body, f"image/{image_format.lower()}")
 
     results = [result for answer in answers for result in answer["results"]]
     assert all(result["status"] == "ok" for result in results)
     assert list(tmp_path.iterdir()) == []
+
+
+def redacted(url: str, body: bytes, content_type: str) -> bytes:
+    """Have a label covered that is not there, so all of the picture, and give the new file."""
+    address = f"{url}/v1/redact?policy=lenient&labels=nudity.suggestive"
+    request = urllib.request.Request(address, body, {"Content-Type": content_type})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        file: bytes = response.read()
+    return file
 
 
 def chunked(url: str, body: bytes, content_type: str) -> int:

@@ -1,5 +1,6 @@
 """Serve the web application with gunicorn: one process, many threads."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """Load the models; runs in the worker process, after the fork."""
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("worksafe").setLevel(logging.INFO)
         return_large_blocks()
         moderator = Moderator(self._settings)
         moderator.warm_up()
