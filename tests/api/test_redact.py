@@ -131,3 +131,15 @@ def test_one_picture_at_a_time(redacting: FlaskClient, picture: bytes) -> None:
 
     assert response.status_code == 422
     assert response.get_json(force=True)["code"] == "too_many_images"
+
+
+def test_no_time_left_is_no_fault_of_the_picture(picture: bytes) -> None:
+    made = Moderator(Settings(deadline_s=1e-6), detectors=[colour_detector(GUN, (255, 0, 0))])
+    client = create_app(made).test_client()
+
+    response = client.post("/v1/redact", data=picture, content_type="image/png")
+
+    assert response.status_code == 503
+    assert response.get_json(force=True)["code"] == "deadline_exceeded"
+    assert "Retry-After" in response.headers
+    made.close()

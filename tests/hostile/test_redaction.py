@@ -20,7 +20,7 @@ def test_a_picture_or_a_refusal(case: Case, client: FlaskClient) -> None:
         assert response.headers["Worksafe-Decision"] == "allow"
         assert response.content_type == f"image/{sniff_format(response.data).name}"
     else:
-        assert response.status_code in {413, 422}
+        assert response.status_code in {413, 422, 503}
         code = response.get_json(force=True)["code"]
         slow = {"decode_timeout", "deadline_exceeded"}  # on a machine that does other things
         assert code in {*case.answers, "not_redactable", "body_too_large", *slow}

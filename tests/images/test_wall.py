@@ -20,7 +20,7 @@ from worksafe.errors import (
 )
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
-from worksafe.images.wall import Wall
+from worksafe.images.wall import Wall, _Process
 
 LIMITS = ImageLimits()
 GIF = encode(photo("cat").quantize(64), "GIF")
@@ -175,6 +175,21 @@ def test_a_film_that_is_not_there_is_an_error(wall: Wall, tmp_path: Path) -> Non
         wall.open(tmp_path / "none.mp4", "mp4", LIMITS, 320) as pictures,
     ):
         list(pictures.views)
+
+
+def test_a_decoder_that_dies_while_idle_costs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = Wall(1)
+    data = encode(quadrants(), "GIF")
+    with wall.open(data, "gif", LIMITS, 320) as pictures:
+        assert list(pictures.views)
+    (pid,) = decoders()
+    monkeypatch.setattr(_Process, "is_alive", property(lambda _: True))  # not known to be dead yet
+    os.kill(pid, signal.SIGKILL)
+
+    with wall.open(data, "gif", LIMITS, 320) as pictures:
+        assert list(pictures.views)
+
+    wall.close()
 
 
 def test_processes_end_with_the_wall() -> None:

@@ -12,7 +12,9 @@ from worksafe.api.schemas import Problem
 from worksafe.errors import (
     ClosedError,
     DatasetError,
+    DeadlineExceededError,
     InputError,
+    InternalError,
     OverloadedError,
     PolicyError,
     SettingsError,
@@ -53,6 +55,8 @@ STATUS_BY_ERROR: dict[type[WorksafeError], HTTPStatus] = {
     WorksafeError: HTTPStatus.INTERNAL_SERVER_ERROR,
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DeadlineExceededError: HTTPStatus.SERVICE_UNAVAILABLE,
+    InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
     UnknownPolicyError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
     ClosedError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -99,9 +99,18 @@ class Wall:
         with self._free:
             process = self._take()
             try:
-                yield process.work(source, format_name, limits, side_px)
+                try:
+                    pictures = process.work(source, format_name, limits, side_px)
+                except DecoderCrashedError:
+                    if process.is_fresh or process.has_begun:
+                        raise
+                    process.kill()  # it was dying while it was idle: no fault of this file
+                    process = _Process()
+                    pictures = process.work(source, format_name, limits, side_px)
+                yield pictures
             finally:
                 if process.is_idle:
+                    process.is_fresh = False
                     with self._lock:
                         self._idle.append(process)
                 else:
@@ -146,6 +155,8 @@ class _Process:
             )
         self._talk = Connection(ours.detach())
         self.is_idle = True
+        self.is_fresh = True  # until it has done a job
+        self.has_begun = False  # with the last job that it was given
 
     @property
     def is_alive(self) -> bool:
@@ -154,7 +165,7 @@ class _Process:
     def work(
         self, source: bytes | Path, format_name: str, limits: ImageLimits, side_px: int
     ) -> Pictures:
-        self.is_idle = False
+        self.is_idle = self.has_begun = False
         job: dict[str, Any] = {"format": format_name, "limits": asdict(limits), "side_px": side_px}
         if isinstance(source, Path):
             job["path"] = os.fsencode(source.absolute()).hex()
@@ -165,6 +176,7 @@ class _Process:
         except OSError as error:
             raise _crashed() from error
         begun = self._hear(limits.decode_s)
+        self.has_begun = True
         if begun["is_video"]:
             film = FilmedPictures(format_name, iter(()))
             film.views = self._film(film, limits.decode_s)
