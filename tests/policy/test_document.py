@@ -96,8 +96,16 @@ def test_two_policies_of_one_name_are_a_mistake_and_yml_counts_too(tmp_path: Pat
 
 
 def test_a_missing_folder_is_an_error_and_not_no_policies(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="does not exist"):
+    with pytest.raises(PolicyError, match="cannot be read: No such file"):
         read_policies(tmp_path / "absent")
+
+
+def test_what_editors_and_file_managers_leave_in_a_folder_is_no_policy(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    (tmp_path / ".#school.yaml").symlink_to("nobody@nowhere.1")  # Emacs, while it is edited
+    (tmp_path / "._school.yaml").write_bytes(b"\x00\x05\x16\x07")  # macOS, beside every file
+
+    assert "school" in read_policies(tmp_path)
 
 
 def test_an_unknown_policy_lists_the_known() -> None:

@@ -1,9 +1,12 @@
 """Malformed policy files: each error names the file, the line and the field."""
 
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worksafe.errors import PolicyError
 from worksafe.policy.document import read_policies, read_policy
@@ -67,13 +70,27 @@ MALFORMED: list[tuple[str | bytes, int, str, str]] = [
     (GOOD + "weights:\n  nudity: 0.4\n", 5, "weights.nudity", "is no label"),
     (GOOD + "weights:\n  drugs.tobacco: 2\n", 5, "weights.drugs.tobacco", "less than"),
     (GOOD + "weights: 0.4\n", 4, "weights", "must be a mapping"),
+    (GOOD + "video:\n  agree: yes\n", 5, "video.agree", "valid integer"),
+    (GOOD + "video:\n  agree: 2.0\n", 5, "video.agree", "valid integer"),
+    (GOOD + "video:\n  within_s: '1'\n", 5, "video.within_s", "valid number"),
+    (GOOD + "video:\n  within_s: .inf\n", 5, "video.within_s", "finite"),
+    (GOOD + "video:\n  within_s: .nan\n", 5, "video.within_s", "finite"),
     (GOOD + "video:\n  agree: 0\n", 5, "video.agree", "greater than"),
     (GOOD + "video:\n  within_s: -1\n", 5, "video.within_s", "greater than"),
     (GOOD + "video:\n  alone: 2\n", 5, "video.alone", "less than"),
     (GOOD + "video:\n  agrees: 2\n", 5, "video.agrees", "no such member"),
     (GOOD + "description: " + "[" * 30 + "]" * 30 + "\n", 4, "description.0.0.0", "too deeply"),
-    (GOOD + "description: " + "[" * 5000 + "]" * 5000 + "\n", 1, "the document", "too deeply"),
-    (GOOD + "#" * 1024**2, 1, "the document", "is larger than"),
+    (GOOD + "description: " + "[" * 5000 + "]" * 5000 + "\n", 4, "the document", "too deeply"),
+    (GOOD + "description:\n  " + "- " * 5000 + "x\n", 5, "the document", "too deeply"),
+    (GOOD + "description: !!int ''\n", 4, "description", "not known"),
+    (GOOD + "description: !!bool x\n", 4, "description", "not known"),
+    (GOOD + "description: !!timestamp x\n", 4, "description", "not known"),
+    (GOOD + 'description: "\\UFFFFFFFF"\n', 4, "the document", "is no YAML"),
+    (GOOD + 'description: "\\ud800"\n', 4, "description", "half a character"),
+    (GOOD + "# one\ndescription: \x1b[2J\n", 5, "the document", r"'\x1b' is not allowed"),
+    (HEAD + "rules: !!python/dict {nudity: {block: 0.5}}\n", 2, "rules", "python/dict"),
+    (HEAD + f"rules: {{drugs: {{block: {'1:' * 300}1.0}}}}\n", 2, "rules.drugs.block", "not known"),
+    (GOOD + "#" * 64 * 1024, 1, "the document", "is larger than"),
 ]  # fmt: skip
 
 
@@ -94,6 +111,37 @@ def test_the_error_names_file_line_and_field(
     text = str(caught.value)
     assert re.match(re.escape(f"{path}:{line}: {field}") + r"[.\d]*: ", text), text
     assert message in text
+
+
+ODD = [
+    *": -?!&*[]{},|>%@`'\"#\n\t~=\x00\ufeff\u2028", "!!int ", "!!float ", "!!set ", "&a ", "*a",
+    "<<: ", "---\n", "fpr", ".nan", "1e999", "1:30:", "\\ud800", "\\U", "name: ", "rules:\n",
+    "  nudity: ",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(ODD), max_size=30).map("".join), st.integers(0, len(GOOD)))
+def test_whatever_stands_in_a_file_it_is_a_policy_or_an_error_with_its_line(
+    text: str, at: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "school.yaml"
+        path.write_text(GOOD[:at] + text + GOOD[at:], encoding="utf-8")
+        try:
+            said = read_policy(path).version
+        except PolicyError as error:
+            said = str(error)
+
+    assert re.match(re.escape(str(path)) + r":\d+: |sha256:", said)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_bytes_a_file_holds_they_are_a_policy_error(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "school.yaml"
+        path.write_bytes(data)
+        with pytest.raises(PolicyError):
+            read_policy(path)
 
 
 def test_a_second_policy_of_a_name_is_named_with_its_line(tmp_path: Path) -> None:

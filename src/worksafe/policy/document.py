@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -72,8 +72,8 @@ class VideoRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    agree: Annotated[int, Field(ge=1, le=100)] = 2
-    within_s: Annotated[float, Field(ge=0)] = 1.0
+    agree: Annotated[int, Field(ge=1, le=100, strict=True)] = 2
+    within_s: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] = 1.0
     alone: Probability = 0.95
 
 
@@ -195,30 +195,53 @@ def read_policies(extra: Path | None = None) -> dict[str, Policy]:
     Raises
     ------
     PolicyError
-        If a file is malformed, two files have one name, or the folder does not exist.
+        If a file is malformed, two files have one name, or the folder cannot be read.
     """
-    if extra is not None and not extra.is_dir():
-        msg = f"the policy folder {extra} does not exist"
-        raise PolicyError(msg)
     return {**_read_folder(SHIPPED), **(_read_folder(extra) if extra else {})}
 
 
-def policy_files(folder: Path | None) -> list[Path]:
-    """List a folder's policy files, in order; none where there is no folder."""
-    return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES) if folder else []
+def policy_files(folder: Path) -> list[Path]:
+    """List a folder's policy files, in order, without hidden ones, which editors leave behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Of an operator.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    PolicyError
+        If the folder cannot be read.
+    """
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix in _SUFFIXES and not path.name.startswith(".")
+        )
+    except OSError as error:
+        msg = f"the policy folder {folder} cannot be read: {error.strerror}"
+        raise PolicyError(msg) from error
 
 
 def _read_folder(folder: Path) -> dict[str, Policy]:
     policies: dict[str, Policy] = {}
     for path in policy_files(folder):
         policy = read_policy(path)
-        if policy.name in policies:
-            msg = f"another file of this folder has a policy {policy.name!r}"
-            raise _policy_error(
-                path, FieldError(("name",), msg), read_yaml(path).line_of(("name",))
-            )
+        refuse_second(path, policy, policies)
         policies[policy.name] = policy
     return policies
+
+
+def refuse_second(path: Path, policy: Policy, others: Collection[str]) -> None:
+    """Raise PolicyError where another file of the folder has a policy of that name."""
+    if policy.name in others:
+        error = FieldError(("name",), f"another file of this folder has a policy {policy.name!r}")
+        raise _policy_error(path, error, read_yaml(path).line_of(("name",)))
 
 
 def choose_policy(policies: Mapping[str, Policy], name: str) -> Policy:

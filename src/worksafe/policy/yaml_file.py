@@ -6,10 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
 
-MOST_BYTES = 1024**2
+MOST_BYTES = 64 * 1024  # a second's work; policies are a thirtieth of that
 _DEEPEST = 20
+_LONGEST_SHOWN = 40
+_DEEPEST_AT_ALL = 100  # beyond it not even a field is named: each level is a few calls
+_PLAIN_TAGS: dict[type[Node], str] = {
+    MappingNode: "tag:yaml.org,2002:map",
+    SequenceNode: "tag:yaml.org,2002:seq",
+}
+# PyYAML lets these out where a tag and its text do not fit: !!int '', !!bool x, 1:1:1:…:1.0
+_MISFITS = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError)
 
 FieldPath = tuple[str | int, ...]
 
@@ -72,29 +82,64 @@ def read_yaml(path: Path) -> YamlFile:
     FieldError
         If it cannot be read, is no YAML, or says something in two ways.
     """
-    try:
-        data = path.read_bytes()
-        if len(data) > MOST_BYTES:
-            msg = f"is larger than {MOST_BYTES // 1024} kB"
-            raise FieldError((), msg)
-        node = yaml.compose(data.decode("utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise FieldError((), f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise FieldError((), "is no UTF-8 text", line) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise FieldError(
-            (), f"is no YAML: {error.problem or error.context}", mark.line + 1 if mark else None
-        ) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = "is nested too deeply" if isinstance(error, RecursionError) else "is no YAML"
-        raise FieldError((), reason) from error
+    node = _compose(_read_text(path))
     if node is None:
         raise FieldError((), "is empty")
     lines: dict[FieldPath, int] = {}
     return YamlFile(_value(node, (), lines, set()), lines)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise FieldError((), f"cannot be read: {error.strerror}") from error
+    if len(data) > MOST_BYTES:
+        msg = f"is larger than {MOST_BYTES // 1024} kB"
+        raise FieldError((), msg)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise FieldError((), "is no UTF-8 text", line) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes to a bounded depth: its own way is one call in another for each level."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        if self._depth > _DEEPEST_AT_ALL:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # as its stubs are
+            raise ComposerError(None, None, "nested too deeply", mark)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+def _compose(text: str) -> Node | None:
+    """Read text as a tree of nodes; None where it holds nothing."""
+    try:
+        loader = _Loader(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        msg = f"is no YAML: the character {chr(error.character)!r} is not allowed"
+        raise FieldError((), msg, line) from error
+    try:
+        return loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line if mark else loader.line
+        msg = f"is no YAML: {error.problem or error.context}"
+        raise FieldError((), msg, line + 1) from error
+    except _MISFITS as error:
+        raise FieldError((), f"is no YAML: {error}", loader.line + 1) from error
+    finally:
+        loader.dispose()
 
 
 def _value(node: Node, field: FieldPath, lines: dict[FieldPath, int], seen: set[int]) -> Any:  # noqa: ANN401
@@ -106,6 +151,8 @@ def _value(node: Node, field: FieldPath, lines: dict[FieldPath, int], seen: set[
     if len(field) > _DEEPEST:
         raise FieldError(field, "is nested too deeply", line)
     seen.add(id(node))
+    if type(node) in _PLAIN_TAGS and node.tag != _PLAIN_TAGS[type(node)]:
+        raise FieldError(field, f"has the type {node.tag}, which is not known here", line)
     if isinstance(node, MappingNode):
         return _mapping(node, field, lines, seen)
     if isinstance(node, SequenceNode):
@@ -119,7 +166,7 @@ def _mapping(
     values: dict[str, Any] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
-        if not isinstance(key, ScalarNode):
+        if not isinstance(key, ScalarNode) or not _is_text(key.value):
             raise FieldError(field, "a name must be plain text", line)
         inner = (*field, key.value)
         if key.value in values:
@@ -130,11 +177,23 @@ def _mapping(
 
 
 def _scalar(node: Node, field: FieldPath) -> Any:  # noqa: ANN401 - whatever YAML has
+    line = node.start_mark.line + 1
+    if not _is_text(node.value):
+        raise FieldError(field, "holds half a character", line)
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
-        msg = f"{node.value!r} has a type that is not known here"
-        raise FieldError(field, msg, node.start_mark.line + 1) from error
+    except _MISFITS as error:
+        msg = f"{_shortened(node.value)!r} has a type that is not known here"
+        raise FieldError(field, msg, line) from error
     finally:
         loader.dispose()
+
+
+def _is_text(value: str) -> bool:
+    """Tell whether all of it are characters: half of one cannot stand in any answer."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _shortened(value: str) -> str:
+    return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
