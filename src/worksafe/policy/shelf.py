@@ -10,17 +10,20 @@ from worksafe.errors import PolicyError, UnknownPolicyError
 from worksafe.policy.document import Policy, choose_policy, policy_files, read_policies
 
 _LOOK_EVERY_S = 1.0
+_SETTLED_NS = 10**9  # a file that was written less than this ago may not be whole yet
 
 _log = logging.getLogger(__name__)
 
-Signature = tuple[tuple[str, int, int], ...]
+# Of each file its name, when its content and anything of it changed, which file it is, its size.
+Signature = tuple[tuple[str, int, int, int, int], ...]
 
 
 class PolicyShelf:
     """Keeps policies, and follows changes of an operator's folder without a restart.
 
     The folder is looked at when a policy is asked for, once a second at most, by every process for
-    itself. A change counts as a whole or not at all: where a file is malformed, or one that is
+    itself. A change counts when it is a second old, since half of a file may be a policy, too, and
+    a laxer one. It counts as a whole or not at all: where a file is malformed, or one that is
     needed is gone, the policies stay as they were and the log says why.
 
     Parameters
@@ -74,7 +77,7 @@ class PolicyShelf:
 
     def _follow(self) -> None:
         signature = self._sign()
-        if signature == self._signature:
+        if signature == self._signature or not _is_settled(signature):
             return
         self._signature = signature
         try:
@@ -93,9 +96,20 @@ class PolicyShelf:
         return policies
 
     def _sign(self) -> Signature:
-        """Tell names, times and sizes of the folder's files; nothing where it is gone."""
+        """Tell the folder's files apart from any others; nothing where it cannot be read."""
+        if self._folder is None:
+            return ()
         try:
             stats = [(path.name, path.stat()) for path in policy_files(self._folder)]
-        except OSError:
+        except (OSError, PolicyError):
             return ()
-        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+        return tuple(
+            (name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size)
+            for name, stat in stats
+        )
+
+
+def _is_settled(signature: Signature) -> bool:
+    """Tell whether all files were written a while ago, or by a clock that is ahead of ours."""
+    newest_ns = max((written_ns for _, written_ns, *_ in signature), default=0)
+    return not 0 <= time.time_ns() - newest_ns < _SETTLED_NS
