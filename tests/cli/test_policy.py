@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from fakes import brightness_detector
 from films import film
 from pictures import encode, photo, photographs
 from worksafe import Moderator, Settings
 from worksafe.api.schemas import render_check
 from worksafe.cli.main import app
+from worksafe.errors import DatasetError, PolicyError
 from worksafe.items import Item
 from worksafe.policy.document import read_policy
 from worksafe.policy.stored import read_results
@@ -85,8 +87,10 @@ def test_a_video_without_frames_is_not_guessed_about(
     )
 
     document = json.loads(output.stdout)
-    assert document["videos_without_frames"] == 1
+    assert document["not_told"] == 1
     assert "film" not in {one["id"] for one in document["changes"]}
+    counted = runner.invoke(app, ["policy", "test", "default", "--on", str(results)])
+    assert f"| all | {len(items) - 1} |" in counted.output
 
 
 def test_no_change_is_status_0(policies: tuple[Path, Path], tmp_path: Path) -> None:
@@ -95,6 +99,21 @@ def test_no_change_is_status_0(policies: tuple[Path, Path], tmp_path: Path) -> N
     path = str(policies[0])
 
     assert runner.invoke(app, ["policy", "diff", path, path, "--on", str(results)]).exit_code == 0
+
+
+def test_changes_name_the_answer_and_the_place_in_it(tmp_path: Path) -> None:
+    """Raw bodies have no id, and many files have the same; whoever uploads one chooses its name."""
+    made = Moderator(Settings(cache_entries=0), detectors=[brightness_detector()])
+    checks = [made.check_set([Item(b"x", name)]) for name in (None, "a\x1b[2J.jpg")]
+    made.close()
+    results = tmp_path / "results.jsonl"
+    results.write_text("\n".join(render_check(check).model_dump_json() for check in checks))
+
+    output = runner.invoke(app, ["policy", "diff", "default", "strict", "--on", str(results)])
+
+    assert output.exit_code == 1
+    assert f"{checks[0].id}[0]: review -> block (on_error)" in output.output
+    assert f"{checks[1].id}[0] a\ufffd[2J.jpg: review -> block" in output.output
 
 
 @pytest.mark.parametrize("text", ["{", '{"results": 3}', "[1]", '{"results": [{"id": "a"}]}', "x"])
@@ -119,6 +138,30 @@ def test_validate_names_every_mistake_and_goes_through_folders(tmp_path: Path) -
     assert output.exit_code == 2
     assert "c.yaml:2: rules.nudty" in output.output
     assert "d.yaml:1: name" in output.output
+
+
+def test_validate_finds_what_only_the_folder_as_a_whole_has(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("name: same\nrules: {}\n")
+
+    output = runner.invoke(app, ["policy", "validate", str(tmp_path)])
+
+    assert output.exit_code == 2
+    assert "b.yaml:1: name: another file of this folder" in output.output
+
+
+def test_validating_nothing_is_a_mistake(tmp_path: Path) -> None:
+    output = runner.invoke(app, ["policy", "validate", str(tmp_path)])
+
+    assert isinstance(output.exception, PolicyError)
+
+
+def test_a_split_without_pictures_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,split,category,label,source,group\n")
+
+    output = runner.invoke(app, ["policy", "test", "default", "--data", str(tmp_path)])
+
+    assert isinstance(output.exception, DatasetError)
 
 
 def test_show_lists_policies_and_prints_one_in_full() -> None:

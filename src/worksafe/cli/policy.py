@@ -14,17 +14,28 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from worksafe.errors import PolicyError
+from worksafe.errors import DatasetError, PolicyError
 from worksafe.evaluation.datasets import NEUTRAL, read_manifest
 from worksafe.evaluation.markdown import table_lines
 from worksafe.moderator import Moderator
-from worksafe.policy.document import Policy, choose_policy, policy_files, read_policies, read_policy
+from worksafe.policy.document import (
+    Policy,
+    choose_policy,
+    policy_files,
+    read_policies,
+    read_policy,
+    refuse_second,
+)
 from worksafe.policy.stored import Stored, read_results, stored
 from worksafe.results import Action
 from worksafe.settings import Settings
 
 _CHANGED_STATUS = 1
 _WRONG_STATUS = 2
+_NOT_TOLD = (
+    "{} results do not hold what decides on them and were left out: videos without frames "
+    "(include=frames), or what moves and was stored without `unseen`"
+)
 
 
 def find_policy(name: str) -> Policy:
@@ -73,19 +84,36 @@ def show(names: Sequence[str]) -> None:
 
 
 def validate(paths: Sequence[Path]) -> None:
-    """Print the mistake of each file, or that there is none; folders are gone through."""
-    files = [file for path in paths for file in (policy_files(path) if path.is_dir() else [path])]
-    mistakes = 0
+    """Print the mistake of each file, or that there is none; folders are gone through.
+
+    Raises
+    ------
+    PolicyError
+        If there is no file, or a folder cannot be read.
+    typer.Exit
+        With status 2 if there is a mistake.
+    """
+    mistakes = sum(_validate_all(policy_files(path) if path.is_dir() else [path]) for path in paths)
+    if mistakes:
+        raise typer.Exit(_WRONG_STATUS)
+
+
+def _validate_all(files: Sequence[Path]) -> int:
+    """Print what is said of files that are used together, and count the mistakes."""
+    if not files:
+        raise PolicyError("there is no policy file (.yaml or .yml) in the folder")
+    mistakes, names = 0, set[str]()
     for file in files:
         try:
             policy = read_policy(file)
+            refuse_second(file, policy, names)
         except PolicyError as error:
             mistakes += 1
             typer.echo(str(error))
         else:
+            names.add(policy.name)
             typer.echo(f"{file}: {policy.name} {policy.version}")
-    if mistakes or not files:
-        raise typer.Exit(_WRONG_STATUS)
+    return mistakes
 
 
 def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -> None:
@@ -94,9 +122,10 @@ def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -
     if (on is None) == (data is None):
         raise typer.BadParameter("give either --on RESULTS or --data FOLDER")
     groups = _by_kind(data, split) if data else {"all": read_results(on) if on else []}
+    told = {name: [one for one in some if one.is_complete] for name, some in groups.items()}
     rows = [
         [group, str(len(some)), *(_decided(some, policy) for policy in policies)]
-        for group, some in groups.items()
+        for group, some in told.items()
     ]
     heads = [f"{policy.name}: allowed / reviewed / blocked" for policy in policies]
     lines = "\n".join(table_lines(["pictures", "count", *heads], rows))
@@ -104,11 +133,13 @@ def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -
         Console().print(Markdown(lines))
     else:
         typer.echo(lines)
+    if not_told := sum(len(groups[name]) - len(told[name]) for name in groups):
+        typer.echo(_NOT_TOLD.format(not_told), err=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    name: str
+    image: Stored
     was: Action
     becomes: Action
     why: str
@@ -133,17 +164,20 @@ def diff(first: str, second: str, on: Path, *, as_json: bool) -> None:
         if was is not becomes:
             reasons = after if becomes.severity > was.severity else before
             why = "; ".join(f"{r.rule} {r.score:.4f} >= {r.threshold:g}" for r in reasons[:1])
-            changes.append(_Change(one.name, was, becomes, why))
-    unknown = len(results) - len(told)
+            changes.append(_Change(one, was, becomes, why or "on_error"))
+    not_told = len(results) - len(told)
     if as_json:
-        typer.echo(_as_json(policies, counts, changes, unknown))
+        typer.echo(_as_json(policies, counts, changes, not_told))
     else:
-        _print_diff(policies, counts, changes, unknown)
+        _print_diff(policies, counts, changes, not_told)
     raise typer.Exit(_CHANGED_STATUS if changes else 0)
 
 
 def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:
     examples = [one for one in read_manifest(data) if one.split == split and not one.weak]
+    if not examples:
+        msg = f"{data} has no pictures in the split {split!r}"
+        raise DatasetError(msg)
     moderator = Moderator(Settings.load(cache_entries=0))
     results = moderator.check_many(example.path for example in examples)
     shown = track(results, "scoring", total=len(examples), console=Console(stderr=True))
@@ -171,19 +205,26 @@ def _as_json(
     policies: tuple[Policy, Policy],
     counts: Counter[tuple[Action, Action]],
     changes: Iterable[_Change],
-    unknown: int,
+    not_told: int,
 ) -> str:
     document = {
         "policies": [{"name": one.name, "version": one.version} for one in policies],
         "counts": [
-            {"was": was.value, "becomes": becomes.value, "images": images}
+            {"was": was, "becomes": becomes, "images": images}
             for (was, becomes), images in sorted(counts.items())
         ],
         "changes": [
-            {"id": one.name, "was": one.was.value, "becomes": one.becomes.value, "why": one.why}
+            {
+                "check": one.image.check,
+                "index": one.image.index,
+                "id": one.image.id,
+                "was": one.was,
+                "becomes": one.becomes,
+                "why": one.why,
+            }
             for one in changes
         ],
-        "videos_without_frames": unknown,
+        "not_told": not_told,
     }
     return json.dumps(document, indent=2)
 
@@ -192,16 +233,23 @@ def _print_diff(
     policies: tuple[Policy, Policy],
     counts: Counter[tuple[Action, Action]],
     changes: Sequence[_Change],
-    unknown: int,
+    not_told: int,
 ) -> None:
-    console = Console()
+    console = Console(soft_wrap=True)
     first, second = (policy.name for policy in policies)
     table = Table(f"{first} / {second}", *(action.value for action in Action), box=None)
     for was in Action:
         table.add_row(was.value, *(str(counts[was, becomes]) for becomes in Action))
     console.print(table)
     for one in changes:
-        line = f"{one.name}: {one.was.value} -> {one.becomes.value} ({one.why or 'on error'})"
+        line = f"{_place(one.image)}: {one.was} -> {one.becomes} ({one.why})"
         console.print(escape(line), highlight=False)
-    if unknown:
-        console.print(f"{unknown} videos were stored without frames (include=frames): not compared")
+    if not_told:
+        console.print(_NOT_TOLD.format(not_told))
+
+
+def _place(image: Stored) -> str:
+    """Name an image by its answer, its place there, and as the caller does."""
+    # Whoever uploads a file chooses its name: it must not steer the terminal.
+    name = "".join(one if one.isprintable() else "\ufffd" for one in image.id or "")
+    return f"{image.check}[{image.index}] {name}".strip()

@@ -1,15 +1,20 @@
 """Past results, read back from stored answers: what a policy needs to decide on them anew."""
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from worksafe.errors import StoredResultsError
+from worksafe.models.registry import LABELS
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.results import Action, FrameScores, ImageScores, Moderation, Reason, Scores
+
+_NEXT = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +23,24 @@ class Stored:
 
     Attributes
     ----------
-    name : str
-        The caller's name for it, or its number.
     scored : ImageScores or None
         None where it could not be checked.
     is_complete : bool
-        False for a video that was stored without its frames: what a policy that wants frames to
-        agree decides on it cannot be told.
+        False where the answer does not hold what decides: of a video its frames, which must agree,
+        and of what moves how far the frames that were not checked differ.
+    check : str
+        Id of the answer that it stands in; empty where there is none.
+    index : int
+        Its place there.
+    id : str or None
+        The caller's name for it.
     """
 
-    name: str
     scored: ImageScores | None
     is_complete: bool = True
+    check: str = ""
+    index: int = 0
+    id: str | None = None
 
     def decide(self, policy: Policy) -> tuple[Action, tuple[Reason, ...]]:
         """Decide anew: the action, and the reasons for it."""
@@ -40,15 +51,13 @@ class Stored:
 
 
 def stored(result: Moderation) -> Stored:
-    """Make of a result what would be stored of it."""
+    """Make of a result what would be stored of it, frames included."""
     image = result.image
-    name = result.id or str(result.index)
     if result.scores is None or image is None:
-        return Stored(name, None)
+        return Stored(None, index=result.index, id=result.id)
     is_video = image.duration_s is not None
-    return Stored(
-        name, ImageScores(result.scores, {}, result.frames, image.unseen, is_video=is_video)
-    )
+    scored = ImageScores(result.scores, {}, result.frames, image.unseen, is_video=is_video)
+    return Stored(scored, index=result.index, id=result.id)
 
 
 def read_results(path: Path) -> list[Stored]:
@@ -75,11 +84,12 @@ def read_results(path: Path) -> list[Stored]:
     except (OSError, ValueError) as error:
         msg = f"cannot read the results {path}: {error}"
         raise StoredResultsError(msg) from error
-    found = []
+    found: list[Stored] = []
     for line, document in _documents(text, path):
         try:
-            found += [_result(one) for one in document["results"]]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            check = str(document.get("id", ""))
+            found += [_result(one, check) for one in document["results"]]
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             msg = f"{path}:{line}: no answer of a check: {type(error).__name__} {error}"
             raise StoredResultsError(msg) from error
     return found
@@ -87,44 +97,70 @@ def read_results(path: Path) -> list[Stored]:
 
 def _documents(text: str, path: Path) -> Iterator[tuple[int, Any]]:
     """Give each document, and the line that it begins on."""
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
-        line = text.count("\n", 0, at) + 1
+    decoder, at, line = json.JSONDecoder(), 0, 1
+    while (begin := _NEXT.search(text, at)) is not None:
+        line += text.count("\n", at, begin.start())
+        at = begin.start()
         try:
-            document, at = decoder.raw_decode(text, at)
+            document, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             msg = f"{path}:{line}: no JSON: {error}"
             raise StoredResultsError(msg) from error
         for one in document if isinstance(document, list) else [document]:
             yield line, one
+        line += text.count("\n", at, end)
+        at = end
 
 
-def _result(found: Mapping[str, Any]) -> Stored:
-    name = str(found["id"] if found["id"] is not None else found["index"])
+def _result(found: Mapping[str, Any], check: str) -> Stored:
+    index, name = int(found["index"]), found["id"]
+    if name is not None and not isinstance(name, str):
+        msg = f"the id {name!r} is no text"
+        raise ValueError(msg)
     if found["status"] == "error":
-        return Stored(name, None)
+        return Stored(None, check=check, index=index, id=name)
+    if found["status"] != "ok":
+        msg = f"the status {found['status']!r} is neither ok nor error"
+        raise ValueError(msg)
     image, frames = found["image"], found.get("frames")
     is_video = image.get("duration_s") is not None
     scored = ImageScores(
         _scores(found["categories"]),
         {},
         tuple(
-            FrameScores(int(one["frame"]), float(one["time_s"]), _scores(one["categories"]))
+            FrameScores(int(one["frame"]), _number(one["time_s"]), _scores(one["categories"]))
             for one in frames or ()
         ),
-        float(image.get("unseen", 0.0)),
+        _score(image.get("unseen", 0.0)),
         is_video=is_video,
     )
-    return Stored(name, scored, is_complete=bool(frames) or not is_video)
+    all_seen = "unseen" in image or image["frames"] <= image["frames_checked"]
+    is_complete = all_seen and (bool(frames) or not is_video)
+    return Stored(scored, is_complete, check, index, name)
 
 
 def _scores(categories: Mapping[str, Any]) -> Scores:
+    """Read scores; labels that this version does not know have no rule that they could reach."""
     labels = {
-        f"{category}.{label}": float(score)
+        f"{category}.{label}": _score(score)
         for category, one in categories.items()
         for label, score in one["labels"].items()
     }
-    return Scores({name: float(one["score"]) for name, one in categories.items()}, labels)
+    return Scores(
+        {name: _score(one["score"]) for name, one in categories.items()},
+        {name: score for name, score in labels.items() if name in LABELS},
+    )
+
+
+def _score(value: object) -> float:
+    if not 0 <= (score := _number(value)) <= 1:
+        msg = f"{value!r} is no score"
+        raise ValueError(msg)
+    return score
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        msg = f"{value!r} is no number"
+        raise ValueError(msg)
+    return float(value)

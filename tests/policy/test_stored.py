@@ -1,0 +1,196 @@
+"""Stored answers are decided as the images were: by every policy, on every scores."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worksafe.api.schemas import render_check
+from worksafe.errors import StoredResultsError
+from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
+from worksafe.models.spec import category_scores
+from worksafe.policy.decide import decide
+from worksafe.policy.document import Policy, read_policies
+from worksafe.policy.stored import read_results
+from worksafe.results import (
+    Action,
+    Check,
+    FrameScores,
+    ImageInfo,
+    ImageScores,
+    Moderation,
+    PolicyInfo,
+    Scores,
+    Timing,
+)
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "policies"
+POLICIES = [*read_policies(EXAMPLES).values()]
+THRESHOLDS = sorted(
+    {
+        threshold
+        for policy in POLICIES
+        for rule in policy.rules.values()
+        for threshold in (rule.review, rule.block)
+        if threshold is not None
+    }
+)
+# Scores as networks give them, and those beside a threshold, which rounding may carry over it.
+near_thresholds = st.builds(
+    lambda threshold, by: min(1.0, max(0.0, threshold + by)),
+    st.sampled_from(THRESHOLDS),
+    st.floats(-1e-4, 1e-4),
+)
+probabilities = st.floats(0, 1) | near_thresholds
+labels = st.dictionaries(st.sampled_from(sorted(LABELS)), probabilities, max_size=4)
+
+
+def scores_of(given: dict[str, float]) -> Scores:
+    all_labels = {name: given.get(name, 0.0) for name in LABELS}
+    categories: dict[str, float] = {}
+    for spec in DETECTORS:
+        categories |= category_scores(spec.labels, all_labels)
+    return Scores(categories, all_labels)
+
+
+def highest(frames: list[FrameScores]) -> Scores:
+    return scores_of({name: max(frame.scores.labels[name] for frame in frames) for name in LABELS})
+
+
+stills = st.builds(
+    lambda given, unseen: ImageScores(scores_of(given), {}, (), unseen), labels, probabilities
+)
+films = (
+    st.lists(
+        st.tuples(st.floats(0, 6), labels), min_size=1, max_size=8, unique_by=lambda frame: frame[0]
+    )
+    .map(
+        lambda given: [
+            FrameScores(frame, time_s, scores_of(some))
+            for frame, (time_s, some) in enumerate(sorted(given, key=lambda one: one[0]))
+        ]
+    )
+    .map(lambda frames: ImageScores(highest(frames), {}, tuple(frames), is_video=True))
+)
+
+
+def answer(scored: ImageScores, policy: Policy) -> Check:
+    decision = decide(scored, policy)
+    info = ImageInfo("png", 8, 8, 20, 16, 6.0 if scored.is_video else None, unseen=scored.unseen)
+    result = Moderation(
+        0,
+        "a",
+        decision.action,
+        decision.suitability,
+        decision.reasons,
+        scored.scores,
+        scored.frames,
+        info,
+    )
+    found = PolicyInfo(policy.name, policy.version)
+    return Check("chk_1", 50, decision.action, found, (), (result,), Timing())
+
+
+@given(stills | films, st.sampled_from(POLICIES), st.sampled_from(POLICIES))
+def test_any_policy_decides_on_a_stored_answer_as_on_the_image(
+    scored: ImageScores, active: Policy, other: Policy
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "answers.jsonl"
+        path.write_text(render_check(answer(scored, active), ["frames"]).model_dump_json())
+        (stored,) = read_results(path)
+
+    for policy in (active, other):
+        action, reasons = stored.decide(policy)
+        expected = decide(scored, policy)
+        assert action is expected.action
+        assert [(one.rule, one.score, one.threshold) for one in reasons] == [
+            (one.rule, one.score, one.threshold) for one in expected.reasons
+        ]
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """An answer as stored, with one picture that shows blood for certain."""
+    shown = answer(ImageScores(scores_of({"violence.blood": 0.99}), {}), POLICIES[0])
+    whole: dict[str, Any] = json.loads(render_check(shown).model_dump_json())
+    whole["results"][0] |= changes
+    return whole
+
+
+def write(folder: Path, *documents: Any) -> Path:
+    path = folder / "answers.jsonl"
+    path.write_text("\n".join(json.dumps(one) for one in documents))
+    return path
+
+
+BLOOD = {"violence": {"score": 0.99, "labels": {"blood": 0.99}}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "maybe"},
+        {"id": 5},
+        {"index": None},
+        {"image": []},
+        {"image": None},
+        {"categories": None},
+        {"categories": {"violence": {"score": 7, "labels": {}}}},
+        {"categories": {"violence": {"score": float("nan"), "labels": {}}}},
+        {"categories": {"violence": {"score": float("inf"), "labels": {}}}},
+        {"categories": {"violence": {"score": True, "labels": {}}}},
+        {"categories": {"violence": {"score": "0.9", "labels": {}}}},
+        {"categories": {"violence": {"score": 0.9}}},
+        {"frames": {"a": 1}},
+        {"frames": [{"frame": 0, "time_s": float("nan"), "categories": BLOOD}]},
+    ],
+)
+def test_what_nothing_can_be_decided_on_is_an_error_with_its_line(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    path = write(tmp_path, document(), document(**changes))
+
+    with pytest.raises(StoredResultsError, match=r"answers\.jsonl:2: no answer of a check"):
+        read_results(path)
+
+
+def test_labels_that_have_gone_since_are_passed_over(tmp_path: Path) -> None:
+    """A label may go from one version to the next; no rule can be about it then."""
+    old = {
+        "violence": {"score": 0.99, "labels": {"blood": 0.99, "gore": 0.9}},
+        "horror": BLOOD["violence"],
+    }
+
+    (stored,) = read_results(write(tmp_path, document(categories=old)))
+
+    assert stored.decide(read_policies()["default"])[0] is Action.BLOCK
+
+
+def test_what_moves_and_was_stored_before_unseen_was_is_not_guessed_about(tmp_path: Path) -> None:
+    image = {"duration_s": None, "frames": 99, "frames_checked": 16}
+    still = {"duration_s": None, "frames": 1, "frames_checked": 1}
+
+    stored = read_results(write(tmp_path, document(image=image), document(image=still)))
+
+    assert [one.is_complete for one in stored] == [False, True]
+
+
+def test_reading_takes_time_in_proportion(tmp_path: Path) -> None:
+    """Counting lines from the beginning for each answer made 80,000 of them take minutes."""
+    path = write(tmp_path, *[document()] * 20_000)
+
+    began = time.perf_counter()
+    stored = read_results(path)
+
+    assert len(stored) == 20_000
+    assert stored[-1].check == "chk_1"
+    assert time.perf_counter() - began < 10
+
+
+def test_every_category_is_in_the_answers_these_tests_make() -> None:
+    assert set(document()["results"][0]["categories"]) == set(CATEGORIES)
