@@ -133,13 +133,25 @@ def test_a_fault_of_our_own_costs_one_image_and_is_logged(
     assert "ZeroDivisionError" in caplog.text
 
 
-def slow_moderator(release: threading.Event) -> Moderator:
+def slow_moderator(release: threading.Event, shadow_policy: str | None = None) -> Moderator:
     def wait(planes: NDArray[np.float32]) -> NDArray[np.float32]:
         release.wait(10)
         return np.asarray(planes.mean(axis=(2, 3)), dtype=np.float32)
 
-    settings = Settings(running=1, waiting=0)
+    settings = Settings(running=1, waiting=0, shadow_policy=shadow_policy)
     return Moderator(settings, detectors=[brightness_detector(session=FakeSession(wait))])
+
+
+def test_the_shadow_counts_what_was_answered_and_not_what_came_too_late() -> None:
+    release = threading.Event()
+    moderator = slow_moderator(release, shadow_policy="strict")
+
+    moderator.check_set([Item(photographs()["cat"])] * 3, deadline_s=0.2)
+    release.set()
+    moderator.close()  # what had begun has ended now
+
+    assert moderator.shadow is not None
+    assert moderator.shadow.counts == {(Action.REVIEW, Action.BLOCK): 3}
 
 
 def test_what_is_not_done_in_time_is_an_error_and_not_allowed() -> None:

@@ -18,7 +18,6 @@ from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.source import Source, Url, printable_path, read_source
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
-from worksafe.policy.shadow import Shadow
 from worksafe.results import ItemError, Moderation, Timing
 
 _log = logging.getLogger(__name__)
@@ -49,14 +48,11 @@ class ItemChecker:
         Decodes and scores.
     limits : ImageLimits
         For what is decoded when it is taken.
-    shadow : Shadow or None
-        Sees every decision.
     """
 
-    def __init__(self, finder: Finder, limits: ImageLimits, shadow: Shadow | None = None) -> None:
+    def __init__(self, finder: Finder, limits: ImageLimits) -> None:
         self._finder = finder
         self._limits = limits
-        self._shadow = shadow
 
     def take(self, item: Item, side_px: int) -> Item:
         """Read what may change before its turn comes.
@@ -120,16 +116,11 @@ class ItemChecker:
         try:
             return self._check(index, item, policy, look, before_each)
         except InputError as error:
-            return self._in_error(index, item, policy, error)
+            return in_error(index, item.id, policy, error)
         except Exception:  # noqa: BLE001 - a front door: logged, and answered with a code
             _log.exception("image %d could not be checked", index)
             fault = InternalError("the image could not be checked; the server's log says why")
-            return self._in_error(index, item, policy, fault)
-
-    def _in_error(self, index: int, item: Item, policy: Policy, error: InputError) -> Moderation:
-        if self._shadow:
-            self._shadow.see(policy, policy.on_error, None)
-        return in_error(index, item.id, policy, error)
+            return in_error(index, item.id, policy, fault)
 
     def _check(
         self,
@@ -144,8 +135,6 @@ class ItemChecker:
         began = time.perf_counter()
         found, decode_ms = self._finder.find(item.source, before_each, look)
         decision = decide(found.scores, policy)
-        if self._shadow:
-            self._shadow.see(policy, decision.action, found.scores)
         total_ms = (time.perf_counter() - began) * 1000
         return Moderation(
             index=index,

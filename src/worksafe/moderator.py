@@ -98,7 +98,7 @@ class Moderator:
         self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
         self._recall = Recall(self._cache(), self.models, self.settings.limits, self.runtime.key)
         self._finder = Finder(self._opener, self._detectors, self._recall)
-        self._checker = ItemChecker(self._finder, self.settings.limits, self.shadow)
+        self._checker = ItemChecker(self._finder, self.settings.limits)
         self._redactor = Redactor(self._opener, self._finder, self.settings.limits.max_side_px)
         self.is_ready = False  # warm, and not closed
 
@@ -220,18 +220,19 @@ class Moderator:
             raise ValueError("a set needs an image at least")
         began = time.perf_counter()
         chosen = policy if isinstance(policy, Policy) else self.policy(policy)
-        way = self._look(look)
+        way, check_id = self._look(look), f"chk_{ULID()}"
         with self._admission.admit() as place:
             results = []
             deadline = Deadline(deadline_s)
-            done = self._moderate(items, chosen, way, deadline, place=place, on_frame=on_frame)
-            for result in done:
+            for result in self._moderate(
+                items, chosen, way, deadline, check_id=check_id, place=place, on_frame=on_frame
+            ):
                 results.append(result)
                 if on_result:
                     on_result(result)
         suitabilities = [r.suitability for r in results if r.suitability is not None]
         return Check(
-            id=f"chk_{ULID()}",
+            id=check_id,
             suitability=min(suitabilities, default=None),
             decision=strictest([result.decision for result in results]),
             policy=chosen.info,
@@ -345,6 +346,7 @@ class Moderator:
         look: Look,
         deadline: Deadline,
         *,
+        check_id: str = "-",
         place: Place | None = None,
         on_frame: OnFrame | None = None,
     ) -> Iterator[Moderation]:
@@ -362,7 +364,10 @@ class Moderator:
         for index, task in enumerate(
             self._admission.map(work, self._taking(items, names, look), deadline, place)
         ):
-            yield _outcome(task, index, names.popleft(), policy)
+            result = _outcome(task, index, names.popleft(), policy)
+            if self.shadow:
+                self.shadow.see(policy, result, check_id)
+            yield result
 
     def _taking(
         self, items: Iterable[Item], names: deque[str | None], look: Look

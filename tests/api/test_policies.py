@@ -57,7 +57,12 @@ def test_the_shadow_counts_and_logs_and_never_acts(
         {"active": "allow", "shadow": "block", "images": 1},
         {"active": "review", "shadow": "block", "images": 1},
     ]
-    assert "shadow=eager would=block active=default did=allow rules=violence" in caplog.text
+    first, second = (one.getMessage() for one in caplog.records if "shadow=" in one.message)
+    assert first == (
+        f"check={answer['id']} index=0 active=default did=allow did_for=- "
+        "shadow=eager would=block would_for=violence"
+    )
+    assert "index=1 active=default did=review did_for=- shadow=eager would=block" in second
     assert "secret" not in caplog.text
 
 

@@ -96,6 +96,16 @@ def test_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert server.wait(timeout=30) == 0
 
 
+def test_what_the_shadow_would_have_decided_is_in_the_log(tmp_path: Path) -> None:
+    with serving(tmp_path, WORKSAFE_SHADOW_POLICY="strict") as (url, server):
+        answer = post(f"{url}/v1/check", b"no picture", "image/jpeg")
+        server.send_signal(signal.SIGTERM)
+        log = server.communicate(timeout=30)[0].decode()
+
+    assert f"check={answer['id']} index=0 active=default did=review" in log
+    assert "shadow=strict would=block" in log
+
+
 def test_the_command_line_runs_as_installed(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(encode(photo()))
 

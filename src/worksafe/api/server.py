@@ -15,6 +15,8 @@ from worksafe.settings import Settings
 
 _MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - for an empty file
 _SPARE_THREADS = 16  # to refuse, and to answer load balancers
+_LOG_LINE = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"  # as gunicorn's own
+_LOG_TIME = "%Y-%m-%d %H:%M:%S %z"
 _GRACEFUL_S = 60  # a set of images may take longer than gunicorn's 30 s to finish
 
 
@@ -53,12 +55,20 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """Load the models; runs in the worker process, after the fork."""
-        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-        logging.getLogger("worksafe").setLevel(logging.INFO)
+        _log_to_stderr()
         return_large_blocks()
         moderator = Moderator(self._settings)
         moderator.warm_up()
         return create_app(moderator)
+
+
+def _log_to_stderr() -> None:
+    """Let worksafe's own messages be seen beside gunicorn's: a library leaves that to its user."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(_LOG_LINE, _LOG_TIME))
+    log = logging.getLogger("worksafe")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
 
 
 def serve(settings: Settings) -> None:

@@ -3,11 +3,11 @@
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
-from worksafe.results import Action, ImageScores, Reason
+from worksafe.policy.stored import stored
+from worksafe.results import Action, Moderation, Reason
 
 _log = logging.getLogger(__name__)
 
@@ -37,36 +37,38 @@ class Shadow:
         with self._lock:
             return dict(self._counts)
 
-    def see(self, active: Policy, action: Action, scored: ImageScores | None) -> None:
+    def see(self, active: Policy, result: Moderation, check: str) -> None:
         """Decide on an image beside the active policy.
 
-        A difference is logged with both policies and the rules that were reached; nothing in it
-        tells the image.
+        A difference is logged with both policies, the rules that were reached, and the place of
+        the image in the caller's answer; nothing in it tells what the image is called or shows.
 
         Parameters
         ----------
         active : Policy
             The one that decided.
-        action : Action
-            What it decided.
-        scored : ImageScores or None
-            None where the image could not be checked.
+        result : Moderation
+            What is answered.
+        check : str
+            Id of the answer.
         """
         policy = self.policy
-        reasons: tuple[Reason, ...] = ()
-        if scored is None:
-            would = policy.on_error
-        else:
-            decision = decide(scored, policy)
-            would, reasons = decision.action, decision.reasons
+        would, reasons = stored(result).decide(policy)
         with self._lock:
-            self._counts[action, would] += 1
-        if would is not action:
+            self._counts[result.decision, would] += 1
+        if would is not result.decision:
             _log.info(
-                "shadow=%s would=%s active=%s did=%s rules=%s",
-                policy.name,
-                would.value,
+                "check=%s index=%d active=%s did=%s did_for=%s shadow=%s would=%s would_for=%s",
+                check,
+                result.index,
                 active.name,
-                action.value,
-                ",".join(reason.rule for reason in reasons) or "-",
+                result.decision,
+                _rules(result.reasons),
+                policy.name,
+                would,
+                _rules(reasons),
             )
+
+
+def _rules(reasons: Iterable[Reason]) -> str:
+    return ",".join(reason.rule for reason in reasons) or "-"
