@@ -10,72 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policy_scores import POLICIES, films, image, stills
 from worksafe.api.schemas import render_check
 from worksafe.errors import StoredResultsError
-from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
-from worksafe.models.spec import category_scores
+from worksafe.models.registry import CATEGORIES
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy, read_policies
 from worksafe.policy.stored import read_results
 from worksafe.results import (
     Action,
     Check,
-    FrameScores,
     ImageInfo,
     ImageScores,
     Moderation,
     PolicyInfo,
-    Scores,
     Timing,
-)
-
-EXAMPLES = Path(__file__).parents[2] / "examples" / "policies"
-POLICIES = [*read_policies(EXAMPLES).values()]
-THRESHOLDS = sorted(
-    {
-        threshold
-        for policy in POLICIES
-        for rule in policy.rules.values()
-        for threshold in (rule.review, rule.block)
-        if threshold is not None
-    }
-)
-# Scores as networks give them, and those beside a threshold, which rounding may carry over it.
-near_thresholds = st.builds(
-    lambda threshold, by: min(1.0, max(0.0, threshold + by)),
-    st.sampled_from(THRESHOLDS),
-    st.floats(-1e-4, 1e-4),
-)
-probabilities = st.floats(0, 1) | near_thresholds
-labels = st.dictionaries(st.sampled_from(sorted(LABELS)), probabilities, max_size=4)
-
-
-def scores_of(given: dict[str, float]) -> Scores:
-    all_labels = {name: given.get(name, 0.0) for name in LABELS}
-    categories: dict[str, float] = {}
-    for spec in DETECTORS:
-        categories |= category_scores(spec.labels, all_labels)
-    return Scores(categories, all_labels)
-
-
-def highest(frames: list[FrameScores]) -> Scores:
-    return scores_of({name: max(frame.scores.labels[name] for frame in frames) for name in LABELS})
-
-
-stills = st.builds(
-    lambda given, unseen: ImageScores(scores_of(given), {}, (), unseen), labels, probabilities
-)
-films = (
-    st.lists(
-        st.tuples(st.floats(0, 6), labels), min_size=1, max_size=8, unique_by=lambda frame: frame[0]
-    )
-    .map(
-        lambda given: [
-            FrameScores(frame, time_s, scores_of(some))
-            for frame, (time_s, some) in enumerate(sorted(given, key=lambda one: one[0]))
-        ]
-    )
-    .map(lambda frames: ImageScores(highest(frames), {}, tuple(frames), is_video=True))
 )
 
 
@@ -116,7 +65,7 @@ def test_any_policy_decides_on_a_stored_answer_as_on_the_image(
 
 def document(**changes: Any) -> dict[str, Any]:
     """An answer as stored, with one picture that shows blood for certain."""
-    shown = answer(ImageScores(scores_of({"violence.blood": 0.99}), {}), POLICIES[0])
+    shown = answer(image({"violence.blood": 0.99}), POLICIES[0])
     whole: dict[str, Any] = json.loads(render_check(shown).model_dump_json())
     whole["results"][0] |= changes
     return whole
@@ -172,10 +121,10 @@ def test_labels_that_have_gone_since_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_what_moves_and_was_stored_before_unseen_was_is_not_guessed_about(tmp_path: Path) -> None:
-    image = {"duration_s": None, "frames": 99, "frames_checked": 16}
+    moving = {"duration_s": None, "frames": 99, "frames_checked": 16}
     still = {"duration_s": None, "frames": 1, "frames_checked": 1}
 
-    stored = read_results(write(tmp_path, document(image=image), document(image=still)))
+    stored = read_results(write(tmp_path, document(image=moving), document(image=still)))
 
     assert [one.is_complete for one in stored] == [False, True]
 
