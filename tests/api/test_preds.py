@@ -11,7 +11,8 @@ from worksafe.api.routes.preds import render_preds
 from worksafe.engine.scoring import load_detectors
 from worksafe.items import Item
 from worksafe.models import nudity
-from worksafe.policy.document import read_policies
+from worksafe.models.registry import CATEGORIES
+from worksafe.policy.document import Policy
 from worksafe.results import Check
 
 JPEG = encode(photo(), "JPEG")
@@ -63,25 +64,33 @@ def test_a_broken_image_raises_the_flags_and_costs_the_others_nothing(
     assert document["isContainNude"] is document["isContainDrugs"] is True
 
 
-def bright_set(label: str) -> Check:
+def bright_set(label: str, policies: dict[str, Policy] | None = None) -> Check:
     """A set whose only picture shows a label for certain, and nothing else."""
     detectors = [*load_detectors([nudity.SPEC]), brightness_detector(label)]
-    return Moderator(detectors=detectors).check_set([Item(Image.new("RGB", (64, 64), "white"))])
+    moderator = Moderator(detectors=detectors, policies=policies)
+    check = moderator.check_set([Item(Image.new("RGB", (64, 64), "white"))])
+    scores = check.results[0].scores
+    assert scores is not None
+    for category in CATEGORIES:
+        scores.categories.setdefault(category, 0.0)  # type: ignore[attr-defined]  # a dict in fact
+    return check
 
 
 @pytest.mark.parametrize("label", ["drugs.cannabis", "drugs.tobacco"])
 def test_tobacco_is_no_drug_and_cannabis_is(label: str) -> None:
-    check = bright_set(label)
-    scores = check.results[0].scores
-    assert scores is not None
-    scores.categories.setdefault("violence", 0.0)  # type: ignore[attr-defined]  # a dict in fact
-    if label == "drugs.tobacco":
-        scores.categories["drugs"] = 0.0  # type: ignore[index]  # the real detector's own output
-
-    answer = render_preds(check, read_policies()["default"])
+    answer = render_preds(bright_set(label))
 
     assert answer.is_contain_drugs is (label == "drugs.cannabis")
     assert answer.is_contain_violence is False
+
+
+def test_a_policy_about_labels_alone_sets_the_flags_too() -> None:
+    policy = Policy.model_validate(
+        {"name": "default", "rules": {"violence.firearm": {"block": 0.9}}}
+    )
+
+    assert render_preds(bright_set("violence.firearm", {"default": policy})).is_contain_violence
+    assert not render_preds(bright_set("violence.blood", {"default": policy})).is_contain_violence
 
 
 def test_options_are_refused_and_not_ignored(client: FlaskClient) -> None:

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import read_uploads
 from worksafe.api.schemas import ItemErrorModel
+from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
-from worksafe.policy.document import UNSEEN, Policy
-from worksafe.results import Action, Check, Moderation
+from worksafe.policy.document import UNSEEN
+from worksafe.results import Action, Check, Moderation, Reason
 
 _TAG = Tag(name="preds", description="The original project's answer")
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -76,23 +77,21 @@ def preds_routes(moderator: Moderator) -> APIBlueprint:
     )
     def preds() -> Response:
         items = read_uploads(request, settings.max_images)
-        policy = moderator.policy()
-        done = moderator.check_set(items, policy, deadline_s=settings.deadline_for(len(items)))
-        answer = render_preds(done, policy)
+        done = moderator.check_set(items, deadline_s=settings.deadline_for(len(items)))
+        answer = render_preds(done)
         return Response(answer.model_dump_json(exclude_unset=True), content_type="application/json")
 
     return routes
 
 
-def render_preds(check: Check, policy: Policy) -> PredsResponse:
+def render_preds(check: Check) -> PredsResponse:
     """Turn a set's result into the original project's answer.
 
     Parameters
     ----------
     check : Check
-        The result.
-    policy : Policy
-        The one that decided: a flag is set where a category reaches its rule's lowest threshold.
+        The result: a flag is set where a rule about the category, or about a label that counts
+        towards it, was reached.
 
     Returns
     -------
@@ -100,9 +99,9 @@ def render_preds(check: Check, policy: Policy) -> PredsResponse:
     """
     return PredsResponse(
         data=[_render_item(result) for result in check.results],
-        is_contain_nude=_shows(check, policy, "nudity"),
-        is_contain_violence=_shows(check, policy, "violence"),
-        is_contain_drugs=_shows(check, policy, "drugs"),
+        is_contain_nude=_shows(check, "nudity"),
+        is_contain_violence=_shows(check, "violence"),
+        is_contain_drugs=_shows(check, "drugs"),
     )
 
 
@@ -121,11 +120,14 @@ def _render_item(result: Moderation) -> PredsItem:
     return PredsItem(img_path=result.id, preds=preds)
 
 
-def _shows(check: Check, policy: Policy, category: str) -> bool:
-    rule = policy.rules.get(category)
+def _shows(check: Check, category: str) -> bool:
     return any(
         result.decision is not Action.ALLOW
         if result.scores is None or any(reason.rule == UNSEEN for reason in result.reasons)
-        else rule is not None and rule.action_for(result.scores.categories[category]) is not None
+        else any(_is_about(reason, category) for reason in result.reasons)
         for result in check.results
     )
+
+
+def _is_about(reason: Reason, category: str) -> bool:
+    return reason.category == category and (reason.rule == category or LABELS[reason.rule].counts)
