@@ -178,11 +178,12 @@ def test_a_film_that_is_not_there_is_an_error(wall: Wall, tmp_path: Path) -> Non
 
 
 def test_a_decoder_that_dies_while_idle_costs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = decoders()
     wall = Wall(1)
     data = encode(quadrants(), "GIF")
     with wall.open(data, "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
-    (pid,) = decoders()
+    (pid,) = decoders() - before
     monkeypatch.setattr(_Process, "is_alive", property(lambda _: True))  # not known to be dead yet
     os.kill(pid, signal.SIGKILL)
 
