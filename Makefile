@@ -60,28 +60,6 @@ bench: $(VENV)/dev ## measure speed against naive servers, A B A B; tables and p
 	$(BIN)/python benchmarks/bench_growth.py --requests $(REQUESTS) --overload 20
 	$(BIN)/python benchmarks/plot.py
 
-train: $(VENV)/train ## run the tests of training; installs PyTorch
-	$(BIN)/pytest -m train
-
-fuzz: $(VENV)/fuzz ## fuzz decoding and request bodies: [FUZZ_S=60] seconds each; Linux
-	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_decode.py $(FUZZ_S)
-	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_requests.py $(FUZZ_S)
-
-check: $(VENV)/dev ## lint, types, import contract, docstrings, sizes
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m numpydoc lint $$(git ls-files 'src/*.py')
-	$(BIN)/pytest -q tests/contracts/test_architecture.py -k "lines or imports_go"
-
-format: $(VENV)/dev ## format the code, and fix what can be fixed
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
-
-bench: $(VENV)/dev ## compare with the nudenet package's own path, A B A B
-	$(BIN)/python benchmarks/bench_nudity.py
-
 train: $(VENV)/train ## train the hazards detector: DATA=… INITIAL=… [CONFIG=… RUN_DIR=…]
 	$(BIN)/worksafe train $(CONFIG) --data $(DATA) --run-dir $(RUN_DIR) \
 		$(if $(INITIAL),--initial $(INITIAL))

@@ -19,3 +19,13 @@ def test_decisions_are_numbered_without_gaps() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
 
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_make_target_has_one_recipe_and_is_one_that_documents_may_name() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = {
+        target for path in DOCUMENTS for target in re.findall(r"`make ([a-z-]+)", path.read_text())
+    }
+
+    assert len(targets) == len(set(targets))
+    assert named <= set(targets)
