@@ -90,3 +90,19 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "png 60,000 pixels wide": (png_header(60_000, 100), "side_too_long"),
 }
 """Ten files that cannot be checked, each with the code that says why."""
+
+
+def with_thumbnail(picture: Image.Image, thumbnail: bytes, image_format: str = "JPEG") -> bytes:
+    """A picture whose EXIF carries a preview, as cameras write it."""
+    directory = (
+        b"\x03\x00"
+        + (0x0103).to_bytes(2, "little") + b"\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"
+        + (0x0201).to_bytes(2, "little") + b"\x04\x00\x01\x00\x00\x00"
+        + (8 + 6 + 2 + 36 + 4).to_bytes(4, "little")
+        + (0x0202).to_bytes(2, "little") + b"\x04\x00\x01\x00\x00\x00"
+        + len(thumbnail).to_bytes(4, "little")
+        + b"\x00\x00\x00\x00"
+    )  # fmt: skip
+    tiff = b"II*\x00\x08\x00\x00\x00" + b"\x00\x00" + b"\x0e\x00\x00\x00" + directory
+    exif = b"Exif\x00\x00" + tiff + thumbnail
+    return encode(picture, image_format, exif=exif)

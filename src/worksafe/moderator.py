@@ -1,6 +1,5 @@
 """Moderator: decode, score, decide, in this order. The library's front door."""
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 from ulid import ULID
 
 from worksafe.engine.admission import Admission, Deadline, Place, Task
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from worksafe.images.fetch import Fetcher
 
 OnFrame = Callable[[str | None, float], None]
-
-_log = logging.getLogger(__name__)
 
 
 class Moderator:
@@ -99,7 +97,7 @@ class Moderator:
         self._recall = Recall(self._cache(), self.models, self.settings.limits, self.runtime.key)
         self._finder = Finder(self._opener, self._detectors, self._recall)
         self._checker = ItemChecker(self._finder, self.settings.limits)
-        self._redactor = Redactor(self._opener, self._finder, self.settings.limits.max_side_px)
+        self._redactor = Redactor(self._opener, self._finder, self.settings.limits)
         self.is_ready = False  # warm, and not closed
 
     @property
@@ -286,6 +284,8 @@ class Moderator:
         """
         chosen, way, deadline = self.policy(policy), self._look(look), Deadline(deadline_s)
         wanted = redaction or Redaction()
+        if isinstance(source, Image.Image | np.ndarray):  # the caller's, who may go on with it
+            source = source.copy()
 
         def work(one: Source) -> Redacted:
             return self._redactor.redact(one, wanted, chosen, way, lambda _: deadline.check())
@@ -378,7 +378,7 @@ class Moderator:
         before their turn comes (a generator that seeks one GIF, a reused buffer), or crash the
         decoder when two threads use one: so they are read here, at once.
         """
-        side_px = look.side_px(detector.spec for detector in self._detectors)
+        side_px = self._finder.side_px(look)
         for index, item in enumerate(items):
             names.append(item.id)
             yield index, self._checker.take(item, side_px)

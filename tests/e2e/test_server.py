@@ -51,7 +51,7 @@ def test_no_pixel_goes_to_disk(tmp_path: Path) -> None:
 
 
 def redacted(url: str, body: bytes, content_type: str) -> bytes:
-    """Have a label covered that is not there, so all of the picture, and give the new file."""
+    """Have a picture written anew, and give the new file."""
     address = f"{url}/v1/redact?policy=lenient&labels=nudity.suggestive"
     request = urllib.request.Request(address, body, {"Content-Type": content_type})
     with urllib.request.urlopen(request, timeout=60) as response:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures import encode, photo, photographs
+from pictures import encode, photo, photographs, with_thumbnail
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
@@ -121,22 +121,6 @@ def test_the_picture_that_old_viewers_show_of_an_animated_png_is_checked() -> No
     difference = np.abs(decoded.views[0].pixels.astype(int) - np.asarray(default))
     assert difference.mean() < 2
     assert len(decoded.views) == 2
-
-
-def with_thumbnail(picture: Image.Image, thumbnail: bytes, image_format: str = "JPEG") -> bytes:
-    """A picture whose EXIF carries a preview, as cameras write it."""
-    directory = (
-        b"\x03\x00"
-        + (0x0103).to_bytes(2, "little") + b"\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"
-        + (0x0201).to_bytes(2, "little") + b"\x04\x00\x01\x00\x00\x00"
-        + (8 + 6 + 2 + 36 + 4).to_bytes(4, "little")
-        + (0x0202).to_bytes(2, "little") + b"\x04\x00\x01\x00\x00\x00"
-        + len(thumbnail).to_bytes(4, "little")
-        + b"\x00\x00\x00\x00"
-    )  # fmt: skip
-    tiff = b"II*\x00\x08\x00\x00\x00" + b"\x00\x00" + b"\x0e\x00\x00\x00" + directory
-    exif = b"Exif\x00\x00" + tiff + thumbnail
-    return encode(picture, image_format, exif=exif)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "PNG"])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from worksafe.redaction.areas import WHOLE, Area, find_areas
+from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
 from worksafe.redaction.cover import METHODS, cover
 from worksafe.results import Region, Scores
 
@@ -28,7 +28,7 @@ def test_slivers_at_the_edge_of_odd_pictures_are_covered(
     image = np.full((*size, 3), 255, dtype=np.uint8)
     scores = Scores({}, {}, (Region("violence.firearm", "GUN", 0.9, box),))
 
-    areas = find_areas(scores, {"violence.firearm"}, 0.5, size[1], size[0])
+    areas = find_areas(scores, {"violence.firearm"}, Reach(0.1, 0.5), size[1], size[0])
 
     covered = cover(image, areas, "box")
     assert (covered == 0).any()
@@ -38,12 +38,23 @@ def test_slivers_at_the_edge_of_odd_pictures_are_covered(
 def test_a_flat_map_means_everywhere() -> None:
     scores = Scores({}, {}, maps={"violence.blood": ((1.0, 1.0), (1.0, 1.0))})
 
-    (area,) = find_areas(scores, {"violence.blood"}, 0.5, 40, 30)
+    (area,) = find_areas(scores, {"violence.blood"}, Reach(0.1, 0.5), 40, 30)
 
     assert area.share == 1
 
 
 def test_a_label_without_regions_or_map_means_everywhere() -> None:
-    (area,) = find_areas(Scores({}, {}), {"nudity.explicit"}, 0.5, 40, 30)
+    (area,) = find_areas(Scores({}, {}), {"nudity.explicit"}, Reach(0.1, 0.5), 40, 30)
 
     assert area.share == 1
+
+
+@pytest.mark.parametrize("method", ["blur", "pixelate"])
+@pytest.mark.parametrize("side", [4, 8, 12, 20])
+def test_small_areas_lose_their_detail_too(method: str, side: int) -> None:
+    stripes = np.zeros((side, side, 3), dtype=np.uint8)
+    stripes[::2] = 200
+
+    covered = cover(stripes, [Area("x", WHOLE)], method)  # type: ignore[arg-type]
+
+    assert np.ptp(covered) < 60

@@ -9,7 +9,7 @@ from PIL.Image import Exif
 
 from fakes import brightness_detector, colour_detector
 from films import quiet_film_with
-from pictures import Rgb, encode, photo
+from pictures import Rgb, encode, photo, with_thumbnail
 from worksafe import Moderator, Redaction, Settings
 from worksafe.errors import NotAnImageError, NotRedactableError, RedactionFailedError
 from worksafe.evaluation.datasets import read_manifest
@@ -87,6 +87,66 @@ def test_labels_that_were_asked_for_are_covered_though_the_policy_allows_them() 
 
     assert done.before.action is Action.ALLOW
     assert pixels_of(done.data)[144, 80].tolist() == [0, 0, 0]
+    made.close()
+
+
+def test_labels_that_were_asked_for_and_are_not_there_cover_nothing(moderator: Moderator) -> None:
+    image = photo("coffee").convert("L").convert("RGB")
+
+    done = moderator.redact(encode(image, "PNG"), Redaction((GUN, BLOOD)))
+
+    assert done.areas == ()
+    np.testing.assert_array_equal(pixels_of(done.data), np.asarray(image))
+
+
+def test_a_label_that_nothing_reports_is_refused(moderator: Moderator) -> None:
+    with pytest.raises(ValueError, match=r"violence\.firearms"):
+        moderator.redact(encode(photo("coffee")), Redaction(("violence.firearms",)))
+
+
+def test_all_that_a_rule_minds_is_covered_at_once(moderator: Moderator) -> None:
+    image = with_square(RED)
+    image.paste(BLUE, (160, 32, 224, 96))
+
+    done = moderator.redact(encode(image, "PNG"), Redaction(method="box"))
+
+    assert [area.label for area in done.areas] == [GUN, BLOOD]
+    assert sum(area.share for area in done.areas) < 0.3
+
+
+def test_an_odd_preview_says_nothing_of_places_in_the_picture(moderator: Moderator) -> None:
+    clean = photo("coffee").convert("L").convert("RGB").resize((256, 256))
+    data = with_thumbnail(clean, encode(Image.new("RGB", (160, 160), RED)))
+
+    checked = moderator.check(data)
+    done = moderator.redact(data)
+
+    assert checked.decision is Action.BLOCK
+    assert checked.scores is not None
+    assert checked.scores.regions == ()
+    assert (done.before.action, done.areas) == (Action.BLOCK, ())
+
+
+def test_of_a_file_with_further_pictures_the_first_is_redacted(moderator: Moderator) -> None:
+    clean = photo("coffee").convert("L").convert("RGB").resize((256, 256))
+    data = encode(clean, "MPO", save_all=True, append_images=[with_square(RED)])
+
+    done = moderator.redact(data)
+
+    assert (done.before.action, done.areas, done.format) == (Action.BLOCK, (), "jpeg")
+    assert pixels_of(done.data).shape == (256, 256, 3)
+
+
+def test_a_file_that_grows_beyond_the_limit_is_redacted_all_the_same() -> None:
+    found = [colour_detector(GUN, RED)]
+    data = encode(with_square(RED).convert("P"), "BMP")
+    settings = Settings(max_image_bytes=len(data))
+    made = Moderator(settings, detectors=found, policies={"default": POLICY})
+
+    done = made.redact(data)
+
+    assert done.after.action is Action.ALLOW
+    assert len(done.data) > len(data)
     made.close()
 
 

@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +18,7 @@ from worksafe.images.limits import ImageLimits
 from worksafe.results import TAXONOMY, ImageInfo, ImageScores, ModelInfo
 
 _MOST_FRAMES = 64  # the scores of a long film's frames are too many to keep
+_VERSION = version("worksafe")  # another one may decode, calibrate or choose frames otherwise
 _REDIS_PREFIX = "worksafe:"
 _REDIS_TIMEOUT_S = 0.2
 _REDIS_SECONDS = 7 * 24 * 3600
@@ -130,7 +132,7 @@ class Recall:
     ) -> None:
         self._cache = cache
         hashes = [model.sha256 for model in models]
-        made_by = repr((TAXONOMY, hashes, asdict(limits), runtime))
+        made_by = repr((_VERSION, TAXONOMY, hashes, asdict(limits), runtime))
         self._salt = hashlib.sha256(made_by.encode()).digest()
 
     def key(self, data: bytes, thorough: str) -> str:

@@ -61,7 +61,7 @@ class Finder:
             key = self._recall.key(read, look.thorough)
         if key is not None and (known := self._recall.get(key)) is not None:
             return known, 0.0
-        side_px = look.side_px(detector.spec for detector in self._detectors)
+        side_px = self.side_px(look)
         began = time.perf_counter()
         with self._open(read, side_px) as pictures:
             decode_ms = (time.perf_counter() - began) * 1000
@@ -79,6 +79,10 @@ class Finder:
         if key is not None:
             self._recall.put(key, Found(scored, info))
         return Found(scored, info), decode_ms
+
+    def side_px(self, look: Look) -> int:
+        """Tell the longest side that the detectors want of a picture, in pixels."""
+        return look.side_px(detector.spec for detector in self._detectors)
 
     def _open(self, read: Read | DecodedImage, side_px: int) -> AbstractContextManager[Pictures]:
         if isinstance(read, DecodedImage):

@@ -1,7 +1,7 @@
 """Pixels to scores: each detector's own preparation, its network, its interpretation."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -14,9 +14,10 @@ from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
 from worksafe.models.spec import DetectorSpec, Placement
 from worksafe.models.weights import read_weights
-from worksafe.results import FrameScores, ImageScores, Scores
+from worksafe.results import FrameScores, HeatMap, ImageScores, Region, Scores
 
 _SECOND_LOOK = 0.3  # a score that a policy may mind
+_SAME_FIND = 0.45  # of their union: regions of one class that share more are one
 _UNCERTAIN = (0.02, 0.8)  # a label's score that a second pass may change
 
 Thorough = Literal["never", "uncertain", "always"]
@@ -75,7 +76,7 @@ class Detector:
         larger_px = self.spec.thorough_side_px
         if larger_px is None or not _asks_for_more(first, look):
             return first
-        return highest([first, self._pass(image, larger_px, look)])[0]
+        return combine([first, self._pass(image, larger_px, look)])
 
     def _pass(self, image: RgbImage, side_px: int, look: Look) -> Scores:
         planes, placement = prepare(image, self.spec, side_px)
@@ -210,12 +211,14 @@ def score_frames(
 
     def score(view: View) -> Scores:
         before_each(view)
-        return highest([detector.score(view.pixels, look) for detector in detectors])[0]
+        scores = combine([detector.score(view.pixels, look) for detector in detectors])
+        # Places in a preview are no places in the picture.
+        return replace(scores, regions=(), maps={}) if view.is_preview else scores
 
     for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
         if frame not in done:  # else it was looked at for one before it
-            done[frame] = highest([score(view) for view in some])[0]
+            done[frame] = combine([score(view) for view in some])
             yield FrameScores(frame, some[0].time_s, done[frame])
         if max(done[frame].labels.values(), default=0.0) >= _SECOND_LOOK:
             for near in some[0].around:
@@ -224,13 +227,57 @@ def score_frames(
                     yield FrameScores(near.frame, near.time_s, done[near.frame])
 
 
+def combine(several: Sequence[Scores]) -> Scores:
+    """Keep the highest of each label over several looks at one picture, and what any found where.
+
+    Parameters
+    ----------
+    several : sequence of Scores
+        Of detectors, of passes at several sizes, or of a see-through picture's backgrounds.
+
+    Returns
+    -------
+    Scores
+        With all regions, but of two of one class that are nearly the same only the more certain;
+        a label's map is of the look that scored highest of those that have one.
+    """
+    scores, _ = highest(several)
+    regions: list[Region] = []
+    for region in sorted(
+        (region for one in several for region in one.regions),
+        key=lambda region: region.score,
+        reverse=True,
+    ):
+        if not any(_is_again(region, known) for known in regions):
+            regions.append(region)
+    maps: dict[str, tuple[float, HeatMap]] = {}
+    for one in several:
+        for name, places in one.maps.items():
+            if name not in maps or one.labels[name] > maps[name][0]:
+                maps[name] = one.labels[name], places
+    return replace(
+        scores, regions=tuple(regions), maps={name: places for name, (_, places) in maps.items()}
+    )
+
+
+def _is_again(region: Region, known: Region) -> bool:
+    """Tell whether two regions are the same find (intersection over union)."""
+    x, y, width, height = region.box
+    known_x, known_y, known_width, known_height = known.box
+    across = min(x + width, known_x + known_width) - max(x, known_x)
+    down = min(y + height, known_y + known_height) - max(y, known_y)
+    shared = max(0.0, across) * max(0.0, down)
+    union = width * height + known_width * known_height - shared
+    return region.detector_class == known.detector_class and shared > _SAME_FIND * union
+
+
 def highest(several: Sequence[Scores]) -> tuple[Scores, dict[str, int]]:
     """Keep the highest of each label over several scores.
 
     Parameters
     ----------
     several : sequence of Scores
-        Of detectors, of views or of frames.
+        Of frames, for example.
 
     Returns
     -------

@@ -7,6 +7,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from worksafe.errors import SettingsError
+
 _PROVIDERS = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -45,6 +47,11 @@ class OnnxSession:
         The ONNX file's content.
     device : {"cpu", "cuda"}
         Where it runs.
+
+    Raises
+    ------
+    SettingsError
+        If CUDA does not work here: the library would go on with the processor and only log it.
     """
 
     def __init__(self, model: bytes, device: str = "cpu") -> None:
@@ -54,6 +61,10 @@ class OnnxSession:
         self._session = onnxruntime.InferenceSession(
             model, sess_options=options, providers=_PROVIDERS[device]
         )
+        self._session.disable_fallback()
+        if _PROVIDERS[device][0] not in self._session.get_providers():
+            msg = f"onnxruntime cannot use {device} here: its log says why; WORKSAFE_DEVICE=cpu"
+            raise SettingsError(msg)
         self._input = self._session.get_inputs()[0].name
 
     def run(self, planes: NDArray[np.float32], outputs: Sequence[str]) -> list[NDArray[Any]]:

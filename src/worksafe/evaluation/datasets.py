@@ -132,7 +132,7 @@ def read_pixels(example: Example, side_px: int) -> RgbImage:
         If the file cannot be decoded.
     """
     try:
-        return decode_image(example.path, ImageLimits(), side_px).views[0].pixels
+        return decode_image(example.path, ImageLimits(), side_px).picture
     except InputError as error:
         msg = f"{example.path}: {error}"
         raise DatasetError(msg) from error

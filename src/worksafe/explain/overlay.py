@@ -73,15 +73,15 @@ def frames_of(views: Iterable[View], wanted: set[int]) -> dict[int, RgbImage]:
     Returns
     -------
     dict of int to ndarray of uint8, shape (h, w, 3)
-        Of a frame with several views the last one, which is no preview.
+        Of a frame with several views the first one that is no preview.
     """
     found: dict[int, RgbImage] = {}
     for view in views:
         if wanted <= found.keys() and view.frame not in wanted:
             break
         for one in (view, *view.around):
-            if one.frame in wanted:
-                found[one.frame] = one.pixels
+            if one.frame in wanted and not one.is_preview:
+                found.setdefault(one.frame, one.pixels)
     return found
 
 

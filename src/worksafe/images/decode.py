@@ -138,7 +138,7 @@ class _Decoding:
             width, height = height, width
         views = tuple(view for some in chosen.values() for view in some)
         if preview is not None:
-            views = (View(0, preview), *views)
+            views = (View(0, preview, is_preview=True), *views)
         return DecodedImage(
             self.name, width, height, frames, views, chooser.unseen, preview is not None
         )

@@ -21,12 +21,15 @@ class View:
         When it is shown, in seconds from the start.
     around : tuple of View
         Of a video, frames just before and after it, for a second look.
+    is_preview : bool
+        It is the preview that the file carries, not the picture itself.
     """
 
     frame: int
     pixels: RgbImage
     time_s: float = 0.0
     around: "tuple[View, ...]" = ()
+    is_preview: bool = False
 
 
 class Pictures(Protocol):
@@ -87,3 +90,8 @@ class DecodedImage:
     unseen: float = 0.0
     odd_thumbnail: bool = False
     duration_s: None = None
+
+    @property
+    def picture(self) -> RgbImage:
+        """The first picture itself, shape (h, w, 3); of a see-through one, as it lies on white."""
+        return next(view.pixels for view in self.views if not view.is_preview)

@@ -218,7 +218,12 @@ class _Process:
                 until = time.monotonic() + patience_s
 
     def _view(self, said: dict[str, Any]) -> View:
-        return View(int(said["frame"]), self._pixels(said["shape"]), float(said["time_s"]))
+        return View(
+            int(said["frame"]),
+            self._pixels(said["shape"]),
+            float(said["time_s"]),
+            is_preview=bool(said["is_preview"]),
+        )
 
     def _pixels(self, shape: list[int]) -> RgbImage:
         height, width = (int(side) for side in shape)

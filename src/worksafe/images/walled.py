@@ -106,7 +106,12 @@ def _show(talk: Connection, view: View, info: dict[str, Any]) -> None:
 
 
 def _described(view: View) -> dict[str, Any]:
-    return {"frame": view.frame, "time_s": view.time_s, "shape": view.pixels.shape[:2]}
+    return {
+        "frame": view.frame,
+        "time_s": view.time_s,
+        "is_preview": view.is_preview,
+        "shape": view.pixels.shape[:2],
+    }
 
 
 def _say(talk: Connection, words: dict[str, Any]) -> None:

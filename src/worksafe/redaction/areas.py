@@ -12,8 +12,23 @@ from worksafe.results import Region, Scores
 Box = tuple[float, float, float, float]
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
-_MARGIN = 0.1  # of a region's sides: detectors cut close
 _LEAST_MARGIN_PX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far an area goes beyond the surest part of what was found.
+
+    Attributes
+    ----------
+    margin : float
+        Around a region, as a share of its sides: detectors cut close.
+    hot : float
+        A place of a map is covered from this share of the way from the coldest to the hottest on.
+    """
+
+    margin: float
+    hot: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +64,7 @@ class Area:
 
 
 def find_areas(
-    scores: Scores, labels: Collection[str], hot: float, width: int, height: int
+    scores: Scores, labels: Collection[str], reach: Reach, width: int, height: int
 ) -> list[Area]:
     """Find where labels are shown.
 
@@ -59,8 +74,8 @@ def find_areas(
         With regions, and with maps.
     labels : collection of str
         Which, each a ``category.label``.
-    hot : float
-        A place counts as hot from this share of the way from the coldest to the hottest on.
+    reach : Reach
+        How much around what was found is covered too.
     width, height : int
         Of the picture, in pixels.
 
@@ -71,13 +86,13 @@ def find_areas(
         the whole picture.
     """
     found = [
-        Area(region.label, _with_margin(region, width, height))
+        Area(region.label, _with_margin(region, reach.margin, width, height))
         for region in scores.regions
         if region.label in labels
     ]
     for label in sorted(set(labels) - {area.label for area in found}):
         places = scores.maps.get(label)
-        mask = None if places is None else spread(places, width, height) >= hot * 255
+        mask = None if places is None else spread(places, width, height) >= reach.hot * 255
         if mask is None or not mask.any():  # a flat map is hot nowhere
             found.append(Area(label, WHOLE))
         else:
@@ -85,10 +100,10 @@ def find_areas(
     return found
 
 
-def _with_margin(region: Region, width: int, height: int) -> Box:
+def _with_margin(region: Region, margin: float, width: int, height: int) -> Box:
     x, y, w, h = region.box
-    across = max(_MARGIN * w, _LEAST_MARGIN_PX / width)
-    down = max(_MARGIN * h, _LEAST_MARGIN_PX / height)
+    across = max(margin * w, _LEAST_MARGIN_PX / width)
+    down = max(margin * h, _LEAST_MARGIN_PX / height)
     left, top = max(0.0, x - across), max(0.0, y - down)
     right, bottom = min(1.0, x + w + across), min(1.0, y + h + down)
     return left, top, right - left, bottom - top

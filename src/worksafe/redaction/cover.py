@@ -14,6 +14,7 @@ Method = Literal["blur", "pixelate", "box"]
 # All that is left of an area, along its longer side. A blur is a smooth enlargement of as few:
 # a filter that only softens can be undone.
 _CELLS = 8
+_LEAST_CELL_PX = 4  # of a small area fewer are left
 
 
 def pixelate(part: RgbImage) -> RgbImage:
@@ -26,13 +27,13 @@ def blur(part: RgbImage) -> RgbImage:
     return _coarse(part, Image.Resampling.BICUBIC)
 
 
-def box(part: RgbImage) -> RgbImage:
+def blacken(part: RgbImage) -> RgbImage:
     """Leave nothing."""
     return np.zeros_like(part)
 
 
 METHODS: dict[str, Callable[[RgbImage], RgbImage]] = dict(
-    zip(get_args(Method), (blur, pixelate, box), strict=True)
+    zip(get_args(Method), (blur, pixelate, blacken), strict=True)
 )
 
 
@@ -66,7 +67,8 @@ def cover(image: RgbImage, areas: Iterable[Area], method: Method) -> RgbImage:
 
 def _coarse(part: RgbImage, way_back: Image.Resampling) -> RgbImage:
     height, width = part.shape[:2]
-    scale = _CELLS / max(width, height)
+    longer = max(width, height)
+    scale = max(1, min(_CELLS, longer // _LEAST_CELL_PX)) / longer
     cells = (max(1, round(width * scale)), max(1, round(height * scale)))
     few = Image.fromarray(np.ascontiguousarray(part)).resize(cells, Image.Resampling.BOX)
     return np.asarray(few.resize((width, height), way_back))

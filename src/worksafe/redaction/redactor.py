@@ -2,26 +2,34 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from worksafe.engine.cache import Found
 from worksafe.engine.finder import Finder
 from worksafe.engine.scoring import Look
 from worksafe.errors import NotRedactableError, RedactionFailedError
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
-from worksafe.images.source import Source
+from worksafe.images.source import Source, is_video, read_head
+from worksafe.models.registry import LABELS
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
-from worksafe.redaction.areas import WHOLE, Area, find_areas
+from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
 from worksafe.redaction.cover import Method, cover
 from worksafe.redaction.write import write_image
 from worksafe.results import Action, Decision, PolicyInfo
 
 BeforeEach = Callable[[View], None]
 
-# Shares of a map's range that count as hot, round by round: first half of it, then nearly all.
-_HOT = (0.5, 0.2)
+_NEAR = Reach(margin=0.1, hot=0.5)
+_FAR = Reach(margin=0.5, hot=0.2)
+_SEEN = 0.25  # a label that was asked for is there from this score on, as regions are
+
+# What else such files hold are previews, depth maps and other takes, which are not written.
+_ONE_PICTURE = frozenset({"jpeg", "heic"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +84,14 @@ class Redactor:
         Gets whole pictures.
     finder : Finder
         Scores them.
-    side_px : int
-        The longest side that a picture may have: so it is not scaled down.
+    limits : ImageLimits
+        Of what comes in; what goes out may be a larger file.
     """
 
-    def __init__(self, opener: Opener, finder: Finder, side_px: int) -> None:
+    def __init__(self, opener: Opener, finder: Finder, limits: ImageLimits) -> None:
         self._opener = opener
         self._finder = finder
-        self._side_px = side_px
+        self._limits = limits
 
     def redact(
         self,
@@ -117,54 +125,94 @@ class Redactor:
         InputError
             One of its subclasses: where the picture cannot be checked, is an animation or a
             video, or does not pass even when all of it is covered.
+        ValueError
+            If a label was asked for that nothing reports.
         """
-        read = self._opener.read(source)
         look = replace(look, maps=True)
+        read = self._opener.read(source)
+        _refuse_film(read)
         found, _ = self._finder.find(read, before_each, look)
-        if found.image.frames > 1 or found.image.duration_s is not None:
+        came_as, before = found.image.format, decide(found.scores, policy)
+        if unknown := set(redaction.labels) - found.scores.scores.labels.keys():
+            msg = f"no such label: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
+        if found.image.frames > 1 and came_as not in _ONE_PICTURE:
             raise NotRedactableError("only still pictures are redacted, no animations or videos")
-        came_as, first = found.image.format, decide(found.scores, policy)
         pixels = self._pixels(read)
-        labels = {*redaction.labels, *_minded(first)}
+        if found.image.frames > 1 or found.image.odd_thumbnail:  # the rest of the file goes
+            found = self._find_in(pixels, before_each, look)
+        labels = _asked_for(redaction, found) | _minded(found, decide(found.scores, policy))
         covered: list[Area] = []
         for step in _steps(redaction.method):
             areas = step.areas(found, labels, pixels)
             covered += areas
             pixels = cover(pixels, areas, step.method)
             data, format_name = write_image(pixels, came_as)
-            found, _ = self._finder.find(data, before_each, look)
-            decision = decide(found.scores, policy)
-            if decision.action is Action.ALLOW:
-                return Redacted(data, format_name, first, decision, tuple(covered), policy.info)
-            labels = _minded(decision)
+            found = self._find_in(data, before_each, look)
+            after = decide(found.scores, policy)
+            if after.action is Action.ALLOW:
+                return Redacted(data, format_name, before, after, tuple(covered), policy.info)
+            labels = _minded(found, after)
         raise RedactionFailedError("the policy does not allow even a black picture")
 
     def _pixels(self, read: Read) -> RgbImage:
-        """Decode all of the picture; of a see-through one, as it lies on white."""
-        with self._opener.open(read, self._side_px) as pictures:
-            views = list(pictures.views)
-        return views[1 if pictures.odd_thumbnail else 0].pixels
+        """Decode all of the first picture; of a see-through one, as it lies on white."""
+        with self._opener.open(read, self._limits.max_side_px) as pictures:
+            return next(view.pixels for view in pictures.views if not view.is_preview)
+
+    def _find_in(self, own: bytes | RgbImage, before_each: BeforeEach, look: Look) -> Found:
+        """Score what was made here, as it would be scored if it came in."""
+        limits = replace(self._limits, max_bytes=max(self._limits.max_bytes, len(own)))
+        decoded = decode_image(own, limits, self._finder.side_px(look))
+        return self._finder.find(decoded, before_each, look)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One attempt: which part of a map is hot (None: cover everything), and the method."""
+    """One attempt: how far areas reach (None: cover everything), and the method."""
 
-    hot: float | None
+    reach: Reach | None
     method: Method
 
     def areas(self, found: Found, labels: set[str], pixels: RgbImage) -> list[Area]:
         height, width = pixels.shape[:2]
-        if self.hot is None:
+        if self.reach is None:
             return [Area(label, WHOLE) for label in sorted(labels)]
-        return find_areas(found.scores.scores, labels, self.hot, width, height)
+        return find_areas(found.scores.scores, labels, self.reach, width, height)
 
 
 def _steps(method: Method) -> list[_Step]:
-    areas = [*(_Step(hot, method) for hot in _HOT), _Step(_HOT[-1], "box")]
-    return [*areas, _Step(None, method), _Step(None, "box")]
+    steps = [_Step(_NEAR, method), _Step(_FAR, method), _Step(_FAR, "box")]
+    return list(dict.fromkeys([*steps, _Step(None, method), _Step(None, "box")]))
 
 
-def _minded(decision: Decision) -> set[str]:
-    """Name what the policy does not allow; a rule without a label is about all of the picture."""
-    return {reason.label or reason.rule for reason in decision.reasons}
+def _refuse_film(read: Read) -> None:
+    """Refuse a film before all of it is scored."""
+    if isinstance(read, Path) or (isinstance(read, bytes) and is_video(read_head(read))):
+        raise NotRedactableError("only still pictures are redacted, no animations or videos")
+
+
+def _asked_for(redaction: Redaction, found: Found) -> set[str]:
+    """Name the labels that were asked for and are in the picture."""
+    scores = found.scores.scores
+    with_regions = {region.label for region in scores.regions}
+    return {
+        label
+        for label in redaction.labels
+        if label in with_regions or scores.labels[label] >= _SEEN
+    }
+
+
+def _minded(found: Found, decision: Decision) -> set[str]:
+    """Name what the policy does not allow: of a category's rule all labels that reach it.
+
+    A rule without a label is about all of the picture.
+    """
+    named = {reason.label or reason.rule for reason in decision.reasons}
+    return named | {
+        name
+        for reason in decision.reasons
+        for name, score in found.scores.scores.labels.items()
+        if name in LABELS and LABELS[name].counts
+        if LABELS[name].category == reason.rule and score >= reason.threshold
+    }

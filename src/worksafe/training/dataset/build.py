@@ -224,7 +224,7 @@ def _read(found: Found, options: DatasetOptions) -> Iterator[tuple[float | None,
             yield frame.time_s, frame.pixels.size // 3, frame.pixels
     else:
         image = decode_image(found.path, ImageLimits(), options.longest_px)
-        yield None, image.width * image.height, image.views[0].pixels
+        yield None, image.width * image.height, image.picture
 
 
 def _shrink(pixels: RgbImage, longest_px: int) -> RgbImage:
