@@ -112,6 +112,20 @@ def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
     np.testing.assert_allclose(maps, expected_maps, atol=1e-4)
 
 
+@pytest.mark.parametrize("change", ["recipe", "split"])
+def test_a_run_is_not_taken_up_by_another_recipe_or_other_pictures(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path, change: str
+) -> None:
+    next(train(config, examples, None, tmp_path))
+    if change == "recipe":
+        config = replace(config, optimiser=replace(config.optimiser, lr=1e-5))
+    else:
+        examples = [*examples[:-1], replace(examples[-1], split="test")]
+
+    with pytest.raises(TrainingError, match="another recipe or other pictures"):
+        next(train(config, examples, None, tmp_path))
+
+
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
     config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ from worksafe.evaluation.robustness import (
     robustness_rows,
     score_changes,
 )
-from worksafe.evaluation.scoring import Scored, score_examples
+from worksafe.evaluation.scoring import Scored, measuring_settings, score_examples
 from worksafe.evaluation.sheet import draw_sheet
 from worksafe.evaluation.subjects import Row, find_subjects
 from worksafe.models import nudity
@@ -39,7 +39,6 @@ from worksafe.models.hazards import read_spec
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import DetectorSpec
 from worksafe.moderator import Moderator
-from worksafe.settings import Settings
 
 T = TypeVar("T")
 _SHEET_SUFFIXES = (".png", ".jpg", ".webp")
@@ -93,11 +92,12 @@ def evaluate_detectors(
     if card:
         _refuse_card(card, split, out)
     console = Console(stderr=True)
-    moderator = Moderator(Settings.load(), detectors=load_detectors(specs))
+    moderator = Moderator(measuring_settings(), detectors=load_detectors(specs))
     scored = _with_bar(score_examples(moderator, examples), len(examples), "scoring", console)
     rows = _robustness(moderator, specs, scored, console) if robustness else []
     subjects = find_subjects(scored, moderator.labels)
     command = f"worksafe evaluate --split {split}" + " --robustness" * robustness
+    command += f" --hazards {hazards.name}" if hazards else ""
     with console.status("drawing bootstrap intervals"):
         report = measure(
             _origin(data, split, command, len(examples), moderator), scored, subjects, rows

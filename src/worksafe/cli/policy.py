@@ -17,6 +17,7 @@ from rich.table import Table
 from worksafe.errors import DatasetError, PolicyError
 from worksafe.evaluation.datasets import NEUTRAL, read_manifest
 from worksafe.evaluation.markdown import table_lines
+from worksafe.evaluation.scoring import measuring_settings
 from worksafe.moderator import Moderator
 from worksafe.policy.document import (
     Policy,
@@ -178,7 +179,7 @@ def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:
     if not examples:
         msg = f"{data} has no pictures in the split {split!r}"
         raise DatasetError(msg)
-    moderator = Moderator(Settings.load(cache_entries=0))
+    moderator = Moderator(measuring_settings())
     results = moderator.check_many(example.path for example in examples)
     shown = track(results, "scoring", total=len(examples), console=Console(stderr=True))
     groups: dict[str, list[Stored]] = {}

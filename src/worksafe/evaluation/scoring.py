@@ -9,6 +9,7 @@ from worksafe.evaluation.datasets import Example
 from worksafe.images.source import Source
 from worksafe.moderator import Moderator
 from worksafe.results import Action
+from worksafe.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,19 @@ class Scored:
     scores: Mapping[str, float]
     decision: Action
     fired: str = ""
+
+
+def measuring_settings() -> Settings:
+    """Read the settings, but for what would make figures differ between machines.
+
+    Returns
+    -------
+    Settings
+        onnxruntime on the processor, one look at each picture, nothing remembered.
+    """
+    return Settings.load(
+        runtime="onnxruntime", device="cpu", thorough="never", cache_entries=0, cache_url=None
+    )
 
 
 def score_examples(

@@ -14,7 +14,7 @@ from worksafe.training.config import TrainingConfig
 from worksafe.training.folds import SourceFigures, leave_sources_out, measure_folds, pool
 from worksafe.training.networks.build import load_network
 from worksafe.training.probe import frozen_features, probe
-from worksafe.training.train import Progress, predict, train
+from worksafe.training.train import Progress, claim_folder, predict, train
 
 FOLDS = 5
 PROBE = "frozen-vit-tiny"
@@ -50,8 +50,10 @@ def cross_validate(
     Raises
     ------
     TrainingError
-        If there are too few sources.
+        If there are too few sources, or the folder holds a run of another recipe or of other
+        examples.
     """
+    claim_folder(run_dir, config, examples)
     folds = leave_sources_out(examples, FOLDS)
     logits = []
     for number, fold in enumerate(folds):

@@ -1,11 +1,12 @@
 """Fine-tune the hazards network: one loop, read from top to bottom."""
 
 import csv
+import hashlib
 import math
 import time
 from collections.abc import Generator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch.nn import functional
 from torch.optim import AdamW
 from torch.utils.data import DataLoader, Subset
 
+from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
 from worksafe.training.config import OptimiserConfig, TrainingConfig
@@ -106,13 +108,14 @@ def train(
     Raises
     ------
     TrainingError
-        If the examples cannot be balanced.
+        If the examples cannot be balanced, or the folder holds a run of another recipe or of
+        other examples.
 
     References
     ----------
     .. [1] Wortsman et al., "Model soups", ICML 2022.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
+    claim_folder(run_dir, config, examples)
     torch.manual_seed(config.seed)
     learning = [example for example in examples if example.split == "train"]
     held = [example for example in examples if example.split == "val" and not example.weak]
@@ -168,6 +171,38 @@ def train(
         yield Progress(step, steps, running, time.monotonic() - began, validation)
     kept = _mix(average, others, beginning, optimiser.start_share)
     _save(kept, run_dir / "network.safetensors")
+
+
+def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Example]) -> None:
+    """Make a run's folder, or take up one that belongs to the same recipe and examples.
+
+    A run that went on with another split would have learned pictures that it is measured on.
+
+    Parameters
+    ----------
+    run_dir : Path
+        The folder.
+    config : TrainingConfig
+        The recipe.
+    examples : sequence of Example
+        All that the run is given.
+
+    Raises
+    ------
+    TrainingError
+        If it belongs to others.
+    """
+    rows = [(str(one.path), one.split, one.category, one.label, one.weak) for one in examples]
+    trained = replace(config, optimiser=replace(config.optimiser, start_share=0.0))  # mixed later
+    made_of = hashlib.sha256(repr((trained, rows)).encode()).hexdigest()
+    mark = run_dir / "made-of.txt"
+    if run_dir.exists() and any(run_dir.iterdir()):
+        known = mark.read_text(encoding="utf-8").strip() if mark.exists() else None
+        if known != made_of:
+            msg = f"{run_dir} holds a run of another recipe or other pictures: use a new folder"
+            raise TrainingError(msg)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    mark.write_text(made_of + "\n", encoding="utf-8")
 
 
 def predict(
