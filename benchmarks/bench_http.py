@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/bench_http.py [--rounds 3] [--seconds 8] [--clients 8] [--mobilenet FILE]
 
-Both servers run all the time; only one is asked at a time. Adds rows to
-results/bench-http-<processor>.csv.
+Both servers run all the time; only one is asked at a time. `ratio` compares requests a second,
+`cpu ratio` the processor time for each; `stolen` is the share of the cores that the host took.
+Adds rows to results/bench-http-<processor>.csv.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from load import Load, as_form, closed_loop, naive, ours, percentile, processor,
 
 WARM_S = 2
 COLUMNS = (
-    "megapixels", "clients", "runtime", "naive second model", "ratio",
+    "megapixels", "clients", "runtime", "naive second model", "ratio", "cpu ratio", "stolen",
     "ours req/s", "ours p50 ms", "ours p99 ms", "ours cpu ms", "ours MB", "ours ready s",
     "naive req/s", "naive p50 ms", "naive p99 ms", "naive cpu ms", "naive MB", "naive ready s",
 )  # fmt: skip
@@ -62,7 +63,10 @@ def main() -> None:
                 for _ in range(options.rounds)
             ]
             ratio = statistics.median(mine.per_second / other.per_second for mine, other in rounds)
-            row = [str(megapixels), str(options.clients), options.runtime, kind, f"{ratio:.2f}"]
+            cpu_ratio = statistics.median(other.cpu_ms / mine.cpu_ms for mine, other in rounds)
+            stolen = statistics.mean(load.stolen for pair in rounds for load in pair)
+            row = [str(megapixels), str(options.clients), options.runtime, kind]
+            row += [f"{ratio:.2f}", f"{cpu_ratio:.2f}", f"{stolen:.2f}"]
             for server, loads in zip(servers, zip(*rounds, strict=True), strict=True):
                 row += [*cells(list(loads)), f"{server.memory_mb:.0f}", f"{server.ready_s:.2f}"]
             rows.append(row)

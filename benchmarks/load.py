@@ -40,6 +40,9 @@ class Load:
         From the first request to the last answer.
     cpu_s : float
         That the server used meanwhile.
+    stolen : float
+        Share of the cores' time that the machine's host gave to others meanwhile: rates of a
+        stretch with much of it say little, processor time for each request still does.
     """
 
     latencies_ms: list[float] = field(default_factory=list)
@@ -47,6 +50,7 @@ class Load:
     failed: int = 0
     seconds: float = 0.0
     cpu_s: float = 0.0
+    stolen: float = 0.0
 
     @property
     def per_second(self) -> float:
@@ -231,12 +235,13 @@ def open_loop(server: Server, bodies: Sequence[bytes], rate: float, seconds: flo
 
 def _at_once(works: Sequence[Callable[[], None]], server: Server, load: Load) -> None:
     threads = [threading.Thread(target=work) for work in works]
-    began, used = time.monotonic(), server.cpu_s
+    began, used, stolen = time.monotonic(), server.cpu_s, _stolen_s()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     load.seconds, load.cpu_s = time.monotonic() - began, server.cpu_s - used
+    load.stolen = (_stolen_s() - stolen) / (load.seconds * (os.cpu_count() or 1))
 
 
 def processor() -> str:
@@ -269,6 +274,11 @@ def _pss_kb(pid: int) -> int:
     except OSError:  # gone meanwhile
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def _stolen_s() -> float:
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu_ticks(pid: int) -> int:
