@@ -93,6 +93,21 @@ def test_a_policy_about_labels_alone_sets_the_flags_too() -> None:
     assert not render_preds(bright_set("violence.blood", {"default": policy})).is_contain_violence
 
 
+@pytest.mark.parametrize("action", ["block", "review"])
+@pytest.mark.parametrize("label", ["drugs.tobacco", "nudity.suggestive"])
+def test_what_is_blocked_sets_a_flag_though_the_label_is_only_reported(
+    label: str, action: str
+) -> None:
+    policy = Policy.model_validate({"name": "default", "rules": {label: {action: 0.9}}})
+
+    check = bright_set(label, {"default": policy})
+
+    answer = render_preds(check)
+    assert check.decision == action
+    assert answer.is_contain_drugs is (action == "block" and label == "drugs.tobacco")
+    assert answer.is_contain_nude is (action == "block" and label == "nudity.suggestive")
+
+
 def test_options_are_refused_and_not_ignored(client: FlaskClient) -> None:
     file = (io.BytesIO(JPEG), "a.jpg")
 

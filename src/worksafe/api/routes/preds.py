@@ -91,7 +91,7 @@ def render_preds(check: Check) -> PredsResponse:
     ----------
     check : Check
         The result: a flag is set where a rule about the category, or about a label that counts
-        towards it, was reached.
+        towards it, was reached, and where a rule about any other of its labels blocks.
 
     Returns
     -------
@@ -130,4 +130,7 @@ def _shows(check: Check, category: str) -> bool:
 
 
 def _is_about(reason: Reason, category: str) -> bool:
-    return reason.category == category and (reason.rule == category or LABELS[reason.rule].counts)
+    """Tell whether a reason sets a flag; a label that does not count does where it blocks."""
+    if reason.category != category:
+        return False
+    return reason.rule == category or LABELS[reason.rule].counts or reason.action is Action.BLOCK
