@@ -134,6 +134,8 @@ def request_error_from(error: ValidationError) -> RequestError:
     if code == "unknown_field":
         return RequestError(code, f"there is no field {field}", field)
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "model_type":  # the schema's own words are about Python
+        message = "must be an object"
     return RequestError(code, f"{field}: {message}" if field else message, field)
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import re
+import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Generic, TypeVar, get_origin
@@ -15,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
 from worksafe.api.errors import RequestError, request_error_from
+from worksafe.api.json_body import parse_json
 from worksafe.api.schemas import (
     CheckBody,
     CheckOptions,
@@ -33,6 +35,7 @@ FIELD = "images"
 RAW_TYPE = "application/octet-stream"
 
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;=]+=[^,;]*)*;base64,", re.IGNORECASE)
+_SPACES = string.whitespace.encode()
 _ACCEPTED = f"multipart/form-data, application/json, image/*, video/* or {RAW_TYPE}"
 
 
@@ -126,7 +129,7 @@ def read_request(
         options = _join(shape, _fields(request.form, shape), _fields(request.args, shape))
         parsed = ImageRequest(items, options)
     elif request.mimetype == "application/json":
-        parsed = _from_json(request, shape)
+        parsed = _from_json(request, max_images, shape)
     elif request.mimetype.startswith(("image/", "video/")) or request.mimetype == RAW_TYPE:
         parsed = ImageRequest((Item(_body(request)),), _fields(request.args, shape))
     else:
@@ -214,12 +217,13 @@ def _split(texts: Iterable[str]) -> list[str]:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
-def _from_json(request: Request, shape: RequestShape[AnyOptions]) -> ImageRequest[AnyOptions]:
+def _from_json(
+    request: Request, max_images: int, shape: RequestShape[AnyOptions]
+) -> ImageRequest[AnyOptions]:
+    values = parse_json(_body(request), max_images, FIELD)
     try:
-        body = shape.body.model_validate_json(_body(request))
+        body = shape.body.model_validate(values)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise RequestError("malformed_json", "the body is no valid JSON") from error
         raise request_error_from(error) from error
     own = shape.read(body.model_dump(exclude={FIELD}, exclude_unset=True))
     return ImageRequest(
@@ -239,6 +243,7 @@ def _source(entry: ImageEntry) -> bytes | Url | InputError:
         text = entry.data_url[head.end() :]
     try:
         # Many encoders break lines after 76 characters; anything else that is foreign is refused.
-        return base64.b64decode("".join((text or "").split()), validate=True)
+        letters = (text or "").encode("ascii").translate(None, _SPACES)
+        return base64.b64decode(letters, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
         return InvalidBase64Error("the text is no valid base64")

@@ -1,0 +1,50 @@
+import json
+import tracemalloc
+
+import pytest
+
+from worksafe.api.errors import RequestError
+from worksafe.api.json_body import parse_json
+
+MANY = 300_000
+
+
+def parse(body: bytes, max_images: int = 1000) -> object:
+    return parse_json(body, max_images, "images")
+
+
+def test_as_many_images_as_are_allowed_fit_whatever_their_names_hold() -> None:
+    entry = {"id": '{"a, [b": ["{"]}' * 60, "base64": "", "url": None, "data_url": None}
+    body = {"images": [entry] * 1000, "policy": "default", "include": ["regions", "frames"]}
+
+    assert parse(json.dumps(body).encode()) == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"images": [' + b"{}," * MANY + b"{}]}",
+        b'{"images": [' + b"[]," * MANY + b"{}]}",
+        b'{"images": [' + b"0.5," * MANY + b"0]}",
+        b'{"images": [' + b'"a",' * MANY + b"0]}",
+        b'{"images": [' + b'""' * MANY + b"]}",
+        b'{"images": [{"id": "' + b'\\"' * MANY + b'"}' + b",{}" * MANY + b"]}",
+        b'{"images": [], "include": [' + b'"frames",' * MANY + b'"regions"]}',
+    ],
+    ids=lambda body: repr(body[10:20]),
+)
+def test_far_too_many_values_are_refused_before_they_take_memory(body: bytes) -> None:
+    tracemalloc.start()
+
+    with pytest.raises(RequestError) as caught:
+        parse(body)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert caught.value.request_code == "too_many_images"
+    assert peak < 1_000_000
+
+
+def test_one_image_too_many_is_told_before_the_entries_are_looked_at() -> None:
+    with pytest.raises(RequestError, match="4 images; the limit of a request is 3"):
+        parse(b'{"images": [1, 2, 3, 4]}', max_images=3)
