@@ -32,6 +32,12 @@ def test_arguments_come_before_the_environment_before_the_file_before_defaults(
         ("prt = 1", "the setting prt"),
         ("port = 70000", "WORKSAFE_PORT"),
         ("deadline_s = 0", "deadline_s"),
+        ("deadline_s = inf", "WORKSAFE_DEADLINE_S"),
+        ("deadline_s = nan", "WORKSAFE_DEADLINE_S"),
+        ("deadline_per_image_s = inf", "WORKSAFE_DEADLINE_PER_IMAGE_S"),
+        ("decode_s = inf", "WORKSAFE_DECODE_S"),
+        ("fetch_s = nan", "WORKSAFE_FETCH_S"),
+        ('fetch_hosts = "a.example.com"', "WORKSAFE_FETCH_HOSTS"),
         ("port = ", "WORKSAFE_CONFIG"),
     ],
 )
@@ -53,3 +59,32 @@ def test_a_set_has_more_time_than_one_image() -> None:
 
     assert settings.deadline_for(1) == 10
     assert settings.deadline_for(101) == 60
+
+
+@pytest.mark.parametrize("value", ["cdn.example.com", '"cdn.example.com"', "[1]"])
+def test_a_variable_that_is_no_list_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSAFE_FETCH_HOSTS", value)
+
+    with pytest.raises(SettingsError, match=r"^the setting fetch_hosts.*\(WORKSAFE_FETCH_HOSTS\)"):
+        Settings.load()
+
+
+def test_hosts_are_a_list_in_the_environment_and_in_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text('fetch_hosts = ["a.example.com"]')
+    assert Settings.load().fetch_hosts == {"a.example.com"}
+
+    monkeypatch.setenv("WORKSAFE_FETCH_HOSTS", '["b.example.com", "c.example.com"]')
+    assert Settings.load().fetch_hosts == {"b.example.com", "c.example.com"}
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"WORKSAFE_{name.upper()}", "")
+    monkeypatch.setenv("WORKSAFE_CONFIG", "")
+
+    settings = Settings.load()
+
+    assert settings.policy_dir is None
+    assert settings == Settings.model_construct()

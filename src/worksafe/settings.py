@@ -1,12 +1,14 @@
 """All settings: arguments > environment (``WORKSAFE_...``) > file > defaults."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -21,6 +23,18 @@ _DEFAULT_LIMITS = ImageLimits()
 _FILE_VARIABLE = "WORKSAFE_CONFIG"
 
 Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _from_json(value: object) -> object:
+    """Read a list from a variable; left to the library, its error would not name the setting."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        msg = 'must be a JSON list, such as ["images.example.com"]'
+        raise ValueError(msg) from error
 
 
 class Settings(BaseSettings):
@@ -82,7 +96,9 @@ class Settings(BaseSettings):
         Seconds for fetching one URL, redirects included.
     """
 
-    model_config = SettingsConfigDict(env_prefix="WORKSAFE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="WORKSAFE_", env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
@@ -91,8 +107,8 @@ class Settings(BaseSettings):
     device: DeviceChoice = "auto"
     running: Positive | None = None
     waiting: Annotated[int, Field(ge=0)] = 24
-    deadline_s: Annotated[float, Field(gt=0)] = 10.0
-    deadline_per_image_s: Annotated[float, Field(ge=0)] = 1.0
+    deadline_s: Seconds = 10.0
+    deadline_per_image_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     policy: str = "default"
     policy_dir: Path | None = None
     shadow_policy: str | None = None
@@ -106,13 +122,13 @@ class Settings(BaseSettings):
     max_animation_pixels: Positive = _DEFAULT_LIMITS.max_animation_pixels
     max_video_bytes: Positive = _DEFAULT_LIMITS.max_video_bytes
     video_frames: Positive = _DEFAULT_LIMITS.video_frames
-    decode_s: Annotated[float, Field(gt=0)] = _DEFAULT_LIMITS.decode_s
+    decode_s: Seconds = _DEFAULT_LIMITS.decode_s
     decoder_bytes: Positive = _DEFAULT_LIMITS.decoder_bytes
     cache_entries: Annotated[int, Field(ge=0)] = 4096
     cache_url: Annotated[str | None, Field(pattern=r"^rediss?://")] = None
     fetch_urls: bool = False
-    fetch_hosts: frozenset[str] = frozenset()
-    fetch_s: Annotated[float, Field(gt=0)] = 8.0
+    fetch_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_from_json)] = frozenset()
+    fetch_s: Seconds = 8.0
 
     @classmethod
     def load(cls, **given: Any) -> Self:  # noqa: ANN401 - any setting
@@ -137,7 +153,8 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
-            msg = f"the setting {name} (WORKSAFE_{name.upper()}): {first['msg']}"
+            variable = f"WORKSAFE_{first['loc'][0]}".upper()
+            msg = f"the setting {name} ({variable}): {first['msg'].removeprefix('Value error, ')}"
             raise SettingsError(msg) from error
         except (OSError, ValueError) as error:  # the file is absent, or no TOML
             msg = f"the file that {_FILE_VARIABLE} names cannot be read: {error}"
