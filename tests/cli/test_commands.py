@@ -2,6 +2,7 @@ import io
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from typer.testing import CliRunner
 from pictures import encode, photo, photographs
 from worksafe.cli.check import exit_status
 from worksafe.cli.main import app, main
-from worksafe.errors import DatasetError
+from worksafe.errors import DatasetError, UrlFailedError
+from worksafe.moderator import Moderator
 from worksafe.results import Action, ItemError, Moderation
 
 runner = CliRunner()
@@ -155,6 +157,60 @@ def test_explain_writes_a_picture_for_each_image(picture: Path, tmp_path: Path) 
     assert written == ["000-a.png", "001-a.png"]
     with Image.open(folder / written[0]) as overlay:
         assert overlay.width > 600
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_warning_and_the_answer_stands(
+    picture: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "why"
+    (folder / "000-a.png").mkdir(parents=True)
+
+    result = runner.invoke(
+        app, ["check", "--json", "--explain", str(folder), str(picture), str(picture)]
+    )
+
+    assert result.exit_code == 0
+    assert len(json.loads(result.stdout)["results"]) == 2
+    assert f"no picture of {picture}" in result.stderr
+    assert (folder / "001-a.png").is_file()
+
+
+def test_an_image_that_is_gone_when_it_is_drawn_is_a_warning(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        msg = "no answer in time"
+        raise UrlFailedError(msg)
+
+    monkeypatch.setattr(Moderator, "open", fail)
+
+    result = runner.invoke(app, ["check", "--explain", str(tmp_path / "why"), str(picture)])
+
+    assert result.exit_code == 0
+    assert "allow" in result.stdout
+    assert f"no picture of {picture}: no answer in time" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_a_warning(picture: Path) -> None:
+    result = runner.invoke(app, ["check", "--explain", str(picture / "why"), str(picture)])
+
+    assert result.exit_code == 0
+    assert "allow" in result.stdout
+    assert "cannot write to" in result.stderr
+    assert "Not a directory" in result.stderr
+
+
+def test_a_pipe_is_explained_though_it_can_be_read_only_once(picture: Path, tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "p.jpg", tmp_path / "why"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(picture.read_bytes(),), daemon=True)
+    writer.start()
+
+    result = runner.invoke(app, ["check", "--explain", str(folder), str(pipe)])
+
+    writer.join()
+    assert result.exit_code == 0
+    assert [path.name for path in folder.iterdir()] == ["000-p.png"]
 
 
 def test_redact_writes_a_file_that_passes(picture: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from worksafe.api.schemas import render_check
-from worksafe.cli.explain import write_overlays
+from worksafe.cli.explain import Readable, keep_pipe, write_overlays
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.images.source import printable_path
 from worksafe.items import Item
@@ -58,7 +58,9 @@ def check_images(
         Always, with the status.
     """
     moderator = Moderator(Settings.load(fetch_urls=True))  # whoever typed a URL means it
-    sources = [read_argument(image) for image in images]
+    sources: list[Readable] = [read_argument(image) for image in images]
+    if explain is not None:
+        sources = [keep_pipe(source, moderator.settings.limits) for source in sources]
     items = [
         Item(source, printable_path(image)) for source, image in zip(sources, images, strict=True)
     ]
@@ -75,12 +77,12 @@ def check_images(
                 task, description=escape(f"{name}, {_clock(time_s)}") if time_s else "checking"
             ),
         )
-    if explain is not None:
-        write_overlays(moderator, sources, done, explain)
     if as_json:
         typer.echo(render_check(done, ["frames"] if frames else []).model_dump_json(indent=2))
     else:
         _print_table(done)
+    if explain is not None:  # the answer is out: nothing that happens to the pictures costs it
+        write_overlays(moderator, sources, done, explain)
     raise typer.Exit(exit_status(done.results))
 
 

@@ -6,24 +6,62 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from worksafe.errors import InputError
 from worksafe.explain.overlay import SIDE_PX, draw_overlay, frames_of
+from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
+from worksafe.images.source import read_source
 from worksafe.moderator import Moderator
-from worksafe.results import Check
+from worksafe.results import Check, Moderation
 
 _LONGEST_NAME = 80
 
 
+Readable = str | bytes | InputError
+
+
+def keep_pipe(source: Readable, limits: ImageLimits) -> Readable:
+    """Read a pipe, which cannot be read a second time; anything else stays what it is.
+
+    Parameters
+    ----------
+    source : str, bytes or InputError
+        A path or URL, or a whole file.
+    limits : ImageLimits
+        Nothing beyond them is read.
+
+    Returns
+    -------
+    str, bytes or InputError
+        The pipe's bytes, or why it cannot be read.
+    """
+    if not isinstance(source, str) or not _is_pipe(source):
+        return source
+    try:
+        data = read_source(source, limits)
+    except InputError as error:
+        return error
+    assert isinstance(data, bytes)  # noqa: S101 - a path gives bytes
+    return data
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return Path(path).is_fifo()
+    except OSError:  # too long to be a path: whoever reads it says so
+        return False
+
+
 def write_overlays(
-    moderator: Moderator, sources: Sequence[str | bytes], check: Check, folder: Path
+    moderator: Moderator, sources: Sequence[Readable], check: Check, folder: Path
 ) -> None:
-    """Write a PNG for each image that could be checked.
+    """Write a PNG for each image that could be checked; what fails is said, and raises nothing.
 
     Parameters
     ----------
     moderator : Moderator
         Decodes the images once more.
-    sources : sequence of str or bytes
+    sources : sequence of str, bytes or InputError
         What was checked: paths, URLs or whole files.
     check : Check
         Their results, with maps.
@@ -31,16 +69,39 @@ def write_overlays(
         Made where it does not exist. A file's name begins with the image's number, so no two
         images have the same.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True, soft_wrap=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        console.print(f"[yellow]warning[/]: cannot write to {escape(str(folder))}: {_why(error)}")
+        return
+    written = 0
     for source, result in zip(sources, check.results, strict=True):
-        if result.error is not None:
+        if result.error is not None or isinstance(source, InputError):
             continue
+        try:
+            _write_overlay(moderator, source, result, folder)
+            written += 1
+        except Exception as error:  # noqa: BLE001 - a front door; the answer is out already
+            name = escape(result.id or str(result.index))
+            console.print(f"[yellow]warning[/]: no picture of {name}: {_why(error)}")
+    if written:
+        console.print(f"wrote {escape(str(folder))}")
 
-        def frames(wanted: set[int], source: str | bytes = source) -> dict[int, RgbImage]:
-            with moderator.open(source, SIDE_PX) as pictures:
-                return frames_of(pictures.views, wanted)
 
-        name = Path(result.id or "").stem[-_LONGEST_NAME:] or "image"
-        path = folder / f"{result.index:03}-{name.replace('/', '_')}.png"
-        draw_overlay(result, frames).save(path)
-    Console(stderr=True).print(f"wrote {escape(str(folder))}")
+def _write_overlay(
+    moderator: Moderator, source: str | bytes, result: Moderation, folder: Path
+) -> None:
+    def frames(wanted: set[int]) -> dict[int, RgbImage]:
+        with moderator.open(source, SIDE_PX) as pictures:
+            return frames_of(pictures.views, wanted)
+
+    name = Path(result.id or "").stem[-_LONGEST_NAME:] or "image"
+    path = folder / f"{result.index:03}-{name.replace('/', '_')}.png"
+    draw_overlay(result, frames).save(path)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"frame {error} is not there any more"
+    return escape(getattr(error, "strerror", None) or str(error) or type(error).__name__)
