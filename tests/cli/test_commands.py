@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from pictures import encode, photo, photographs
+from pictures import BROKEN, encode, photo, photographs
 from worksafe.cli.check import exit_status
 from worksafe.cli.main import app, main
 from worksafe.errors import DatasetError, UrlFailedError
@@ -231,6 +231,44 @@ def test_redact_writes_nothing_where_it_fails(tmp_path: Path) -> None:
 
     assert result.exit_code != 0
     assert not to.exists()
+
+
+@pytest.mark.parametrize("name", ["b.png", "b.HEIC", "no/such/folder/b.jpg"])
+def test_redact_says_why_a_file_cannot_be_written(name: str, picture: Path, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["redact", str(picture), str(tmp_path / name)])
+
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert "jpeg" in result.stderr or "No such file" in result.stderr
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["b.JPEG", "b", "b.new"])
+def test_redact_writes_where_the_name_says_nothing_else(
+    name: str, picture: Path, tmp_path: Path
+) -> None:
+    result = runner.invoke(app, ["redact", str(picture), str(tmp_path / name)])
+
+    assert result.exit_code == 0
+    assert (tmp_path / name).read_bytes().startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize("image", ["broken.jpg", "no-such-file.jpg"])
+def test_redact_has_the_status_of_check_for_an_image_in_error(
+    image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(BROKEN["jpeg cut off"][0])
+    arguments = ["worksafe", "redact", str(tmp_path / image), str(tmp_path / "b.jpg")]
+    monkeypatch.setattr(sys, "argv", arguments)
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 5
+    assert "error" in capsys.readouterr().err
 
 
 def test_redact_knows_its_labels(picture: Path, tmp_path: Path) -> None:

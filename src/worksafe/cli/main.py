@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from worksafe.errors import WorksafeError
+from worksafe.errors import InputError, WorksafeError
 
 _USAGE_STATUS = 2
+_IMAGE_STATUS = 5  # as `check` says it of an image in error
 
 app = typer.Typer(
     name="worksafe",
@@ -35,12 +36,13 @@ ThoroughOption = Annotated[
 
 
 def main() -> None:
-    """Run the command line; our own errors become one line and status 2."""
+    """Run the command line; our own errors become one line and a status: 5 an image's, else 2."""
     try:
         app()
     except WorksafeError as error:
         Console(stderr=True).print(f"[red]error[/]: {escape(str(error))} [dim]({error.code})[/]")
-        raise SystemExit(_USAGE_STATUS) from error
+        is_image = isinstance(error, InputError)
+        raise SystemExit(_IMAGE_STATUS if is_image else _USAGE_STATUS) from error
 
 
 def _print_version(*, wanted: bool) -> None:
@@ -109,6 +111,8 @@ def redact(
     """Cover up what a policy does not allow in a picture; what comes out passes.
 
     The new file is in the picture's format (HEIC becomes JPEG), upright, without metadata.
+
+    Exit status: 0 written, 5 the picture cannot be redacted, 2 wrong usage.
     """
     from worksafe.cli.redact import redact_image
 

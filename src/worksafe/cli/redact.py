@@ -16,6 +16,22 @@ from worksafe.redaction.cover import Method
 from worksafe.redaction.redactor import Redacted, Redaction
 from worksafe.settings import Settings
 
+_FORMAT_BY_SUFFIX = {
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".jpe": "jpeg",
+    ".jfif": "jpeg",
+    ".png": "png",
+    ".gif": "gif",
+    ".webp": "webp",
+    ".bmp": "bmp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".avif": "avif",
+    ".heic": "heic",
+    ".heif": "heic",
+}
+
 
 def redact_image(
     image: str,
@@ -48,7 +64,8 @@ def redact_image(
     InputError
         If the picture cannot be redacted; nothing is written then.
     typer.BadParameter
-        If a label does not exist.
+        If a label does not exist, or the new file cannot be written: for instance because its
+        name says another format than the picture's. Nothing is written then.
     """
     if unknown := sorted(set(labels) - LABELS.keys()):
         msg = f"{unknown[0]} is no label; known are {', '.join(LABELS)}"
@@ -60,11 +77,23 @@ def redact_image(
         policy,
         look=Look(thorough or moderator.settings.thorough),
     )
+    _write(done, to)
+    Console(stderr=True).print(escape(_summary(done, to)))
+
+
+def _write(done: Redacted, to: str) -> None:
     if to == STANDARD:
         sys.stdout.buffer.write(done.data)
-    else:
-        Path(to).write_bytes(done.data)
-    Console(stderr=True).print(escape(_summary(done, to)))
+        return
+    path = Path(to)
+    if _FORMAT_BY_SUFFIX.get(path.suffix.lower(), done.format) != done.format:
+        msg = f"{to} would hold a file of the format {done.format}: give it another ending"
+        raise typer.BadParameter(msg)
+    try:
+        path.write_bytes(done.data)
+    except OSError as error:
+        msg = f"cannot write {to}: {error.strerror or error}"
+        raise typer.BadParameter(msg) from error
 
 
 def _summary(done: Redacted, to: str) -> str:
