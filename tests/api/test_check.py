@@ -143,7 +143,7 @@ def test_what_cannot_be_received_is_an_item_in_error(
     ("body", "code", "field"),
     [
         ({}, "missing_field", "images"),
-        ({"images": []}, "invalid_field", "images"),
+        ({"images": []}, "missing_field", "images"),
         ({"images": "a.jpg"}, "invalid_field", "images"),
         ({"images": ["a.jpg"]}, "invalid_field", "images.0"),
         ({"images": [{}]}, "invalid_field", "images.0"),
@@ -378,6 +378,16 @@ def test_far_too_many_parts_are_too_many_images(moderator: Moderator) -> None:
     response = post_files(client, *[upload(b"no picture") for _ in range(40)])
 
     assert_problem(response, 422, "too_many_images", "images")
+
+
+def test_a_long_text_and_far_too_many_fields_are_not_called_images(moderator: Moderator) -> None:
+    client = limited(moderator, max_images=3)
+
+    long = post_files(client, upload(b"no picture"), policy="x" * 500_001)
+    many = post_files(client, upload(b"no picture"), policy=["default"] * 40)
+
+    assert_problem(long, 422, "invalid_field", None)
+    assert_problem(many, 422, "invalid_field", None)
 
 
 def test_an_option_given_twice_and_one_that_is_null(client: FlaskClient) -> None:

@@ -133,6 +133,19 @@ def test_one_picture_at_a_time(redacting: FlaskClient, picture: bytes) -> None:
     assert response.get_json(force=True)["code"] == "too_many_images"
 
 
+def test_one_mistake_has_one_code_in_a_form_and_in_json(
+    redacting: FlaskClient, picture: bytes
+) -> None:
+    entry = {"base64": base64.b64encode(picture).decode()}
+
+    two = redacting.post("/v1/redact", json={"images": [entry, entry]})
+    none = redacting.post("/v1/redact", json={"images": []})
+
+    assert [two.status_code, none.status_code] == [422, 422]
+    assert two.get_json(force=True)["code"] == "too_many_images"
+    assert none.get_json(force=True)["code"] == "missing_field"
+
+
 def test_no_time_left_is_no_fault_of_the_picture(picture: bytes) -> None:
     made = Moderator(Settings(deadline_s=1e-6), detectors=[colour_detector(GUN, (255, 0, 0))])
     client = create_app(made).test_client()

@@ -40,7 +40,15 @@ _ACCEPTED = f"multipart/form-data, application/json, image/*, video/* or {RAW_TY
 
 
 class InMemoryRequest(Request):
-    """A request whose uploads stay in memory: the framework's own go to a file on disk."""
+    """A request whose uploads stay in memory: the framework's own go to a file on disk.
+
+    Attributes
+    ----------
+    files_begun : int
+        Of a form: how many the parser came to, also where it gave up.
+    """
+
+    files_begun = 0
 
     def _get_file_stream(
         self,
@@ -49,6 +57,7 @@ class InMemoryRequest(Request):
         filename: str | None = None,  # noqa: ARG002 - the same
         content_length: int | None = None,  # noqa: ARG002 - the same
     ) -> IO[bytes]:
+        self.files_begun += 1
         return io.BytesIO()
 
     def make_form_data_parser(self) -> FormDataParser:
@@ -169,8 +178,11 @@ def _parse_form(request: Request, max_images: int) -> None:
         ceiling = request.max_content_length
         if request.content_length is None or (ceiling and request.content_length > ceiling):
             raise
-        msg = f"more parts than {max_images} images and their options, or a text of over 500 kB"
-        raise RequestError("too_many_images", msg, FIELD) from error
+        if getattr(request, "files_begun", 0) > max_images:
+            msg = f"more images than {max_images}, the limit of a request"
+            raise RequestError("too_many_images", msg, FIELD) from error
+        msg = "a text field of over 500 kB, or more fields than there are options"
+        raise RequestError("invalid_field", msg) from error
     except ValueError as error:
         msg = "the form is malformed: no boundary, cut off, or a file name that is not UTF-8"
         raise RequestError("malformed_multipart", msg) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from worksafe.api.errors import RequestError
 
-_VALUES_PER_IMAGE = 12  # names, strings, brackets and commas of one with all its members
+_VALUES_PER_IMAGE = 12  # names, strings, braces and commas of one with all its members
 _SPARE_IMAGES = 16  # what the options may have
 
 # A whole string, or what there is of one that is cut off: it matches at any quotation mark, and so
@@ -35,7 +35,7 @@ def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401
     Raises
     ------
     RequestError
-        If it is no JSON, names a member twice, or holds more images than it may.
+        If it is no JSON, names a member twice, or holds no images or more than it may.
     """
     _count_values(body, max_images, field)
     try:
@@ -43,10 +43,18 @@ def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, nested too deeply
         raise RequestError("malformed_json", "the body is no valid JSON") from error
     images = parsed.get(field) if isinstance(parsed, dict) else None
-    if isinstance(images, list) and len(images) > max_images:
-        msg = f"{len(images)} images; the limit of a request is {max_images}"
-        raise RequestError("too_many_images", msg, field)
+    if isinstance(images, list):
+        _check_length(len(images), max_images, field)
     return parsed
+
+
+def _check_length(images: int, max_images: int, field: str) -> None:
+    """Refuse what a form is refused for, with the same codes."""
+    if not images:
+        raise RequestError("missing_field", "the request has no images", field)
+    if images > max_images:
+        msg = f"{images} images; the limit of a request is {max_images}"
+        raise RequestError("too_many_images", msg, field)
 
 
 def _count_values(body: bytes, max_images: int, field: str) -> None:
@@ -64,7 +72,8 @@ def _count_values(body: bytes, max_images: int, field: str) -> None:
 
 
 def _count_marks(body: bytes, start: int, end: int) -> int:
-    return sum(body.count(mark, start, end) for mark in (b"{", b"[", b","))
+    # Lists without commas between them lie in each other: the parser bounds their depth.
+    return sum(body.count(mark, start, end) for mark in (b"{", b","))
 
 
 def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ REQUESTS: dict[str, tuple[Callable[[], Sent], str]] = {
     "JSON that is no object": (_raw(b"[]"), "422 invalid_field"),
     "JSON 200,000 levels deep": (_deep, "422 malformed_json"),
     "JSON that is not UTF-8": (_raw(b'{"images": "\xff"}'), "422 malformed_json"),
-    "no images": (_json({"images": []}), "422 invalid_field"),
+    "no images": (_json({"images": []}), "422 missing_field"),
     "unknown member": (_json({"images": [{"base64": ""}], "polcy": "x"}), "422 unknown_field"),
     "unknown policy": (
         _json({"images": [{"base64": ""}], "policy": "../../etc/passwd"}),
