@@ -48,3 +48,42 @@ def test_far_too_many_values_are_refused_before_they_take_memory(body: bytes) ->
 def test_one_image_too_many_is_told_before_the_entries_are_looked_at() -> None:
     with pytest.raises(RequestError, match="4 images; the limit of a request is 3"):
         parse(b'{"images": [1, 2, 3, 4]}', max_images=3)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b'{"policy": "strict", "policy": "lenient"}', "policy"),
+        (b'{"images": [{"base64": ""}], "images": [{"base64": ""}]}', "images"),
+        (b'{"images": [{"base64": "", "id": "a", "id": "a"}]}', "id"),
+        (b'{"polic\\u0079": "strict", "policy": "strict"}', "policy"),
+    ],
+)
+def test_a_member_that_is_named_twice_is_refused(body: bytes, name: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse(body)
+
+    assert (caught.value.request_code, caught.value.field) == ("malformed_json", name)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+        '{"images": []}'.encode("utf-16"),
+        b'{"images": [{"base64": "',
+        b"[" * 100_000,
+        b'{"images": ' + b'{"a": ' * 5000,
+        b'{"policy": ' + b"1" * 5000 + b"}",
+        b'{"\\ud800": 1}',
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_is_no_json_in_utf_8_is_malformed(body: bytes) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse(body)
+
+    assert caught.value.request_code == "malformed_json"
