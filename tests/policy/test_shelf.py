@@ -6,6 +6,7 @@ import pytest
 
 from worksafe.errors import UnknownPolicyError
 from worksafe.policy import shelf as shelf_module
+from worksafe.policy.document import Policy
 from worksafe.policy.shelf import PolicyShelf
 
 TEXT = "name: school\nrules:\n  nudity: {block: %s}\n"
@@ -20,6 +21,12 @@ def write(folder: Path, threshold: str, name: str = "school.yaml") -> None:
     path = folder / name
     path.write_text(TEXT % threshold)
     _date(path, 2)
+    _date(folder, 2)
+
+
+def remove(folder: Path, name: str = "school.yaml") -> None:
+    (folder / name).unlink()
+    _date(folder, 2)
 
 
 def _date(path: Path, seconds_ago: float) -> None:
@@ -45,8 +52,9 @@ def test_a_new_and_a_removed_file_are_followed(tmp_path: Path) -> None:
     write(tmp_path, "0.5")
     assert "school" in shelf.policies
 
-    (tmp_path / "school.yaml").unlink()
+    remove(tmp_path)
     assert "school" not in shelf.policies
+    assert not shelf.is_stale
 
 
 def test_a_mistake_keeps_what_was_and_says_why(
@@ -117,12 +125,78 @@ def test_a_policy_that_is_needed_does_not_go(tmp_path: Path) -> None:
     write(tmp_path, "0.5")
     shelf = PolicyShelf(tmp_path, ("school",))
 
-    (tmp_path / "school.yaml").unlink()
+    remove(tmp_path)
     assert "school" in shelf.policies
     assert shelf.is_stale
 
     tmp_path.rmdir()
     assert "school" in shelf.policies
+
+
+@pytest.mark.parametrize("name", ["default", "strict"])
+def test_a_shipped_policy_does_not_stand_in_for_one_that_is_gone(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has the same name, and may be laxer: a volume that is unmounted leaves an empty folder."""
+    text = f"name: {name}\nrules: {{nudity: {{block: 0.01}}}}\n"
+    (tmp_path / "own.yaml").write_text(text)
+    shelf = PolicyShelf(tmp_path, ("default",))
+
+    remove(tmp_path, "own.yaml")
+
+    assert shelf.policies[name].rules["nudity"].block == 0.01
+    assert shelf.is_stale
+    assert f"the policy '{name}' is gone" in caplog.text
+
+    (tmp_path / "back.yaml").write_text(text)
+    _date(tmp_path / "back.yaml", 2)
+    _date(tmp_path, 2)
+    assert shelf.policies[name].rules["nudity"].block == 0.01
+    assert not shelf.is_stale
+
+
+def test_a_file_that_is_gone_for_a_moment_is_not_missed(tmp_path: Path) -> None:
+    """As between `rm` and `cp`."""
+    write(tmp_path, "0.5")
+    shelf = PolicyShelf(tmp_path, ("default",))
+
+    (tmp_path / "school.yaml").unlink()
+
+    assert "school" in shelf.policies
+    assert not shelf.is_stale
+
+
+def test_what_changes_while_it_is_read_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "0.5", "a.yaml")
+    shelf = PolicyShelf(tmp_path, ("school",))
+    read = shelf_module.read_folder
+
+    def read_slowly(folder: Path) -> dict[str, Policy]:
+        policies = read(folder)
+        write(folder, "0.7", "a.yaml")
+        return policies
+
+    write(tmp_path, "0.6", "a.yaml")
+    monkeypatch.setattr(shelf_module, "read_folder", read_slowly)
+    assert shelf.policies["school"].rules["nudity"].block == 0.5
+
+    monkeypatch.setattr(shelf_module, "read_folder", read)
+    assert shelf.policies["school"].rules["nudity"].block == 0.7
+
+
+def test_a_new_file_does_not_hide_that_another_is_half_written(tmp_path: Path) -> None:
+    """A clock that is ahead dates one, and the other is being written."""
+    write(tmp_path, "0.5")
+    shelf = PolicyShelf(tmp_path, ("school",))
+
+    (tmp_path / "other.yaml").write_text("name: other\nrules: {}\n")
+    _date(tmp_path / "other.yaml", -3600)
+    (tmp_path / "school.yaml").write_text("name: school\nrules: {}\n")
+    _date(tmp_path, 2)
+
+    assert "nudity" in shelf.policies["school"].rules
 
 
 def test_what_is_needed_must_be_there_from_the_start(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def read_policies(extra: Path | None = None) -> dict[str, Policy]:
     PolicyError
         If a file is malformed, two files have one name, or the folder cannot be read.
     """
-    return {**_read_folder(SHIPPED), **(_read_folder(extra) if extra else {})}
+    return {**read_folder(SHIPPED), **(read_folder(extra) if extra else {})}
 
 
 def policy_files(folder: Path) -> list[Path]:
@@ -228,7 +228,24 @@ def policy_files(folder: Path) -> list[Path]:
         raise PolicyError(msg) from error
 
 
-def _read_folder(folder: Path) -> dict[str, Policy]:
+def read_folder(folder: Path) -> dict[str, Policy]:
+    """Read the policies of one folder alone.
+
+    Parameters
+    ----------
+    folder : Path
+        Of YAML files.
+
+    Returns
+    -------
+    dict of str to Policy
+        By name.
+
+    Raises
+    ------
+    PolicyError
+        If a file is malformed, two files have one name, or the folder cannot be read.
+    """
     policies: dict[str, Policy] = {}
     for path in policy_files(folder):
         policy = read_policy(path)

@@ -6,16 +6,23 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from worksafe.errors import PolicyError, UnknownPolicyError
-from worksafe.policy.document import Policy, choose_policy, policy_files, read_policies
+from worksafe.errors import PolicyError
+from worksafe.policy.document import (
+    Policy,
+    choose_policy,
+    policy_files,
+    read_folder,
+    read_policies,
+)
 
 _LOOK_EVERY_S = 1.0
-_SETTLED_NS = 10**9  # a file that was written less than this ago may not be whole yet
+_SETTLED_NS = 10**9  # what was written less than this ago may not be whole yet
 
 _log = logging.getLogger(__name__)
 
-# Of each file its name, when its content and anything of it changed, which file it is, its size.
-Signature = tuple[tuple[str, int, int, int, int], ...]
+# Of the folder and each file its name, when its content and anything of it changed, which one it
+# is, its size. The folder changes with every file that comes or goes.
+Signature = frozenset[tuple[str, int, int, int, int]]
 
 
 class PolicyShelf:
@@ -23,8 +30,9 @@ class PolicyShelf:
 
     The folder is looked at when a policy is asked for, once a second at most, by every process for
     itself. A change counts when it is a second old, since half of a file may be a policy, too, and
-    a laxer one. It counts as a whole or not at all: where a file is malformed, or one that is
-    needed is gone, the policies stay as they were and the log says why.
+    a laxer one. It counts as a whole or not at all: where a file is malformed, or a policy is gone
+    that is needed or that a shipped one would stand in for, the policies stay as they were and the
+    log says why.
 
     Parameters
     ----------
@@ -38,7 +46,7 @@ class PolicyShelf:
     Attributes
     ----------
     is_stale : bool
-        The folder has changed, and could not be read.
+        The folder has changed, and could not be followed.
 
     Raises
     ------
@@ -55,11 +63,15 @@ class PolicyShelf:
         given: Mapping[str, Policy] | None = None,
     ) -> None:
         self._folder = None if given else folder
-        self._given = given
+        self._others = given or read_policies()
         self._needed = needed
         self._lock = threading.Lock()
         self._signature = self._sign()
-        self._policies = self._read()
+        self._own: Mapping[str, Policy] = {}
+        self._own = self._read()
+        self._policies = {**self._others, **self._own}
+        for name in needed:
+            choose_policy(self._policies, name)
         self._looked = time.monotonic()
         self.is_stale = False
 
@@ -76,40 +88,54 @@ class PolicyShelf:
         return self._policies
 
     def _follow(self) -> None:
-        signature = self._sign()
-        if signature == self._signature or not _is_settled(signature):
-            return
-        self._signature = signature
         try:
-            self._policies = self._read()
-        except (PolicyError, UnknownPolicyError) as error:
-            self.is_stale = True
-            _log.error("policies stay as they were: %s", error)
+            signature = self._sign()
+            if signature == self._signature:
+                self.is_stale = False
+                return
+            if not _is_settled(signature - self._signature):
+                return
+            own = self._read()
+            if self._sign() != signature:
+                return  # what was read may be half from before and half from after
+        except PolicyError as error:
+            self._stay(error)
         else:
+            self._signature, self._own = signature, own
+            self._policies = {**self._others, **own}
             self.is_stale = False
             _log.info("policies were read again: %s", ", ".join(sorted(self._policies)))
 
+    def _stay(self, why: PolicyError) -> None:
+        self.is_stale = True
+        _log.error("policies stay as they were: %s", why)
+
     def _read(self) -> Mapping[str, Policy]:
-        policies = self._given or read_policies(self._folder)
-        for name in self._needed:
-            choose_policy(policies, name)
-        return policies
+        """Read the folder; refuse it where one is gone that a laxer one may stand in for."""
+        own = read_folder(self._folder) if self._folder else {}
+        for name in sorted(self._own.keys() - own.keys()):
+            if name in self._needed or name in self._others:
+                msg = f"the policy {name!r} is gone from {self._folder}"
+                raise PolicyError(msg)
+        return own
 
     def _sign(self) -> Signature:
-        """Tell the folder's files apart from any others; nothing where it cannot be read."""
+        """Tell the folder and its files apart from any others."""
         if self._folder is None:
-            return ()
+            return frozenset()
         try:
-            stats = [(path.name, path.stat()) for path in policy_files(self._folder)]
-        except (OSError, PolicyError):
-            return ()
-        return tuple(
+            paths = [self._folder, *policy_files(self._folder)]
+            stats = [(str(path), path.stat()) for path in paths]
+        except OSError as error:
+            msg = f"the policy folder {self._folder} cannot be read: {error}"
+            raise PolicyError(msg) from error
+        return frozenset(
             (name, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size)
             for name, stat in stats
         )
 
 
-def _is_settled(signature: Signature) -> bool:
-    """Tell whether all files were written a while ago, or by a clock that is ahead of ours."""
-    newest_ns = max((written_ns for _, written_ns, *_ in signature), default=0)
-    return not 0 <= time.time_ns() - newest_ns < _SETTLED_NS
+def _is_settled(changed: Signature) -> bool:
+    """Tell whether all of it was written a while ago, or by a clock that is ahead of ours."""
+    now_ns = time.time_ns()
+    return not any(0 <= now_ns - written_ns < _SETTLED_NS for _, written_ns, *_ in changed)

@@ -52,7 +52,7 @@ def policies_routes(moderator: Moderator) -> APIBlueprint:
     @routes.get("/v1/policies", summary="List policies", responses={200: PoliciesResponse})
     def policies() -> Response:
         """Name a policy in a request with `policy`. Where `is_stale` is true, the operator's
-        folder has changed and could not be read: these are the policies from before.
+        folder has changed and could not be followed: these are the policies from before.
         """  # noqa: D205 - shown to readers of the API as a paragraph
         answer = PoliciesResponse(
             default=moderator.settings.policy,
