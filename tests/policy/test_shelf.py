@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from worksafe.errors import UnknownPolicyError
+from worksafe.policy import document as document_module
 from worksafe.policy import shelf as shelf_module
 from worksafe.policy.document import Policy
 from worksafe.policy.shelf import PolicyShelf
+from worksafe.policy.yaml_file import FieldError, YamlFile, read_yaml
 
 TEXT = "name: school\nrules:\n  nudity: {block: %s}\n"
 
@@ -116,6 +118,66 @@ def test_a_folder_that_may_not_be_read_keeps_what_was(
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(Path, "iterdir", refuse)
+
+    assert shelf.policies["school"].rules["nudity"].block == 0.5
+    assert shelf.is_stale
+
+
+def test_a_passing_error_is_tried_again_and_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Too many open files, say: the file itself does not change again."""
+    write(tmp_path, "0.5")
+    shelf = PolicyShelf(tmp_path, ("school",))
+    write(tmp_path, "0.75")
+
+    def refuse(path: Path, *_: object) -> None:
+        raise OSError(24, "Too many open files", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        for _ in range(3):
+            assert shelf.policies["school"].rules["nudity"].block == 0.5
+        assert shelf.is_stale
+    assert caplog.text.count("Too many open files") == 1
+
+    assert shelf.policies["school"].rules["nudity"].block == 0.75
+    assert not shelf.is_stale
+
+
+def test_a_folder_that_is_as_it_was_is_not_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "0.5")
+    shelf = PolicyShelf(tmp_path, ("school",))
+
+    def refuse(folder: Path) -> None:
+        raise OSError(116, "Stale file handle", str(folder))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", refuse)
+        assert "school" in shelf.policies
+        assert shelf.is_stale
+
+    assert "school" in shelf.policies
+    assert not shelf.is_stale
+
+
+def test_a_second_of_one_name_that_cannot_be_read_again_is_a_mistake_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "0.5", "a.yaml")
+    shelf = PolicyShelf(tmp_path, ("school",))
+    write(tmp_path, "0.6", "b.yaml")
+    calls: list[Path] = []
+
+    def read_twice(path: Path) -> YamlFile:
+        calls.append(path)
+        if calls.count(path) > 1:
+            raise FieldError((), "cannot be read: Too many open files")
+        return read_yaml(path)
+
+    monkeypatch.setattr(document_module, "read_yaml", read_twice)
 
     assert shelf.policies["school"].rules["nudity"].block == 0.5
     assert shelf.is_stale

@@ -258,7 +258,11 @@ def refuse_second(path: Path, policy: Policy, others: Collection[str]) -> None:
     """Raise PolicyError where another file of the folder has a policy of that name."""
     if policy.name in others:
         error = FieldError(("name",), f"another file of this folder has a policy {policy.name!r}")
-        raise _policy_error(path, error, read_yaml(path).line_of(("name",)))
+        try:
+            line = read_yaml(path).line_of(error.field)
+        except FieldError:  # it could be read a moment ago
+            line = 1
+        raise _policy_error(path, error, line)
 
 
 def choose_policy(policies: Mapping[str, Policy], name: str) -> Policy:

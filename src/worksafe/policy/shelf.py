@@ -73,6 +73,7 @@ class PolicyShelf:
         for name in needed:
             choose_policy(self._policies, name)
         self._looked = time.monotonic()
+        self._complaint = ""
         self.is_stale = False
 
     @property
@@ -91,7 +92,7 @@ class PolicyShelf:
         try:
             signature = self._sign()
             if signature == self._signature:
-                self.is_stale = False
+                self._is_followed()
                 return
             if not _is_settled(signature - self._signature):
                 return
@@ -103,12 +104,17 @@ class PolicyShelf:
         else:
             self._signature, self._own = signature, own
             self._policies = {**self._others, **own}
-            self.is_stale = False
+            self._is_followed()
             _log.info("policies were read again: %s", ", ".join(sorted(self._policies)))
 
+    def _is_followed(self) -> None:
+        self.is_stale, self._complaint = False, ""
+
     def _stay(self, why: PolicyError) -> None:
-        self.is_stale = True
-        _log.error("policies stay as they were: %s", why)
+        """Keep what there is; the next look tries again, since it may have been a passing error."""
+        if str(why) != self._complaint:
+            _log.error("policies stay as they were: %s", why)
+        self.is_stale, self._complaint = True, str(why)
 
     def _read(self) -> Mapping[str, Policy]:
         """Read the folder; refuse it where one is gone that a laxer one may stand in for."""
