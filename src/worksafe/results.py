@@ -1,6 +1,6 @@
 """The words that every part shares: scores, reasons, decisions and the results that hold them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -120,7 +120,7 @@ class Reason:
         Of the rule.
     label : str or None
         The ``category.label`` that reached the threshold: of a category's rule the one that makes
-        the category's score; None where no label is known.
+        the category's score in that frame; None where no label is known.
     score, threshold : float
         What was reached, and what had to be.
     action : Action
@@ -128,7 +128,7 @@ class Reason:
     frame : int or None
         Of an image with several frames.
     region : int or None
-        Index into the image's regions.
+        Index into the image's regions; None where none of them is the label's in that frame.
     """
 
     rule: str
@@ -305,3 +305,22 @@ class Check:
 def strictest(actions: list[Action]) -> Action:
     """Find the most severe of some actions; ``allow`` where there are none."""
     return max(actions, key=lambda action: action.severity, default=Action.ALLOW)
+
+
+def scores_in(frames: Sequence[FrameScores], frame: int | None, whole: Scores) -> Scores:
+    """Find the scores of one frame.
+
+    Parameters
+    ----------
+    frames : sequence of FrameScores
+        Of an image.
+    frame : int or None
+        The wanted one; None for a still picture.
+    whole : Scores
+        The image's, for where there is no such frame.
+
+    Returns
+    -------
+    Scores
+    """
+    return next((one.scores for one in frames if one.frame == frame), whole)

@@ -1,13 +1,25 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policy_scores import scores_of
+from worksafe.api import schemas
+from worksafe.engine.scoring import highest
 from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.policy.decide import decide
-from worksafe.policy.document import Policy, read_policies
-from worksafe.results import Action, ImageScores, Region, Scores
+from worksafe.policy.document import Policy, Rule, read_policies
+from worksafe.results import (
+    Action,
+    FrameScores,
+    ImageInfo,
+    ImageScores,
+    Moderation,
+    Region,
+    Scores,
+)
 
 POLICY = Policy.model_validate(
     {
@@ -65,14 +77,71 @@ def test_a_reason_says_what_where_and_how_much() -> None:
         Region("nudity.explicit", "BUTTOCKS_EXPOSED", 0.9, (0.5, 0.5, 0.1, 0.1)),
     )
 
+    frame_of = {"nudity": 12, "nudity.explicit": 12}
     (reason,) = decide(
-        scored(nudity__explicit=0.9, regions=regions, frame_of={"nudity": 12}), POLICY
+        scored(nudity__explicit=0.9, regions=regions, frame_of=frame_of), POLICY
     ).reasons
 
     assert reason.category == "nudity"
     assert reason.label == "nudity.explicit"
     assert (reason.score, reason.threshold, reason.action) == (0.9, 0.8, Action.BLOCK)
     assert (reason.frame, reason.region) == (12, 1)
+
+
+def film(*frames: tuple[int, str, float]) -> ImageScores:
+    """A film's scores as the engine joins them, from frames that show one label each."""
+    several = []
+    for frame, label, score in frames:
+        places = ((float(frame),),)
+        box = Region(label, "THING", score, (frame / 100, 0.0, 0.1, 0.1))
+        shown = replace(scores_of({label: score}), regions=(box,), maps={label: places})
+        several.append(FrameScores(frame, float(frame), shown))
+    scores, winners = highest([one.scores for one in several])
+    frame_of = {name: several[index].frame for name, index in winners.items()}
+    return ImageScores(scores, frame_of, tuple(several), is_video=True)
+
+
+def test_a_reason_names_no_region_of_another_frame() -> None:
+    """Nobody agrees with frame 10, which scores highest, and its regions are the film's."""
+    explicit = "nudity.explicit"
+    shown = film(
+        (10, explicit, 0.94), (11, explicit, 0.1), (50, explicit, 0.85), (51, explicit, 0.84)
+    )
+
+    (reason,) = decide(shown, POLICY).reasons
+
+    assert (reason.score, reason.frame, reason.region) == (0.84, 50, None)
+
+    (alone,) = decide(film((10, explicit, 0.96), (11, explicit, 0.1)), POLICY).reasons
+    assert (alone.frame, alone.region) == (10, 0)
+
+
+def test_a_reason_names_the_label_that_its_frame_shows() -> None:
+    """Frame 3 has a gun, and by itself does not count."""
+    violence = POLICY.model_copy(update={"rules": {"violence": Rule(block=0.5)}})
+    blood = "violence.blood"
+    shown = film((3, "violence.firearm", 0.9), (4, blood, 0.1), (10, blood, 0.8), (11, blood, 0.8))
+
+    (reason,) = decide(shown, violence).reasons
+
+    assert (reason.label, reason.score) == (blood, 0.8)
+    assert reason.frame in {10, 11}
+    assert reason.sentence.startswith("violence.blood scores 0.80, in frame 1")
+
+
+def test_a_heat_map_is_of_the_frame_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    explicit = "nudity.explicit"
+    shown = film(
+        (10, explicit, 0.94), (11, explicit, 0.1), (50, explicit, 0.85), (51, explicit, 0.84)
+    )
+    reasons = decide(shown, POLICY).reasons
+    info = ImageInfo("mp4", 8, 8, 100, 3, 60.0)
+    result = Moderation(0, "a", Action.BLOCK, 6, reasons, shown.scores, shown.frames, info)
+    monkeypatch.setattr(schemas, "data_url", lambda places, *_: f"places {places}")
+
+    (heat,) = schemas.render_result(result, ["heatmap"]).heatmaps or ()
+
+    assert (heat.frame, heat.data_url) == (50, "places ((50.0,),)")
 
 
 def test_labels_that_do_not_count_have_rules_of_their_own() -> None:

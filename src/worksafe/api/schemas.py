@@ -18,6 +18,7 @@ from worksafe.results import (
     Reason,
     Region,
     Scores,
+    scores_in,
 )
 
 Include = Literal["regions", "frames", "heatmap"]
@@ -123,7 +124,9 @@ class ReasonModel(BaseModel):
     threshold: Score
     action: ActionName
     frame: Annotated[int | None, Field(description="Of an animation, from 0.")]
-    region: Annotated[int | None, Field(description="Index into regions.")]
+    region: Annotated[
+        int | None, Field(description="Index into regions, if one of them is of that frame.")
+    ]
     sentence: Annotated[str, Field(description="The same in plain words.")]
 
 
@@ -321,11 +324,14 @@ def _render_heatmaps(result: Moderation) -> list[HeatMapModel]:
     if result.image is None or result.scores is None:
         return []
     size = result.image.width, result.image.height
-    frame_of = {reason.label: reason.frame for reason in result.reasons if reason.label}
+    frame_of: dict[str, int | None] = {}
+    for reason in result.reasons:  # the most severe first
+        if reason.label:
+            frame_of.setdefault(reason.label, reason.frame)
     return [
         HeatMapModel(label=label, frame=frame, data_url=data_url(places, *size))
         for label, frame in frame_of.items()
-        if (places := result.scores.maps.get(label)) is not None
+        if (places := scores_in(result.frames, frame, result.scores).maps.get(label)) is not None
     ]
 
 

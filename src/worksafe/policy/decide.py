@@ -3,7 +3,15 @@
 from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.policy.document import UNSEEN, Policy
 from worksafe.policy.frames import agreed
-from worksafe.results import SCORE_DIGITS, Decision, ImageScores, Reason, Scores, strictest
+from worksafe.results import (
+    SCORE_DIGITS,
+    Decision,
+    ImageScores,
+    Reason,
+    Scores,
+    scores_in,
+    strictest,
+)
 
 
 def decide(scored: ImageScores, policy: Policy) -> Decision:
@@ -60,7 +68,8 @@ def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | Non
     if reached is None:
         return None
     action, threshold = reached
-    label = _leading_label(rule_name, scored.scores) if rule_name in CATEGORIES else None
+    shown = scores_in(scored.frames, frame, scored.scores)
+    label = _leading_label(rule_name, shown) if rule_name in CATEGORIES else None
     label = rule_name if "." in rule_name else label
     return Reason(
         rule=rule_name,
@@ -70,7 +79,7 @@ def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | Non
         threshold=threshold,
         action=action,
         frame=frame,
-        region=_leading_region(label, scored.scores),
+        region=_leading_region(label, frame, scored),
     )
 
 
@@ -96,7 +105,13 @@ def _leading_label(category: str, scores: Scores) -> str | None:
     return max(counting, key=lambda name: scores.labels[name], default=None)
 
 
-def _leading_region(label: str | None, scores: Scores) -> int | None:
-    """Find the most certain region of a label; regions stand in order of certainty."""
-    of_label = (index for index, region in enumerate(scores.regions) if region.label == label)
-    return next(of_label, None)
+def _leading_region(label: str | None, frame: int | None, scored: ImageScores) -> int | None:
+    """Find the most certain region of a label, if it is of that frame; the most certain is first.
+
+    An image's regions are those of the frame that scores highest for their label, and frames that
+    agree may be others.
+    """
+    if label is None or scored.frame_of.get(label) != frame:
+        return None
+    regions = enumerate(scored.scores.regions)
+    return next((index for index, region in regions if region.label == label), None)
