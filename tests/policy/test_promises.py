@@ -16,6 +16,9 @@ SHIPPED = read_policies()
 
 @given(stills | films)
 @example(film([(0.0, {}), (1.5, {"violence.firearm": 0.75})]))  # alone within 1 s, and not within 2
+@example(  # two that are all within 2 s, and of which each has another within 1
+    film([(0.0, {}), (0.8, {"violence.blood": 0.9}), (2.3, {"violence.blood": 0.9}), (3.1, {})])
+)
 @settings(max_examples=300)
 def test_strict_is_never_laxer_than_default_nor_default_than_lenient(scored: ImageScores) -> None:
     severities = [

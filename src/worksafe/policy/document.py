@@ -62,7 +62,7 @@ class VideoRule(BaseModel):
     Attributes
     ----------
     agree : int
-        So many of the frames that were checked must reach it...
+        So many of the frames that were checked must reach it, or all where fewer were...
     within_s : float
         ...so near to each other, in seconds; an action is asked for by the highest threshold
         that they all reach.

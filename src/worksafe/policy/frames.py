@@ -1,7 +1,6 @@
 """From a video's frames to one score that a rule can be about."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from worksafe.policy.document import VideoRule
 from worksafe.results import SCORE_DIGITS, TIME_DIGITS, FrameScores
@@ -23,27 +22,36 @@ def agreed(frames: Sequence[FrameScores], name: str, rule: VideoRule) -> tuple[f
     -------
     score : float
         The largest that `agree` frames within `within_s` all reach, or that one frame has, if it
-        is at least `alone`, or stands so long that no other frame is within `within_s`.
+        is at least `alone`. Where fewer were checked within that time, all of them must agree: a
+        frame that has no other near it counts by itself.
     frame : int
         The one that scores highest among them.
     """
-    of_frame = sorted(
-        (round(one.time_s, TIME_DIGITS), one.frame, _score(one, name)) for one in frames
-    )
-    needed = min(rule.agree, len(of_frame))
+    of_frame = sorted((_ms(one.time_s), one.frame, _score(one, name)) for one in frames)
     best = (0.0, of_frame[0][1])
-    first = 0
-    for last, (time_s, own_frame, own) in enumerate(of_frame):
-        while time_s - of_frame[first][0] > rule.within_s:
-            first += 1
+    for first, last in _windows([time_ms for time_ms, _, _ in of_frame], rule.within_s):
         window = sorted((score, frame) for _, frame, score in of_frame[first : last + 1])
-        if len(window) >= needed:
-            best = max(best, (window[-needed][0], window[-1][1]), key=_first)
-        following = of_frame[last + 1][0] if last + 1 < len(of_frame) else math.inf
-        stands_alone = first == last and following - time_s > rule.within_s
-        if own >= rule.alone or stands_alone:
-            best = max(best, (own, own_frame), key=_first)
-    return best
+        needed = min(rule.agree, len(window))
+        best = max(best, (window[-needed][0], window[-1][1]), key=_first)
+    alone = ((score, frame) for _, frame, score in of_frame if score >= rule.alone)
+    return max([best, *alone], key=_first)
+
+
+def _windows(times_ms: Sequence[float], within_s: float) -> Iterator[tuple[int, int]]:
+    """Give the first and the last of frames that are near each other, as many at once as are."""
+    within_ms = round(within_s * 1000, 3)
+    first = 0
+    for last, time_ms in enumerate(times_ms):
+        while time_ms - times_ms[first] > within_ms:
+            first += 1
+        is_last = last + 1 == len(times_ms)
+        if is_last or times_ms[last + 1] - times_ms[first] > within_ms:
+            yield first, last
+
+
+def _ms(time_s: float) -> float:
+    """Tell a time as answers hold it in whole milliseconds: 8.3 less 7.3 seconds is more than 1."""
+    return round(round(time_s, TIME_DIGITS) * 1000, 0)
 
 
 def _first(found: tuple[float, int]) -> float:
