@@ -129,6 +129,30 @@ def test_what_moves_and_was_stored_before_unseen_was_is_not_guessed_about(tmp_pa
     assert [one.is_complete for one in stored] == [False, True]
 
 
+def test_an_answer_without_what_a_rule_may_name_is_not_guessed_about(tmp_path: Path) -> None:
+    """A category or label that was not scored, in the image or in one frame of a video."""
+    whole = document()["results"][0]["categories"]
+    no_drugs = {name: one for name, one in whole.items() if name != "drugs"}
+    labels = {name: one for name, one in whole["drugs"]["labels"].items() if name != "tobacco"}
+    no_tobacco = whole | {"drugs": whole["drugs"] | {"labels": labels}}
+    film = {"duration_s": 2.0, "frames": 2, "frames_checked": 2, "unseen": 0.0}
+    frame = {"frame": 0, "time_s": 0.0, "categories": whole}
+
+    stored = read_results(
+        write(
+            tmp_path,
+            document(),
+            document(categories=no_drugs),
+            document(categories=no_tobacco),
+            document(image=film, frames=[frame, frame | {"frame": 1}]),
+            document(image=film, frames=[frame, frame | {"frame": 1, "categories": no_tobacco}]),
+            document(image=film, frames=[]),
+        )
+    )
+
+    assert [one.is_complete for one in stored] == [True, False, False, True, False, False]
+
+
 def test_reading_takes_time_in_proportion(tmp_path: Path) -> None:
     """Counting lines from the beginning for each answer made 80,000 of them take minutes."""
     path = write(tmp_path, *[document()] * 20_000)

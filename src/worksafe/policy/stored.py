@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from worksafe.errors import StoredResultsError
-from worksafe.models.registry import LABELS
+from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.results import Action, FrameScores, ImageScores, Moderation, Reason, Scores
@@ -27,7 +27,8 @@ class Stored:
         None where it could not be checked.
     is_complete : bool
         False where the answer does not hold what decides: of a video its frames, which must agree,
-        and of what moves how far the frames that were not checked differ.
+        of what moves how far the frames that were not checked differ, and of all images each
+        category and label that a rule can be about: one that was not scored would be passed over.
     check : str
         Id of the answer that it stands in; empty where there is none.
     index : int
@@ -135,8 +136,14 @@ def _result(found: Mapping[str, Any], check: str) -> Stored:
         is_video=is_video,
     )
     all_seen = "unseen" in image or image["frames"] <= image["frames_checked"]
-    is_complete = all_seen and (bool(frames) or not is_video)
+    deciding = [one.scores for one in scored.frames] if is_video else [scored.scores]
+    is_complete = all_seen and bool(deciding) and all(map(_has_all, (scored.scores, *deciding)))
     return Stored(scored, is_complete, check, index, name)
+
+
+def _has_all(scores: Scores) -> bool:
+    """Tell whether all was scored that a rule can be about, or that makes a category's score."""
+    return scores.categories.keys() >= set(CATEGORIES) and scores.labels.keys() >= LABELS.keys()
 
 
 def _scores(categories: Mapping[str, Any]) -> Scores:
