@@ -139,7 +139,7 @@ def test_a_heat_map_is_of_the_frame_that_it_names(monkeypatch: pytest.MonkeyPatc
     result = Moderation(0, "a", Action.BLOCK, 6, reasons, shown.scores, shown.frames, info)
     monkeypatch.setattr(schemas, "data_url", lambda places, *_: f"places {places}")
 
-    (heat,) = schemas.render_result(result, ["heatmap"]).heatmaps or ()
+    (heat,) = schemas.render_result(result, ["heatmap"]).heatmaps or []
 
     assert (heat.frame, heat.data_url) == (50, "places ((50.0,),)")
 

@@ -233,7 +233,7 @@ def test_what_changes_while_it_is_read_does_not_count(
 ) -> None:
     write(tmp_path, "0.5", "a.yaml")
     shelf = PolicyShelf(tmp_path, ("school",))
-    read = shelf_module.read_folder
+    read = document_module.read_folder
 
     def read_slowly(folder: Path) -> dict[str, Policy]:
         policies = read(folder)
