@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable
 
 from worksafe.policy.document import Policy
 from worksafe.policy.stored import stored
-from worksafe.results import Action, Moderation, Reason
+from worksafe.results import Action, Moderation, PolicyInfo, Reason
 
 _log = logging.getLogger(__name__)
+
+# Images by what was decided and what the shadow would have decided.
+Counts = Counter[tuple[Action, Action]]
 
 
 class Shadow:
@@ -23,7 +26,8 @@ class Shadow:
 
     def __init__(self, policy: Callable[[], Policy]) -> None:
         self._policy = policy
-        self._counts: Counter[tuple[Action, Action]] = Counter()
+        # Of the shadow's version and the active policy's: a changed file is another policy.
+        self._counts: dict[tuple[PolicyInfo, PolicyInfo], Counts] = {}
         self._lock = threading.Lock()
 
     @property
@@ -31,17 +35,37 @@ class Shadow:
         """The shadow policy as it is now."""
         return self._policy()
 
-    @property
-    def counts(self) -> dict[tuple[Action, Action], int]:
-        """Images by what was decided and what the shadow would have decided."""
+    def by_policy(self, shadow: PolicyInfo) -> dict[PolicyInfo, Counts]:
+        """Count images for each version of an active policy.
+
+        Parameters
+        ----------
+        shadow : PolicyInfo
+            The version of the shadow that is counted.
+
+        Returns
+        -------
+        dict of PolicyInfo to Counter
+            How many of each pair: what was decided, and what the shadow would have decided.
+        """
         with self._lock:
-            return dict(self._counts)
+            return {
+                active: counts.copy()
+                for (would, active), counts in self._counts.items()
+                if would == shadow
+            }
+
+    @property
+    def counts(self) -> Counts:
+        """The same of the shadow as it is now, over all active policies."""
+        return sum(self.by_policy(self.policy.info).values(), Counter())
 
     def see(self, active: Policy, result: Moderation, check: str) -> None:
         """Decide on an image beside the active policy.
 
         A difference is logged with both policies, the rules that were reached, and the place of
         the image in the caller's answer; nothing in it tells what the image is called or shows.
+        What goes wrong here is logged, and no concern of the answer's.
 
         Parameters
         ----------
@@ -52,10 +76,17 @@ class Shadow:
         check : str
             Id of the answer.
         """
+        try:
+            self._see(active, result, check)
+        except Exception:  # noqa: BLE001 - it never acts, so it must not fail a request either
+            _log.exception("check=%s index=%d: the shadow could not decide", check, result.index)
+
+    def _see(self, active: Policy, result: Moderation, check: str) -> None:
         policy = self.policy
         would, reasons = stored(result).decide(policy)
         with self._lock:
-            self._counts[result.decision, would] += 1
+            counts = self._counts.setdefault((policy.info, active.info), Counter())
+            counts[result.decision, would] += 1
         if would is not result.decision:
             _log.info(
                 "check=%s index=%d active=%s did=%s did_for=%s shadow=%s would=%s would_for=%s",

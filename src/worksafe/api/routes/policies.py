@@ -1,5 +1,7 @@
 """GET /v1/policies."""
 
+from collections import Counter
+
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
@@ -7,7 +9,7 @@ from pydantic import BaseModel
 from worksafe.api.schemas import ActionName, PolicyModel
 from worksafe.moderator import Moderator
 from worksafe.policy.document import Policy, Rule, VideoRule
-from worksafe.policy.shadow import Shadow
+from worksafe.policy.shadow import Counts, Shadow
 
 _TAG = Tag(name="policies", description="What scores become")
 
@@ -30,10 +32,20 @@ class ShadowCount(BaseModel):
     images: int
 
 
-class ShadowModel(PolicyModel):
-    """The policy that decides beside the active one, in this process since its start."""
+class ShadowedModel(PolicyModel):
+    """An active policy, and what was counted beside it."""
 
     counts: list[ShadowCount]
+
+
+class ShadowModel(PolicyModel):
+    """The policy that decides beside the active one, in this process since its start.
+
+    Counted is its present version: `counts` over all active policies, `by_policy` beside each.
+    """
+
+    counts: list[ShadowCount]
+    by_policy: list[ShadowedModel]
 
 
 class PoliciesResponse(BaseModel):
@@ -78,8 +90,21 @@ def _render(policy: Policy) -> PolicyDocument:
 
 
 def _render_shadow(shadow: Shadow) -> ShadowModel:
-    counts = [
+    info = shadow.policy.info
+    by_policy = shadow.by_policy(info)
+    return ShadowModel(
+        name=info.name,
+        version=info.version,
+        counts=_render_counts(sum(by_policy.values(), Counter())),
+        by_policy=[
+            ShadowedModel(name=active.name, version=active.version, counts=_render_counts(counts))
+            for active, counts in by_policy.items()
+        ],
+    )
+
+
+def _render_counts(counts: Counts) -> list[ShadowCount]:
+    return [
         ShadowCount(active=active.value, shadow=would.value, images=images)
-        for (active, would), images in sorted(shadow.counts.items())
+        for (active, would), images in sorted(counts.items())
     ]
-    return ShadowModel(name=shadow.policy.name, version=shadow.policy.version, counts=counts)
