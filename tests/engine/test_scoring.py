@@ -6,12 +6,14 @@ from numpy.typing import NDArray
 
 from fakes import FakeSession, brightness_detector
 from pictures import encode, photo, photographs
-from worksafe.engine.scoring import Look, Thorough, load_detectors, prepare, score_image
+from worksafe.engine.scoring import Look, Thorough, combine, load_detectors, prepare, score_image
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
 from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.models.spec import DetectorSpec
 from worksafe.moderator import Moderator
+from worksafe.results import Action, Region, Scores
+from worksafe.settings import Settings
 
 
 def pictures(*views: View) -> DecodedImage:
@@ -114,3 +116,28 @@ def test_maps_are_made_only_where_asked_for(moderator: Moderator) -> None:
     for name, places in closely.maps.items():
         assert closely.labels[name] >= 0.05
         assert np.ndim(places) == 2
+
+
+def test_a_score_that_is_no_number_is_an_error_and_no_answer() -> None:
+    session = FakeSession(lambda planes: np.full_like(planes.mean(axis=(2, 3)), np.nan))
+    detector = replace(brightness_detector(), session=session)
+    moderator = Moderator(Settings(cache_entries=0), detectors=[detector])
+
+    result = moderator.check(encode(photo("coffee")))
+
+    assert (result.status, result.decision) == ("error", Action.REVIEW)
+    moderator.close()
+
+
+def test_passes_over_one_picture_keep_what_either_found_where() -> None:
+    near = Region("nudity.explicit", "FEET", 0.6, (0.1, 0.1, 0.2, 0.2))
+    again = Region("nudity.explicit", "FEET", 0.8, (0.11, 0.1, 0.2, 0.2))
+    far = Region("nudity.explicit", "FEET", 0.5, (0.7, 0.7, 0.1, 0.1))
+    first = Scores({}, {"nudity.explicit": 0.6}, (near, far))
+    second = Scores({}, {"nudity.explicit": 0.8}, (again,), {"nudity.explicit": ((1.0,),)})
+
+    both = combine([first, second])
+
+    assert both.labels == {"nudity.explicit": 0.8}
+    assert both.regions == (again, far)
+    assert both.maps == second.maps

@@ -168,28 +168,6 @@ def test_a_category_without_a_rule_is_allowed_but_costs_suitability() -> None:
     assert decision.suitability == 25
 
 
-@pytest.mark.parametrize("broken", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("at", [0, 1])
-def test_a_score_that_is_no_number_is_never_allowed(broken: float, at: int) -> None:
-    explicit = "nudity.explicit"
-    still = scored(nudity__explicit=broken)
-    hidden = scored({"nudity": 0.1}, nudity__explicit=broken)
-    scores = [0.1, 0.1]
-    scores[at] = broken
-    moving = film(*((frame, explicit, score) for frame, score in enumerate(scores)))
-
-    for one in (still, hidden, moving, replace(moving, is_video=False)):
-        (reason,) = decide(one, POLICY).reasons
-        assert (reason.rule, reason.score, reason.action) == ("nudity", 1.0, Action.BLOCK)
-    assert decide(still, POLICY).suitability == 0
-
-
-def test_frames_not_checked_that_differ_by_no_number_are_never_allowed() -> None:
-    policy = POLICY.model_copy(update={"rules": {"unseen": Rule(review=0.2)}})
-
-    assert decide(replace(scored(), unseen=float("nan")), policy).action is Action.REVIEW
-
-
 names = st.sampled_from(sorted(LABELS))
 probabilities = st.floats(0, 1)
 

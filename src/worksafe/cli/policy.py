@@ -35,7 +35,8 @@ _CHANGED_STATUS = 1
 _WRONG_STATUS = 2
 _NOT_TOLD = (
     "{} results do not hold what decides on them and were left out: videos without frames "
-    "(include=frames), or what moves and was stored without `unseen`"
+    "(include=frames), what moves and was stored without `unseen`, or answers without a category "
+    "or label that there is today"
 )
 
 

@@ -1,5 +1,6 @@
 """Pixels to scores: each detector's own preparation, its network, its interpretation."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from worksafe.engine.runtime import PORTABLE, Runtime, open_session
 from worksafe.engine.session import Session
+from worksafe.errors import InternalError
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
 from worksafe.models.spec import DetectorSpec, Placement
@@ -71,6 +73,11 @@ class Detector:
         Returns
         -------
         Scores
+
+        Raises
+        ------
+        InternalError
+            If a score is no number.
         """
         first = self._pass(image, self.spec.side_px, look)
         larger_px = self.spec.thorough_side_px
@@ -81,7 +88,11 @@ class Detector:
     def _pass(self, image: RgbImage, side_px: int, look: Look) -> Scores:
         planes, placement = prepare(image, self.spec, side_px)
         wanted = (*self.spec.outputs, *(self.spec.maps if look.maps else ()))
-        return self.spec.interpret(self.session.run(planes, wanted), placement)
+        scores = self.spec.interpret(self.session.run(planes, wanted), placement)
+        if not all(map(math.isfinite, scores.labels.values())):  # no threshold would be reached
+            msg = f"the detector {self.spec.name} gave a score that is no number"
+            raise InternalError(msg)
+        return scores
 
 
 def _asks_for_more(first: Scores, look: Look) -> bool:

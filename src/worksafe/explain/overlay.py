@@ -9,7 +9,7 @@ from worksafe.explain.heat import colour
 from worksafe.images.heat import spread
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
-from worksafe.results import Action, Moderation, Reason
+from worksafe.results import Action, Moderation, Reason, scores_in
 
 SIDE_PX = 640  # of a panel's picture
 _MOST_PANELS = 6
@@ -106,12 +106,13 @@ def _mark(picture: Image.Image, result: Moderation, reason: Reason) -> None:
     """Draw the label's regions, or its heat map, onto a picture."""
     if result.scores is None or reason.label is None:
         return
-    places = result.scores.maps.get(reason.label)
+    scores = scores_in(result.frames, reason.frame, result.scores)
+    places = scores.maps.get(reason.label)
     if places is not None:
         heat = colour(spread(places, *picture.size))
         picture.paste(heat, (0, 0), heat)
     draw = ImageDraw.Draw(picture)
-    for region in result.scores.regions:
+    for region in scores.regions:
         if region.label == reason.label:
             x, y, width, height = region.box
             corners = (x, y, x + width, y + height)

@@ -1,8 +1,5 @@
 """Scores to a decision, its reasons and suitability. Pure functions."""
 
-import math
-from collections.abc import Set as AbstractSet
-
 from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.policy.document import UNSEEN, Policy
 from worksafe.policy.frames import agreed
@@ -21,7 +18,6 @@ def decide(scored: ImageScores, policy: Policy) -> Decision:
     """Apply a policy to an image's scores.
 
     Scores are compared as answers hold them, rounded, so that a stored answer is decided alike.
-    One that is no number counts as certain: what it stands for is not known.
 
     Parameters
     ----------
@@ -35,11 +31,8 @@ def decide(scored: ImageScores, policy: Policy) -> Decision:
     Decision
         The most severe action of all rules whose threshold was reached, with a reason for each.
     """
-    broken = _broken(scored)
     reasons = [
-        reason
-        for name in policy.rules
-        if (reason := _reason(name, scored, policy, broken)) is not None
+        reason for name in policy.rules if (reason := _reason(name, scored, policy)) is not None
     ]
     reasons.sort(key=lambda reason: (reason.action.severity, reason.score), reverse=True)
     action = strictest([reason.action for reason in reasons])
@@ -61,34 +54,13 @@ def suitability(scores: Scores, policy: Policy) -> int:
     int
         0 to 100: 100 less the largest of weight times score over all labels.
     """
-    risks = (
-        policy.weights.get(name, 1.0) * (score if math.isfinite(score) else 1.0)
-        for name, score in scores.labels.items()
-    )
+    risks = (policy.weights.get(name, 1.0) * score for name, score in scores.labels.items())
     return round(100 * (1 - max(risks, default=0.0)))
 
 
-def _broken(scored: ImageScores) -> set[str]:
-    """Find what has a score that is no number, in the image or in any frame."""
-    several = (scored.scores, *(one.scores for one in scored.frames))
-    broken = {
-        name
-        for scores in several
-        for known in (scores.categories, scores.labels)
-        for name, score in known.items()
-        if not math.isfinite(score)
-    }
-    if not math.isfinite(scored.unseen):
-        broken.add(UNSEEN)
-    # The largest of several scores may have passed over one that is no number.
-    return broken | {name.partition(".")[0] for name in broken}
-
-
-def _reason(
-    rule_name: str, scored: ImageScores, policy: Policy, broken: AbstractSet[str]
-) -> Reason | None:
+def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | None:
     """Apply one rule, about a category, a label or what was not checked."""
-    found = (1.0, None) if rule_name in broken else _score_and_frame(rule_name, scored, policy)
+    found = _score_and_frame(rule_name, scored, policy)
     if found is None:
         return None
     score, frame = found
