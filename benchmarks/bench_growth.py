@@ -87,9 +87,9 @@ def ask_steadily(server: Server, bodies: list[bytes], most: float) -> list[Row]:
 
 
 def overload(server: Server, bodies: list[bytes], seconds: float) -> list[Row]:
-    """Ask from eight clients, then for long from eight times as many."""
+    """Ask from eight clients, then for long from eight times as many, who heed Retry-After."""
     easy = closed_loop(server, bodies, 8, SECONDS)
-    load = closed_loop(server, bodies, 64, seconds)
+    load = closed_loop(server, bodies, 64, seconds, is_patient=True)
     p99 = percentile(load.latencies_ms, 0.99)
     what = "64 clients"
     return [

@@ -175,6 +175,7 @@ class Client:
     def __init__(self, url: str) -> None:
         self._address = urlsplit(url)
         self._connection = HTTPConnection(self._address.netloc, timeout=TIMEOUT_S)
+        self.retry_after_s = 0.0  # what the last answer asked for
 
     def post(self, body: bytes) -> tuple[int, float]:
         """Send a form; give the status and the milliseconds until all of the answer was there."""
@@ -182,6 +183,7 @@ class Client:
         self._connection.request("POST", self._address.path, body, _FORM)
         response = self._connection.getresponse()
         response.read()
+        self.retry_after_s = float(response.headers.get("Retry-After", 0))
         return response.status, (time.perf_counter() - began) * 1000
 
     def close(self) -> None:
@@ -195,17 +197,24 @@ def closed_loop(
     clients: int,
     seconds: float = float("inf"),
     requests: float = float("inf"),
+    *,
+    is_patient: bool = False,
 ) -> Load:
-    """Let each client send the next form when it has the answer to the last."""
+    """Let each client send the next form when it has the answer to the last.
+
+    A patient one that is refused waits as long as the answer asks for.
+    """
     load, lock, sent = Load(), threading.Lock(), iter(range(10**9))
     end = time.monotonic() + seconds
 
     def one() -> None:
         with closing(Client(server.url)) as client:
             while (turn := next(sent)) < requests and time.monotonic() < end:
-                answer = client.post(bodies[turn % len(bodies)])
+                status, took_ms = client.post(bodies[turn % len(bodies)])
                 with lock:
-                    load.add(*answer)
+                    load.add(status, took_ms)
+                if is_patient and status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    time.sleep(client.retry_after_s)
 
     _at_once([one] * clients, server, load)
     return load
@@ -221,13 +230,13 @@ def open_loop(server: Server, bodies: Sequence[bytes], rate: float, seconds: flo
     began = time.monotonic() + 0.2
 
     def one(number: int) -> None:
-        with closing(Client(server.url)) as client:
-            for turn in range(number, int(rate * seconds), senders):
-                due = began + turn / rate
-                time.sleep(max(0.0, due - time.monotonic()))
+        for turn in range(number, int(rate * seconds), senders):
+            due = began + turn / rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            with closing(Client(server.url)) as client:  # an idle connection may be closed by then
                 status, _ = client.post(bodies[turn % len(bodies)])
-                with lock:
-                    load.add(status, (time.monotonic() - due) * 1000)
+            with lock:
+                load.add(status, (time.monotonic() - due) * 1000)
 
     _at_once([lambda number=number: one(number) for number in range(senders)], server, load)  # type: ignore[misc]
     return load

@@ -15,6 +15,7 @@ from worksafe.engine.admission import Admission, Deadline, Place, Task
 from worksafe.engine.cache import MemoryCache, Recall, RedisCache, ResultCache
 from worksafe.engine.cores import count_cores
 from worksafe.engine.finder import Finder
+from worksafe.engine.idle import IdleCores
 from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.engine.scoring import PLAIN, Detector, Look, load_detectors
 from worksafe.errors import InputError
@@ -91,11 +92,11 @@ class Moderator:
             if detectors is None
             else tuple(detectors)
         )
-        self._admission = Admission(running, self.settings.waiting)
+        self.admission = Admission(running, self.settings.waiting)
         self._wall = Wall(running)
         self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
         self._recall = Recall(self._cache(), self.models, self.settings.limits, self.runtime.key)
-        self._finder = Finder(self._opener, self._detectors, self._recall)
+        self._finder = Finder(self._opener, self._detectors, self._recall, IdleCores(running))
         self._checker = ItemChecker(self._finder, self.settings.limits)
         self._redactor = Redactor(self._opener, self._finder, self.settings.limits)
         self.is_ready = False  # warm, and not closed
@@ -219,7 +220,7 @@ class Moderator:
         began = time.perf_counter()
         chosen = policy if isinstance(policy, Policy) else self.policy(policy)
         way, check_id = self._look(look), f"chk_{ULID()}"
-        with self._admission.admit() as place:
+        with self.admission.admit() as place:
             results = []
             deadline = Deadline(deadline_s)
             for result in self._moderate(
@@ -290,8 +291,8 @@ class Moderator:
         def work(one: Source) -> Redacted:
             return self._redactor.redact(one, wanted, chosen, way, lambda _: deadline.check())
 
-        with self._admission.admit() as place:
-            task = next(self._admission.map(work, [source], deadline, place))
+        with self.admission.admit() as place:
+            task = next(self.admission.map(work, [source], deadline, place))
             return task.result()[1]
 
     def open(self, source: Source, side_px: int) -> AbstractContextManager[Pictures]:
@@ -322,7 +323,8 @@ class Moderator:
     def close(self) -> None:
         """Finish what runs and take nothing more."""
         self.is_ready = False
-        self._admission.close()
+        self.admission.close()
+        self._finder.close()
         self._wall.close()
 
     def _fetcher(self) -> "Fetcher | None":
@@ -362,7 +364,7 @@ class Moderator:
 
         names: deque[str | None] = deque()
         for index, task in enumerate(
-            self._admission.map(work, self._taking(items, names, look), deadline, place)
+            self.admission.map(work, self._taking(items, names, look), deadline, place)
         ):
             result = _outcome(task, index, names.popleft(), policy)
             if self.shadow:

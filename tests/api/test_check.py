@@ -308,11 +308,16 @@ def test_overload_is_refused_as_a_whole_with_retry_after(moderator: Moderator) -
     )
     client = create_app(made).test_client()
 
-    with made._admission.admit():
+    with made.admission.admit():
         response = post_files(client, upload(PNG))
+        unread = [
+            client.post(path, data=b"no form", content_type="multipart/form-data")
+            for path in ("/v1/check", "/v1/redact", "/preds")
+        ]
 
     assert_problem(response, 503, "overloaded", None)
     assert int(response.headers["Retry-After"]) >= 1
+    assert [one.status_code for one in unread] == [503] * 3  # before a body is read
 
 
 def test_a_fault_of_our_own_says_nothing_of_the_inside(

@@ -25,7 +25,8 @@ from worksafe.api.schemas import (
     RedactBody,
     RedactOptions,
 )
-from worksafe.errors import InputError, InvalidBase64Error
+from worksafe.engine.admission import Admission
+from worksafe.errors import InputError, InvalidBase64Error, OverloadedError
 from worksafe.images.source import Url
 from worksafe.items import Item
 
@@ -36,6 +37,7 @@ RAW_TYPE = "application/octet-stream"
 
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;=]+=[^,;]*)*;base64,", re.IGNORECASE)
 _SPACES = string.whitespace.encode()
+_PIECE_BYTES = 1024**2
 _ACCEPTED = f"multipart/form-data, application/json, image/*, video/* or {RAW_TYPE}"
 
 
@@ -104,6 +106,32 @@ class RequestShape(Generic[AnyOptions]):
 
 CHECK = RequestShape(CheckOptions, CheckBody)
 REDACT = RequestShape(RedactOptions, RedactBody)
+
+
+def refuse_when_full(request: Request, admission: Admission) -> None:
+    """Refuse a request that would not be admitted, without the work of reading images from it.
+
+    Its bytes are taken in and dropped: a connection that is closed on a client which still sends
+    may lose the answer.
+
+    Parameters
+    ----------
+    request : Request
+        Of Flask.
+    admission : Admission
+        Of the moderator.
+
+    Raises
+    ------
+    OverloadedError
+        If all places are taken.
+    """
+    try:
+        admission.refuse_when_full()
+    except OverloadedError:
+        while request.stream.read(_PIECE_BYTES):
+            pass
+        raise
 
 
 def read_request(

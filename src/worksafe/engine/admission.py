@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 from worksafe.errors import ClosedError, DeadlineExceededError, OverloadedError
 
+_FULL = "as many requests are waiting as are allowed; try again later"
+
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
@@ -114,6 +116,12 @@ class Admission:
         self._places = threading.BoundedSemaphore(running + waiting)
         self._pool = ThreadPoolExecutor(running, thread_name_prefix="worksafe")
 
+    def refuse_when_full(self) -> None:
+        """Raise OverloadedError if all places are taken, before a request is even read."""
+        if not self._places.acquire(blocking=False):
+            raise OverloadedError(_FULL)
+        self._places.release()
+
     @contextmanager
     def admit(self) -> Iterator[Place]:
         """Hold a place for a whole request.
@@ -124,7 +132,7 @@ class Admission:
             At once, if all places are taken.
         """
         if not self._places.acquire(blocking=False):
-            raise OverloadedError("as many requests are waiting as are allowed; try again later")
+            raise OverloadedError(_FULL)
         place = Place(self._places.release)
         place.hold()
         try:

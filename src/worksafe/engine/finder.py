@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from worksafe.engine.cache import Found, Recall
+from worksafe.engine.idle import IdleCores
 from worksafe.engine.scoring import Detector, Look, score_image
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import DecodedImage, Pictures, View
@@ -23,12 +24,17 @@ class Finder:
         All that look at them.
     recall : Recall
         What is known already.
+    cores : IdleCores
+        Each image that is looked at holds one, and is lent those that are idle.
     """
 
-    def __init__(self, opener: Opener, detectors: Sequence[Detector], recall: Recall) -> None:
+    def __init__(
+        self, opener: Opener, detectors: Sequence[Detector], recall: Recall, cores: IdleCores
+    ) -> None:
         self._opener = opener
         self._detectors = detectors
         self._recall = recall
+        self._cores = cores
 
     def find(
         self, source: Source | DecodedImage, before_each: Callable[[View], None], look: Look
@@ -63,9 +69,9 @@ class Finder:
             return known, 0.0
         side_px = self.side_px(look)
         began = time.perf_counter()
-        with self._open(read, side_px) as pictures:
+        with self._cores.hold(), self._open(read, side_px) as pictures:
             decode_ms = (time.perf_counter() - began) * 1000
-            scored = score_image(pictures, self._detectors, before_each, look)
+            scored = score_image(pictures, self._detectors, before_each, look, self._cores)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
             pictures.width,
@@ -83,6 +89,10 @@ class Finder:
     def side_px(self, look: Look) -> int:
         """Tell the longest side that the detectors want of a picture, in pixels."""
         return look.side_px(detector.spec for detector in self._detectors)
+
+    def close(self) -> None:
+        """Lend no more cores."""
+        self._cores.close()
 
     def _open(self, read: Read | DecodedImage, side_px: int) -> AbstractContextManager[Pictures]:
         if isinstance(read, DecodedImage):

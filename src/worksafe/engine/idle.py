@@ -1,0 +1,70 @@
+"""Idle cores: where nothing else runs, the detectors look at one picture at once."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+class IdleCores:
+    """Lends the cores that no work holds, for a moment: a busy machine works one by one.
+
+    Parameters
+    ----------
+    cores : int
+        Work at once at most; 0 lends none.
+    """
+
+    def __init__(self, cores: int) -> None:
+        self._idle = threading.BoundedSemaphore(cores)
+        self._pool = ThreadPoolExecutor(max(1, cores), thread_name_prefix="worksafe-idle")
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold a core, after waiting for one that is lent."""
+        with self._idle:
+            yield
+
+    def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+        """Work on pieces: the first here, each of the others on a core that is idle, or here.
+
+        Parameters
+        ----------
+        work : callable
+            Takes a piece, on any thread; what it raises is raised here.
+        pieces : sequence
+            What to work on.
+
+        Returns
+        -------
+        list
+            In the order of `pieces`.
+        """
+        lent = [None, *(self._lend(work, piece) for piece in pieces[1:])]
+        done = [
+            work(piece) if future is None else future
+            for piece, future in zip(pieces, lent, strict=True)
+        ]
+        return [one.result() if isinstance(one, Future) else one for one in done]
+
+    def _lend(self, work: Callable[[Piece], Result], piece: Piece) -> Future[Result] | None:
+        if not self._idle.acquire(blocking=False):
+            return None
+        try:
+            future = self._pool.submit(work, piece)
+        except RuntimeError:  # closed: what was begun is finished here
+            self._idle.release()
+            return None
+        future.add_done_callback(lambda _: self._idle.release())
+        return future
+
+    def close(self) -> None:
+        """Lend no more."""
+        self._pool.shutdown(wait=True)
+
+
+NONE_IDLE = IdleCores(0)
