@@ -13,7 +13,9 @@ mpl.use("Agg")
 from load import processor, table_path
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
+GROUP = ("naive second model", "runtime", "clients")
 OURS, NAIVE = "#0a6ebd", "#b8b8b8"
 
 Table = list[dict[str, str]]
@@ -27,11 +29,11 @@ def read(path: Path) -> Table:
 
 def draw_http(table: Table, path: Path) -> None:
     """Draw requests a second of the latest run against each naive server, ours beside it."""
-    latest = {(row["naive second model"], row["runtime"], row["megapixels"]): row for row in table}
-    groups = list(dict.fromkeys(key[:2] for key in latest))
+    latest = {tuple(row[name] for name in (*GROUP, "megapixels")): row for row in table}
+    groups = list(dict.fromkeys(key[:-1] for key in latest))
     figure, axes = plt.subplots(1, len(groups), figsize=(4.2 * len(groups), 3.6), squeeze=False)
     for axis, group in zip(axes[0], groups, strict=True):
-        rows = [row for key, row in latest.items() if key[:2] == group]
+        rows = [row for key, row in latest.items() if key[:-1] == group]
         at = range(len(rows))
         for offset, who, colour in ((-0.2, "ours", OURS), (0.2, "naive", NAIVE)):
             rates = [float(row[f"{who} req/s"]) for row in rows]
@@ -39,8 +41,10 @@ def draw_http(table: Table, path: Path) -> None:
         for x, row in zip(at, rows, strict=True):
             axis.text(x, float(row["ours req/s"]), f"x {row['ratio']}", ha="center", va="bottom")
         axis.set_xticks(list(at), [f"{row['megapixels']} MP" for row in rows])
-        axis.set_title(f"{group[1]}; naive: NudeNet and {group[0]}", fontsize=9)
-        axis.set_ylabel("requests a second, 8 clients")
+        second, runtime, clients = group
+        axis.set_title(f"runtime {runtime}; naive: NudeNet and {second}", fontsize=9)
+        axis.set_ylabel(f"requests a second, clients: {clients}")
+        axis.margins(y=0.15)
         axis.legend(frameon=False, fontsize=8)
     finish(figure, path)
 
@@ -52,7 +56,10 @@ def draw_growth(table: Table, path: Path) -> None:
     for unit, colour in (("p50 ms", OURS), ("p99 ms", "#d1495b")):
         line(axes[1], table, "clients", unit, "clients", is_log=True, colour=colour)
     axes[1].legend(frameon=False, fontsize=8)
+    axes[1].set_ylabel("ms")
     line(axes[2], table, "requests", "MB", "requests answered")
+    for axis in axes:
+        axis.set_ylim(bottom=0)
     figure.tight_layout()
     finish(figure, path)
 
@@ -72,9 +79,10 @@ def line(
     axis.plot(*zip(*points, strict=True), "o-", color=colour, label=unit)
     axis.set_xlabel(name)
     axis.set_ylabel(unit)
-    axis.set_ylim(bottom=0)
     if is_log:
         axis.set_xscale("log")
+    else:
+        axis.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def finish(figure: plt.Figure, path: Path) -> None:  # type: ignore[name-defined]
