@@ -59,7 +59,7 @@ def draw_growth(table: Table, path: Path) -> None:
     axes[1].set_ylabel("ms")
     line(axes[2], table, "requests", "MB", "requests answered")
     for axis in axes:
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.05 * axis.get_ylim()[1])
     figure.tight_layout()
     finish(figure, path)
 

@@ -28,6 +28,8 @@ _NEAR = Reach(margin=0.1, hot=0.5)
 _FAR = Reach(margin=0.5, hot=0.2)
 _SEEN = 0.25  # a label that was asked for is there from this score on, as regions are
 
+_ONLY_STILLS = "only still pictures are redacted, no animations or videos"
+
 # What else such files hold are previews, depth maps and other takes, which are not written.
 _ONE_PICTURE = frozenset({"jpeg", "heic"})
 
@@ -137,7 +139,7 @@ class Redactor:
             msg = f"no such label: {', '.join(sorted(unknown))}"
             raise ValueError(msg)
         if found.image.frames > 1 and came_as not in _ONE_PICTURE:
-            raise NotRedactableError("only still pictures are redacted, no animations or videos")
+            raise NotRedactableError(_ONLY_STILLS)
         pixels = self._pixels(read)
         if found.image.frames > 1 or found.image.odd_thumbnail:  # the rest of the file goes
             found = self._find_in(pixels, before_each, look)
@@ -189,7 +191,7 @@ def _steps(method: Method) -> list[_Step]:
 def _refuse_film(read: Read) -> None:
     """Refuse a film before all of it is scored."""
     if isinstance(read, Path) or (isinstance(read, bytes) and is_video(read_head(read))):
-        raise NotRedactableError("only still pictures are redacted, no animations or videos")
+        raise NotRedactableError(_ONLY_STILLS)
 
 
 def _asked_for(redaction: Redaction, found: Found) -> set[str]:
