@@ -143,6 +143,23 @@ class OptimiserConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherConfig:
+    """How much a network learns from the one that it starts from, beside the labels.
+
+    Attributes
+    ----------
+    side_px : int
+        Side of the teacher's square input, in pixels.
+    share : float
+        What its scores count in a target, in [0, 1]; the label counts the rest. Also the weight
+        of a target that no label tells.
+    """
+
+    side_px: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """One recipe."""
 
@@ -154,6 +171,7 @@ class TrainingConfig:
     network: NetworkConfig
     sampling: SamplingConfig
     optimiser: OptimiserConfig
+    teacher: TeacherConfig | None = None
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -177,6 +195,7 @@ def read_config(path: Path) -> TrainingConfig:
     table = _read_table(path)
     try:
         labels = table.pop("labels")
+        teacher = table.pop("teacher", None)
         return TrainingConfig(
             labels=LabelsConfig(
                 categories={name: tuple(some) for name, some in labels["categories"].items()},
@@ -186,6 +205,7 @@ def read_config(path: Path) -> TrainingConfig:
             network=_section(NetworkConfig, table.pop("network")),
             sampling=_section(SamplingConfig, table.pop("sampling")),
             optimiser=_section(OptimiserConfig, table.pop("optimiser")),
+            teacher=None if teacher is None else _section(TeacherConfig, teacher),
             **table,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -50,9 +50,11 @@ def cross_validate(
     Raises
     ------
     TrainingError
-        If there are too few sources, or the folder holds a run of another recipe or of other
-        examples.
+        If there are too few sources, the folder holds a run of another recipe or of other
+        examples, or the recipe has a teacher: that one was trained on the sources left out.
     """
+    if config.teacher is not None:
+        raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
     claim_folder(run_dir, config, examples)
     folds = leave_sources_out(examples, FOLDS)
     logits = []

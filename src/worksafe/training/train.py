@@ -29,6 +29,7 @@ from worksafe.training.data import (
     TrainingPictures,
     draw_examples,
 )
+from worksafe.training.distil import Teacher
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
 from worksafe.training.probe import start_head
@@ -126,6 +127,7 @@ def train(
         _start(network, config, learning, initial)
         _save(network, beginning)
     network.load_state_dict(load_file(beginning))
+    teacher = _teacher(config, initial)
     average = deepcopy(network).eval().requires_grad_(requires_grad=False)
     adam = AdamW(_parameter_groups(network, optimiser))
     steps = optimiser.examples // optimiser.batch
@@ -139,7 +141,7 @@ def train(
         drawn,
         config.labels,
         config.sampling,
-        side_px=config.network.side_px,
+        side_px=(config.teacher or config.network).side_px,
         seed=config.seed,
     )
     loader = DataLoader(
@@ -148,14 +150,14 @@ def train(
         num_workers=LOADER_PROCESSES,
     )
     running = float("nan")
-    for step, (pixels, values, weights) in enumerate(loader, start + 1):
+    for step, batch in enumerate(loader, start + 1):
         for group in adam.param_groups:
             group["lr"] = group["peak_lr"] * _schedule(step, steps, optimiser.warmup_steps)
         torch.manual_seed((config.seed << 32) + step)  # so that a resumed run is the same run
         network.train()
         network.kept_share = optimiser.kept_share if step <= optimiser.kept_until * steps else 1.0
-        logits, _ = network(pixels)
-        loss = masked_loss(logits, values, weights)
+        pixels, values, weights = batch if teacher is None else teacher.teach(*batch)
+        loss = masked_loss(network(pixels)[0], values, weights)
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -268,6 +270,14 @@ def _start(
         network.start_from(initial)
     if config.optimiser.probe_start:
         start_head(network, config, learning)
+
+
+def _teacher(config: TrainingConfig, initial: Path | None) -> Teacher | None:
+    if config.teacher is None:
+        return None
+    if initial is None:
+        raise TrainingError("a [teacher] is the network that the run starts from: name its file")
+    return Teacher(config, config.teacher, initial)
 
 
 def _mix(

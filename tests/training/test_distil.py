@@ -1,0 +1,128 @@
+"""A network learns from an earlier one that sees the same pictures larger."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from worksafe.errors import TrainingError
+from worksafe.evaluation.datasets import Example
+from worksafe.training.config import NetworkConfig, TeacherConfig, TrainingConfig, read_config
+from worksafe.training.crossvalidate import cross_validate
+from worksafe.training.distil import Teacher
+from worksafe.training.networks.build import build_network
+from worksafe.training.train import train
+
+pytestmark = pytest.mark.train
+
+CONFIGS = Path(__file__).parents[2] / "src" / "worksafe" / "training" / "configs"
+
+
+@pytest.fixture
+def config() -> TrainingConfig:
+    """Give a recipe of 64 px that is taught at 96."""
+    tiny = read_config(CONFIGS / "tiny.toml")
+    optimiser = replace(tiny.optimiser, examples=64, probe_start=False, start_share=0.0)
+    return replace(
+        tiny,
+        network=NetworkConfig("vit_tiny", 64),
+        optimiser=optimiser,
+        teacher=TeacherConfig(side_px=96, share=0.25),
+    )
+
+
+@pytest.fixture
+def earlier(config: TrainingConfig, tmp_path: Path) -> Path:
+    """Write a network that is sure of something else for each output."""
+    torch.manual_seed(3)
+    network = build_network(config.network, len(config.labels.outputs))
+    torch.nn.init.normal_(network.head.bias, std=2.0)
+    save_file(network.state_dict(), tmp_path / "earlier.safetensors")
+    return tmp_path / "earlier.safetensors"
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> list[Example]:
+    """Give pictures of noise, neutral and not."""
+    rng = np.random.default_rng(0)
+    made = []
+    for index in range(12):
+        path = tmp_path / f"{index}.png"
+        Image.fromarray(rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)).save(path)
+        category, label = [("neutral", ""), ("drugs", "drugs.tobacco")][index % 2]
+        made.append(Example(path, "train", category, label, "", False, f"s{index}", f"g{index}"))
+    return made
+
+
+def test_targets_lie_between_label_and_teacher_and_are_the_teachers_where_no_label_tells(
+    config: TrainingConfig, earlier: Path
+) -> None:
+    assert config.teacher is not None
+    outputs = len(config.labels.outputs)
+    pixels = torch.randn(2, 3, 96, 96)
+    values = torch.zeros(2, outputs)
+    values[0, 0] = 1.0
+    weights = torch.ones(2, outputs)
+    weights[1, 2] = 0.0
+    at_96 = build_network(replace(config.network, side_px=96), outputs)
+    at_96.start_from(earlier)
+    with torch.inference_mode():
+        scores = at_96.eval()(pixels)[0].sigmoid()
+
+    small, targets, weighed = Teacher(config, config.teacher, earlier).teach(
+        pixels, values, weights
+    )
+
+    assert small.shape == (2, 3, 64, 64)
+    expected = 0.75 * values + 0.25 * scores
+    expected[1, 2] = scores[1, 2]
+    torch.testing.assert_close(targets, expected)
+    assert weighed[1, 2] == 0.25
+    assert (weighed == 1).sum() == 2 * outputs - 1
+
+
+def test_a_taught_network_stays_near_its_teacher_where_labels_pull_away(
+    config: TrainingConfig, earlier: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    sure = load_file(earlier)
+    firearm = config.labels.outputs.index("violence.firearm")
+    sure["head.bias"][firearm] = 6.0  # though half of the pictures are labelled neutral
+    save_file(sure, tmp_path / "sure.safetensors")
+    quick = replace(config, optimiser=replace(config.optimiser, head_lr=0.1))
+    teachers = {"alone": None, "taught": TeacherConfig(side_px=96, share=1.0)}
+
+    for name, teacher in teachers.items():
+        recipe = replace(quick, teacher=teacher)
+        list(train(recipe, examples, tmp_path / "sure.safetensors", tmp_path / name))
+
+    biases = {
+        name: load_file(tmp_path / name / "network.safetensors")["head.bias"][firearm]
+        for name in teachers
+    }
+    assert biases["alone"] < biases["taught"] - 0.05
+
+
+def test_a_teacher_needs_a_head_and_a_file(
+    config: TrainingConfig, earlier: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    headless = {name: t for name, t in load_file(earlier).items() if "head" not in name}
+    save_file(headless, tmp_path / "pretrained.safetensors")
+
+    with pytest.raises(TrainingError, match="has no head"):
+        list(train(config, examples, tmp_path / "pretrained.safetensors", tmp_path / "a"))
+    with pytest.raises(TrainingError, match="name its file"):
+        list(train(config, examples, None, tmp_path / "b"))
+
+
+def test_a_teacher_that_has_seen_all_sources_is_kept_out_of_folds_that_leave_some_out(
+    config: TrainingConfig, earlier: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="what its teacher has seen"):
+        next(cross_validate(config, examples, earlier, tmp_path))
