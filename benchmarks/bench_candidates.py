@@ -2,13 +2,14 @@
 
 Usage: python benchmarks/bench_candidates.py [RESULTS]
 
-For each recipe that has a table ``leave-sources-out-<name>.csv`` in RESULTS (default: results) its
-network is built with weights of chance, which take as long as trained ones, and timed on one thread
-of onnxruntime in turns with NudeNet 320n. Writes ``accuracy-against-time.csv`` and ``.png`` there.
-Needs the extra ``train``.
+For each run in RESULTS/runs.csv (default: results) its recipe's network is built with weights of
+chance, which take as long as trained ones, and timed on one thread of onnxruntime in turns with
+NudeNet 320n. Writes ``accuracy-against-time.csv`` and ``.png`` there: areas under the ROC curve on
+validation, and leaving sources out where there is a table of that. Needs the extra ``train``.
 """
 
 import csv
+import functools
 import statistics
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from worksafe.engine.session import OnnxSession
 from worksafe.models import nudity
 from worksafe.models.weights import read_weights
-from worksafe.training.config import read_config
+from worksafe.training.config import NetworkConfig, TrainingConfig, read_config
 from worksafe.training.crossvalidate import PROBE, read_figures
 from worksafe.training.export import write_onnx
 from worksafe.training.folds import pool
@@ -40,79 +41,109 @@ def time_ms(session: OnnxSession, planes: NDArray[np.float32], outputs: list[str
     return (time.perf_counter() - began) * 1000
 
 
-def mean_auc(path: Path) -> float:
+@functools.cache
+def measure(network: NetworkConfig, outputs: int) -> dict[str, float]:
+    """Time a network in turns with NudeNet: medians, in milliseconds and as a share of it."""
+    nudenet = OnnxSession(read_weights(nudity.SPEC.weights))
+    pixels = np.random.default_rng(0).random((1, 3, 320, 320), dtype=np.float32)
+    side_px = network.side_px
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        write_onnx(build_network(network, outputs).eval(), side_px, path)
+        weights = path.read_bytes()
+    session = OnnxSession(weights)
+    planes = np.random.default_rng(1).random((1, 3, side_px, side_px), dtype=np.float32)
+    turns = [
+        (
+            time_ms(session, planes, ["logits"]),
+            time_ms(nudenet, pixels, list(nudity.SPEC.outputs)),
+        )
+        for _ in range(ROUNDS + 3)
+    ][3:]
+    return {
+        "ms": round(statistics.median(own for own, _ in turns), 2),
+        "of_nudenet": round(statistics.median(own / other for own, other in turns), 3),
+        "megabytes": round(len(weights) / 1e6, 1),
+    }
+
+
+def auc_leaving_sources_out(results: Path, name: str) -> float | None:
     """Pool a recipe's sources by pictures, then take the mean over labels."""
+    path = results / f"leave-sources-out-{name}.csv"
+    if not path.exists():
+        return None
     return statistics.mean(auc for auc, _ in pool(read_figures(path)).values())
+
+
+def auc_on_validation(run: dict[str, str], config: TrainingConfig) -> float:
+    """Take the mean over labels; categories are made of them."""
+    return statistics.mean(float(run[name]) for name in config.labels.outputs if "." in name)
 
 
 def main(results: Path) -> None:
     """Time, write and draw."""
-    nudenet = OnnxSession(read_weights(nudity.SPEC.weights))
-    pixels = np.random.default_rng(0).random((1, 3, 320, 320), dtype=np.float32)
+    configs = [read_config(path) for path in sorted(CONFIGS.glob("*.toml"))]
+    recipes = {(config.name, config.version): config for config in configs}
     rows: list[dict[str, Any]] = []
-    recipes = {
-        config.name: config for path in CONFIGS.glob("*.toml") for config in [read_config(path)]
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        for name, config in sorted(recipes.items()):
-            table = results / f"leave-sources-out-{name}.csv"
-            if not table.exists():
-                continue
-            path = Path(folder) / f"{name}.onnx"
-            side_px = config.network.side_px
-            network = build_network(config.network, len(config.labels.outputs)).eval()
-            write_onnx(network, side_px, path)
-            session = OnnxSession(path.read_bytes())
-            planes = np.zeros((1, 3, side_px, side_px), np.float32)
-            pairs = [
-                (
-                    time_ms(session, planes, ["logits"]),
-                    time_ms(nudenet, pixels, list(nudity.SPEC.outputs)),
-                )
-                for _ in range(ROUNDS + 3)
-            ][3:]
-            rows.append(
-                {
-                    "recipe": name,
-                    "ms": round(statistics.median(own for own, _ in pairs), 2),
-                    "of_nudenet": round(statistics.median(own / other for own, other in pairs), 3),
-                    "megabytes": round(path.stat().st_size / 1e6, 1),
-                    "mean_auc": round(mean_auc(table), 4),
-                }
-            )
-            print(rows[-1])
+    with (results / "runs.csv").open(newline="", encoding="utf-8") as file:
+        runs = list(csv.DictReader(file))
+    for run in runs:
+        config = recipes.get((run["recipe"], run["version"]))
+        if config is None:
+            print(f"{run['recipe']} {run['version']}: no such recipe any more")
+            continue
+        rows.append(
+            {
+                "recipe": f"{run['recipe']} {run['version']}",
+                "draws": run["draws"],
+                **measure(config.network, len(config.labels.outputs)),
+                "validation_auc": round(auc_on_validation(run, config), 4),
+                "leaving_sources_out_auc": auc_leaving_sources_out(results, config.name),
+            }
+        )
+        print(rows[-1])
     with (results / "accuracy-against-time.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    draw(rows, results)
+    draw(rows, auc_leaving_sources_out(results, PROBE), results / "accuracy-against-time.png")
 
 
-def draw(rows: list[dict[str, Any]], results: Path) -> None:
-    """Draw a point for each recipe, and the frozen yardstick as a line."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
+def draw(rows: list[dict[str, Any]], frozen: float | None, path: Path) -> None:
+    """Draw a point or two for each run, and the frozen yardstick as a line."""
+    figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots()
-    for row in rows:
-        axes.plot(row["of_nudenet"], row["mean_auc"], "o", color="#0072b2", markersize=8)
-        axes.annotate(
-            row["recipe"],
-            (row["of_nudenet"], row["mean_auc"]),
-            xytext=(8, -4),
-            textcoords="offset points",
+    kinds = {"validation_auc": "#0072b2", "leaving_sources_out_auc": "#d55e00"}
+    for kind, colour in kinds.items():
+        shown = [row for row in rows if row[kind] is not None]
+        label = kind.removesuffix("_auc").replace("_", " ")
+        axes.plot(
+            [row["of_nudenet"] for row in shown],
+            [row[kind] for row in shown],
+            "o",
+            color=colour,
+            markersize=8,
+            label=label,
         )
-    frozen = results / f"leave-sources-out-{PROBE}.csv"
-    if frozen.exists():
-        axes.axhline(
-            mean_auc(frozen), color="#d55e00", linestyle="--", label="frozen ViT-Tiny probe"
-        )
+        for row in shown:
+            axes.annotate(
+                f"{row['recipe']}, {int(row['draws']):,} draws",
+                (row["of_nudenet"], row[kind]),
+                xytext=(8, -4),
+                textcoords="offset points",
+                fontsize=8,
+            )
+    if frozen is not None:
+        colour = kinds["leaving_sources_out_auc"]
+        axes.axhline(frozen, color=colour, linestyle="--", label="frozen ViT-Tiny, the same way")
     axes.axvline(1.0, color="grey", linewidth=1, label="budget: NudeNet 320n")
     axes.set(
         xlabel="time for one picture, as a share of NudeNet 320n (onnxruntime, one thread)",
-        ylabel="AUC leaving sources out, mean over labels",
-        xlim=(0, 1.3 * max(1.0, *(row["of_nudenet"] for row in rows))),
+        ylabel="AUC, mean over labels",
+        xlim=(0, 1.4 * max(1.0, *(row["of_nudenet"] for row in rows))),
     )
     axes.legend(loc="lower left", frameon=False)
-    figure.savefig(results / "accuracy-against-time.png", dpi=110)
+    figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def ours(**environment: str) -> Iterator[Server]:
     port = free_port()
     command = [str(Path(sys.executable).parent / "worksafe"), "serve", "--port", str(port)]
     settings = {"WORKSAFE_CACHE_ENTRIES": "0", **environment}
-    with _running(command, port, "/readyz", "/v1/check", settings) as server:
+    with running(command, port, "/readyz", "/v1/check", settings) as server:
         yield server
 
 
@@ -114,14 +114,15 @@ def naive(kind: str, file: str | None = None) -> Iterator[Server]:
     port = free_port()
     program = str(ROOT / "benchmarks/naive_server.py")
     command = [sys.executable, program, str(port), kind, *([file] if file else [])]
-    with _running(command, port, "/", "/check", {}) as server:
+    with running(command, port, "/", "/check", {}) as server:
         yield server
 
 
 @contextmanager
-def _running(
+def running(
     command: list[str], port: int, ready: str, path: str, settings: dict[str, str]
 ) -> Iterator[Server]:
+    """Run a server until the block ends; it is ready when the path `ready` answers."""
     began = time.monotonic()
     process = subprocess.Popen(
         command,
