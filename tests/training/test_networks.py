@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,12 +16,14 @@ from worksafe.errors import TrainingError
 from worksafe.training.config import NetworkConfig
 from worksafe.training.networks.build import build_network
 from worksafe.training.networks.mobilenet import MobileNetV2
+from worksafe.training.networks.vit import VisionTransformer
 
 pytestmark = pytest.mark.train
 
 BACKBONES = [
     (NetworkConfig("vit_tiny", 64), (4, 4)),
     (NetworkConfig("vit_tiny", 96, merge_after=4, pooling="softmax", drop_path=0.1), (3, 6)),
+    (NetworkConfig("vit_tiny", 96, merge_after=3, merged=4), (3, 3)),
     (NetworkConfig("mobilenet_v2", 64), (2, 2)),
 ]
 
@@ -55,6 +58,23 @@ def test_the_map_of_an_output_is_its_own(config: NetworkConfig) -> None:
     assert not torch.equal(logits[0, 0], moved_logits[0, 0])
     assert torch.equal(maps[0, 1], moved_maps[0, 1])
     assert torch.equal(logits[0, 1], moved_logits[0, 1])
+
+
+@pytest.mark.parametrize("merged", [2, 4])
+def test_only_neighbours_become_one(merged: Literal[2, 4]) -> None:
+    """What is seen in one corner changes the merged place there and no other, before attention."""
+    network = VisionTransformer(3, 96, merge_after=1, merged=merged).eval()
+    network.blocks = torch.nn.ModuleList(torch.nn.Identity() for _ in network.blocks)
+    pixels = torch.randn(1, 3, 96, 96)
+    changed = pixels.clone()
+    changed[:, :, :32, :16] += 1.0  # the upper two patches on the left
+
+    with torch.inference_mode():
+        before, after = network(pixels)[1], network(changed)[1]
+
+    moved = (before != after).any(dim=1)[0]
+    assert moved[0, 0]
+    assert moved.sum() == 1
 
 
 def test_places_that_are_dropped_are_others_each_time() -> None:

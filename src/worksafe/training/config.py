@@ -56,6 +56,8 @@ class NetworkConfig:
         Side of the square input, in pixels.
     merge_after : int
         Of ViT: blocks before neighbouring patches are merged; 0 merges none.
+    merged : {2, 4}
+        Of ViT: how many neighbours become one.
     pooling : {"mean", "softmax"}
         Of ViT: how places make a logit; by softmax high ones weigh more.
     drop_path : float
@@ -67,6 +69,7 @@ class NetworkConfig:
     backbone: str
     side_px: int
     merge_after: int = 0
+    merged: Literal[2, 4] = 2
     pooling: Literal["mean", "softmax"] = "mean"
     drop_path: float = 0.0
     trained_layers: int | None = None

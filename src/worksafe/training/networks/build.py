@@ -41,6 +41,7 @@ def build_network(config: NetworkConfig, outputs: int) -> HazardsNetwork:
             outputs,
             config.side_px,
             merge_after=config.merge_after,
+            merged=config.merged,
             pooling=config.pooling,
             drop_path=config.drop_path,
         )

@@ -55,8 +55,8 @@ class Attention(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Mix tokens, shape (batch, tokens, width), with one another."""
         batch, count, width = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, count, 3, HEADS, width // HEADS)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, head width)
+        qkv = self.qkv(tokens).reshape(batch, count, 3 * HEADS, width // HEADS).transpose(1, 2)
+        query, key, value = qkv.chunk(3, dim=1)  # each (batch, heads, tokens, head width)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
         return out
@@ -122,11 +122,12 @@ class PatchEmbed(nn.Module):
 class VisionTransformer(HazardsNetwork):
     """ViT-Tiny with merged neighbours, and a head that reads each place of the picture.
 
-    With merging, each patch token joins the one below it after some blocks: the first blocks see
-    fine detail, the others cost half as much. The head scores the class token once and every
-    place by itself; these scores of places are the map. A logit is the class token's part plus
-    the mean of its map, so the map says where the thing was seen without a backward pass. With
-    softmax pooling high places weigh more in that mean, so that a small thing is not averaged away.
+    With merging, each patch token joins the one below it (or two by two become one) after some
+    blocks: the first blocks see fine detail, the others cost half (a quarter). The head scores the
+    class token once and every place by itself; these scores of places are the map. A logit is the
+    class token's part plus the mean of its map, so the map says where the thing was seen without a
+    backward pass. With softmax pooling high places weigh more in that mean, so that a small thing
+    is not averaged away.
 
     Parameters
     ----------
@@ -136,6 +137,8 @@ class VisionTransformer(HazardsNetwork):
         Side of the square input, in pixels; a multiple of 16 (of 32 with merging).
     merge_after : int, default 0
         Blocks before neighbours are merged; 0 merges none.
+    merged : {2, 4}, default 2
+        How many become one.
     pooling : {"mean", "softmax"}, default "mean"
         How the map makes its part of a logit.
     drop_path : float, default 0
@@ -152,6 +155,7 @@ class VisionTransformer(HazardsNetwork):
         side_px: int,
         *,
         merge_after: int = 0,
+        merged: Literal[2, 4] = 2,
         pooling: Literal["mean", "softmax"] = "mean",
         drop_path: float = 0.0,
     ) -> None:
@@ -160,14 +164,16 @@ class VisionTransformer(HazardsNetwork):
         self.grid = side_px // PATCH_PX
         self.merge_after = merge_after
         self.pooling = pooling
+        self.merged = merged
         self.rows = self.grid // 2 if merge_after else self.grid
+        self.columns = self.grid // (merged // 2) if merge_after else self.grid
         self.patch_embed = PatchEmbed()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, WIDTH))
         self.pos_embed = nn.Parameter(torch.zeros(1, self.grid**2 + 1, WIDTH))
         self.blocks = nn.ModuleList(Block(drop_path * i / (DEPTH - 1)) for i in range(DEPTH))
         if merge_after:
-            self.merge = Linear(2 * WIDTH, WIDTH)
-            self.merge.weight.data.copy_(torch.eye(WIDTH).repeat(1, 2) / 2)  # starts as the mean
+            self.merge = Linear(merged * WIDTH, WIDTH)  # starts as the mean
+            self.merge.weight.data.copy_(torch.eye(WIDTH).repeat(1, merged) / merged)
             self.merge.bias.data.zero_()
         self.norm = nn.LayerNorm(WIDTH, eps=1e-6)
         self.head = nn.Linear(2 * WIDTH, outputs)
@@ -185,7 +191,7 @@ class VisionTransformer(HazardsNetwork):
             logits = whole + places.mean(dim=2)
         if self.training and self.kept_share < 1:
             return logits, places  # what is left of the grid has no shape
-        return logits, places.unflatten(2, (self.rows, self.grid))
+        return logits, places.unflatten(2, (self.rows, self.columns))
 
     def summary(self, pixels: Tensor) -> Tensor:
         """Give the class token beside the mean of the places, (batch, 2 * width)."""
@@ -197,7 +203,7 @@ class VisionTransformer(HazardsNetwork):
         patches = self.patch_embed(pixels) + self.pos_embed[:, 1:]
         cls = (self.cls_token + self.pos_embed[:, :1]).expand(patches.shape[0], -1, -1)
         if self.merge_after:
-            patches = self._pairs(patches)
+            patches = self._neighbours(patches)
         if self.training and self.kept_share < 1:
             patches = self._drop(patches)
         if self.merge_after:
@@ -205,20 +211,20 @@ class VisionTransformer(HazardsNetwork):
         tokens = torch.cat([cls, patches], dim=1)
         for index, block in enumerate(self.blocks):
             if index and index == self.merge_after:
-                pairs = tokens[:, 1:].reshape(tokens.shape[0], -1, 2 * WIDTH)
-                tokens = torch.cat([tokens[:, :1], self.merge(pairs)], dim=1)
+                neighbours = tokens[:, 1:].reshape(tokens.shape[0], -1, self.merged * WIDTH)
+                tokens = torch.cat([tokens[:, :1], self.merge(neighbours)], dim=1)
             tokens = block(tokens)
         normed: Tensor = self.norm(tokens)
         return normed
 
-    def _pairs(self, patches: Tensor) -> Tensor:
-        """Lay each patch beside the one below it, (batch, rows * columns, 2 * width)."""
-        grid = self.grid
-        pairs = patches.reshape(-1, grid // 2, 2, grid, WIDTH).transpose(2, 3)
-        return pairs.reshape(-1, grid * grid // 2, 2 * WIDTH)
+    def _neighbours(self, patches: Tensor) -> Tensor:
+        """Lay those side by side that become one, (batch, rows * columns, merged * width)."""
+        across = self.merged // 2
+        squares = patches.reshape(-1, self.rows, 2, self.columns, across, WIDTH).transpose(2, 3)
+        return squares.reshape(-1, self.rows * self.columns, self.merged * WIDTH)
 
     def _drop(self, patches: Tensor) -> Tensor:
-        """Keep a random share of the places, (batch, kept, width or 2 * width)."""
+        """Keep a random share of the places, (batch, kept, width or merged * width)."""
         count = patches.shape[1]
         order = torch.rand(patches.shape[0], count, device=patches.device).argsort(dim=1)
         kept = order[:, : round(self.kept_share * count)]
