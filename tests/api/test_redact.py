@@ -1,17 +1,24 @@
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from numpy.typing import NDArray
 from PIL import Image
 
 from fakes import colour_detector
 from pictures import encode, photo
 from worksafe import Moderator, Settings
 from worksafe.api.app import create_app
+from worksafe.engine.scoring import Detector
+from worksafe.models.spec import Placement
 from worksafe.policy.document import Policy
+from worksafe.results import Region, Scores
 
 GUN = "violence.firearm"
 STRICT = {"name": "strict", "rules": {"violence": {"block": 0.1}}}
@@ -73,6 +80,27 @@ def test_an_allowed_picture_has_no_header_of_areas(redacting: FlaskClient, pictu
     assert response.status_code == 200
     assert "Worksafe-Redacted" not in response.headers
     assert shown_at(response.data, 60, 65) == (255, 0, 0)
+
+
+def test_of_many_areas_the_largest_are_named_so_that_headers_stay_short(picture: bytes) -> None:
+    small = [(column / 20, row / 20, 0.02, 0.02) for column in range(20) for row in range(10)]
+    red = colour_detector(GUN, (255, 0, 0))
+
+    def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:
+        found = red.spec.interpret(outputs, placement)
+        more = (Region(GUN, "COLOUR", 1.0, box) for box in small if found.regions)
+        return replace(found, regions=(*more, *found.regions))
+
+    detector = Detector(replace(red.spec, interpret=interpret), red.session)
+    settings, strict = Settings(policy="strict"), {"strict": Policy.model_validate(STRICT)}
+    with closing(Moderator(settings, detectors=[detector], policies=strict)) as made:
+        client = create_app(made).test_client()
+        response = client.post("/v1/redact?method=box", data=picture, content_type="image/png")
+
+    named = response.headers["Worksafe-Redacted"].split(", ")
+    assert len(named) == 32
+    assert named[0].startswith(f"{GUN}; x=0.164; y=0.236; width=0.094")  # where it is red
+    assert len(response.headers["Worksafe-Redacted"]) < 3000
 
 
 def test_labels_by_name(redacting: FlaskClient, picture: bytes) -> None:

@@ -15,13 +15,15 @@ from worksafe.redaction.redactor import Redacted, Redaction
 
 _TAG = Tag(name="redact", description="Cover up what a policy does not allow")
 _DOCUMENTED = image_request(RedactOptions, RedactBody, most=1)
+_MOST_NAMED = 32  # areas: proxies refuse answers whose headers pass 4 kB
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {
     "Worksafe-Decision": "On the picture in the body: always allow.",
     "Worksafe-Decision-Before": "On the picture that came.",
     "Worksafe-Redacted": (
         "What was covered: a label for each area, and its x, y, width and height as fractions of "
-        "the picture (an RFC 9651 list). Absent where nothing was."
+        f"the picture (an RFC 9651 list); of more than {_MOST_NAMED} the largest. Absent where "
+        "nothing was."
     ),
     "Worksafe-Policy": "Name and version of the policy.",
 }
@@ -78,8 +80,9 @@ def _headers(done: Redacted) -> dict[str, str]:
         "Worksafe-Policy": f'{done.policy.name}; version="{done.policy.version}"',
     }
     if done.areas:
+        largest = sorted(done.areas, key=lambda area: -area.box[2] * area.box[3])[:_MOST_NAMED]
         headers["Worksafe-Redacted"] = ", ".join(
             "{}; x={:.3f}; y={:.3f}; width={:.3f}; height={:.3f}".format(area.label, *area.box)
-            for area in done.areas
+            for area in largest
         )
     return headers
