@@ -61,10 +61,12 @@ def examples(tmp_path: Path) -> list[Example]:
     return made
 
 
+@pytest.mark.parametrize("merge_after", [0, 3])
 def test_targets_lie_between_label_and_teacher_and_are_the_teachers_where_no_label_tells(
-    config: TrainingConfig, earlier: Path
+    config: TrainingConfig, earlier: Path, merge_after: int
 ) -> None:
     assert config.teacher is not None
+    learning = replace(config, network=replace(config.network, merge_after=merge_after))
     outputs = len(config.labels.outputs)
     pixels = torch.randn(2, 3, 96, 96)
     values = torch.zeros(2, outputs)
@@ -76,7 +78,7 @@ def test_targets_lie_between_label_and_teacher_and_are_the_teachers_where_no_lab
     with torch.inference_mode():
         scores = at_96.eval()(pixels)[0].sigmoid()
 
-    small, targets, weighed = Teacher(config, config.teacher, earlier).teach(
+    small, targets, weighed = Teacher(learning, config.teacher, earlier).teach(
         pixels, values, weights
     )
 

@@ -152,7 +152,7 @@ class TeacherConfig:
     Attributes
     ----------
     side_px : int
-        Side of the teacher's square input, in pixels.
+        Side of the teacher's square input, in pixels; no smaller than the network's.
     share : float
         What its scores count in a target, in [0, 1]; the label counts the rest. Also the weight
         of a target that no label tells.

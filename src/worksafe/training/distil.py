@@ -1,4 +1,4 @@
-"""Let a network learn from an earlier one that sees the same pictures larger.
+"""Let a network learn from an earlier one, which sees the same pictures larger or in more detail.
 
 References
 ----------
@@ -21,15 +21,17 @@ from worksafe.errors import TrainingError
 from worksafe.training.config import TeacherConfig, TrainingConfig
 from worksafe.training.networks.base import HEAD
 from worksafe.training.networks.build import build_network
+from worksafe.training.networks.vit import MERGE
 
 
 class Teacher:
-    """The network that a run starts from, at a larger input.
+    """The network that a run starts from, at an input of its own and as it was trained.
 
     Parameters
     ----------
     config : TrainingConfig
-        The recipe; its network is the teacher's, but for the size.
+        The recipe. Its network is the teacher's, but for the size, and for merged places where
+        the file has none.
     teacher : TeacherConfig
         The recipe's ``[teacher]``.
     weights : Path
@@ -43,11 +45,13 @@ class Teacher:
 
     def __init__(self, config: TrainingConfig, teacher: TeacherConfig, weights: Path) -> None:
         with safe_open(weights, "pt") as file:
-            if f"{HEAD}weight" not in file.keys():  # noqa: SIM118 - the file is no mapping
-                msg = f"{weights.name} has no head: a teacher is the network that a run ended with"
-                raise TrainingError(msg)
-        larger = replace(config.network, side_px=teacher.side_px)
-        self._network = build_network(larger, len(config.labels.outputs))
+            names = set(file.keys())
+        if f"{HEAD}weight" not in names:
+            msg = f"{weights.name} has no head: a teacher is the network that a run ended with"
+            raise TrainingError(msg)
+        merge_after = config.network.merge_after if f"{MERGE}weight" in names else 0
+        own = replace(config.network, side_px=teacher.side_px, merge_after=merge_after)
+        self._network = build_network(own, len(config.labels.outputs))
         self._network.start_from(weights)
         self._network.eval()
         self._share = teacher.share
@@ -70,7 +74,7 @@ class Teacher:
         Returns
         -------
         pixels, values, weights : Tensor
-            The pictures at the network's size; targets in [0, 1] and their weights.
+            The pictures at the learning network's size; targets in [0, 1] and their weights.
         """
         with torch.no_grad():
             scores = self._network(pixels)[0].sigmoid()

@@ -28,7 +28,8 @@ WIDTH = 192
 DEPTH = 12
 HEADS = 3
 
-_NEW = (HEAD, "merge.")  # what ImageNet weights have no counterpart of
+MERGE = "merge."
+_NEW = (HEAD, MERGE)  # what ImageNet weights have no counterpart of
 
 
 class Linear(nn.Linear):
@@ -234,7 +235,7 @@ class VisionTransformer(HazardsNetwork):
         """Count blocks: 1 is the embedding, then the blocks from 2."""
         if name.startswith("blocks."):
             return int(name.split(".")[1]) + 2
-        if name.startswith("merge."):
+        if name.startswith(MERGE):
             return self.merge_after + 1
         return self.depth + 1 if name.startswith(("norm.", HEAD)) else 1
 
