@@ -11,13 +11,17 @@ pytest.importorskip("torch", reason="PyTorch is not installed: make test-train i
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn import functional
 
 from worksafe.errors import TrainingError
-from worksafe.evaluation.datasets import Example
+from worksafe.evaluation.datasets import Example, read_pixels
 from worksafe.training.config import NetworkConfig, TeacherConfig, TrainingConfig, read_config
 from worksafe.training.crossvalidate import cross_validate
-from worksafe.training.distil import Teacher
-from worksafe.training.networks.build import build_network
+from worksafe.training.data import to_tensor
+from worksafe.training.distil import Teacher, pool_places
+from worksafe.training.loss import masked_loss
+from worksafe.training.networks.build import build_network, load_network
+from worksafe.training.networks.vit import VisionTransformer
 from worksafe.training.train import train
 
 pytestmark = pytest.mark.train
@@ -69,25 +73,57 @@ def test_targets_lie_between_label_and_teacher_and_are_the_teachers_where_no_lab
     learning = replace(config, network=replace(config.network, merge_after=merge_after))
     outputs = len(config.labels.outputs)
     pixels = torch.randn(2, 3, 96, 96)
-    values = torch.zeros(2, outputs)
-    values[0, 0] = 1.0
-    weights = torch.ones(2, outputs)
-    weights[1, 2] = 0.0
+    values, weights = torch.zeros(2, outputs), torch.ones(2, outputs)
+    values[0, 0], weights[1, 2] = 1.0, 0.0
     at_96 = build_network(replace(config.network, side_px=96), outputs)
     at_96.start_from(earlier)
+    student = build_network(learning.network, outputs).eval()
     with torch.inference_mode():
         scores = at_96.eval()(pixels)[0].sigmoid()
+        small = functional.interpolate(pixels, (64, 64), mode="bilinear", antialias=True)
+        logits = student(small)[0]
+        loss = Teacher(learning, config.teacher, earlier).loss(student, pixels, values, weights)
 
-    small, targets, weighed = Teacher(learning, config.teacher, earlier).teach(
-        pixels, values, weights
-    )
+    aims = 0.75 * values + 0.25 * scores
+    aims[1, 2], weights[1, 2] = scores[1, 2], 0.25
+    torch.testing.assert_close(loss, masked_loss(logits, aims, weights))
 
-    assert small.shape == (2, 3, 64, 64)
-    expected = 0.75 * values + 0.25 * scores
-    expected[1, 2] = scores[1, 2]
-    torch.testing.assert_close(targets, expected)
-    assert weighed[1, 2] == 0.25
-    assert (weighed == 1).sum() == 2 * outputs - 1
+
+def test_features_pull_every_place_to_what_the_teacher_sees_there(
+    config: TrainingConfig, earlier: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    """A network whose places were merged comes back to what it saw before."""
+    merged = NetworkConfig("vit_tiny", 64, merge_after=3, merged=4)
+    optimiser = replace(config.optimiser, examples=160, kept_share=1.0, head_lr=0.0)
+    recipe = replace(config, network=merged, optimiser=optimiser)
+    before = build_network(config.network, len(config.labels.outputs))
+    before.start_from(earlier)
+    pixels = torch.stack([to_tensor(read_pixels(example, 64), 64) for example in examples])
+    assert isinstance(before, VisionTransformer)
+    with torch.inference_mode():
+        wanted = pool_places(before.eval().tokens(pixels), 2, 2)
+
+    distances = []
+    for features in (0.0, 10.0):
+        folder = tmp_path / str(features)
+        teacher = TeacherConfig(side_px=64, share=0.0, features=features)
+        list(train(replace(recipe, teacher=teacher), examples, earlier, folder))
+        network = load_network(merged, len(config.labels.outputs), folder / "network.safetensors")
+        assert isinstance(network, VisionTransformer)
+        with torch.inference_mode():
+            distances.append(functional.mse_loss(network.tokens(pixels), wanted).item())
+
+    assert distances[1] < 0.8 * distances[0]
+
+
+def test_pooling_keeps_the_class_token_and_averages_neighbours() -> None:
+    tokens = torch.arange(17.0).reshape(1, 17, 1)  # 0 is the class token, then 4 x 4 places
+
+    pooled = pool_places(tokens, 2, 2)
+
+    corner = (1 + 2 + 5 + 6) / 4
+    assert pooled[0, :, 0].tolist() == [0.0, corner, corner + 2, corner + 8, corner + 10]
+    assert torch.equal(pool_places(tokens, 4, 4), tokens)
 
 
 def test_a_taught_network_stays_near_its_teacher_where_labels_pull_away(
@@ -121,6 +157,9 @@ def test_a_teacher_needs_a_head_and_a_file(
         list(train(config, examples, tmp_path / "pretrained.safetensors", tmp_path / "a"))
     with pytest.raises(TrainingError, match="name its file"):
         list(train(config, examples, None, tmp_path / "b"))
+    seen = replace(config, teacher=TeacherConfig(side_px=96, share=0.5, features=1.0))
+    with pytest.raises(TrainingError, match="kept_share must be 1"):
+        list(train(seen, examples, earlier, tmp_path / "c"))
 
 
 def test_a_teacher_that_has_seen_all_sources_is_kept_out_of_folds_that_leave_some_out(

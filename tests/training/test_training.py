@@ -28,11 +28,12 @@ from worksafe.training.calibrate import fit_platt
 from worksafe.training.config import TrainingConfig, read_config
 from worksafe.training.data import MEAN, STD, draw_examples, targets
 from worksafe.training.export import export
+from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import FIRST_BIAS
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.vit import VisionTransformer
 from worksafe.training.probe import start_head
-from worksafe.training.train import masked_loss, predict, train
+from worksafe.training.train import predict, train
 
 pytestmark = pytest.mark.train
 

@@ -156,10 +156,13 @@ class TeacherConfig:
     share : float
         What its scores count in a target, in [0, 1]; the label counts the rest. Also the weight
         of a target that no label tells.
+    features : float
+        Weight of the squared distance between what both see at each place, in the loss.
     """
 
     side_px: int
     share: float
+    features: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

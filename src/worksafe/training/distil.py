@@ -19,9 +19,10 @@ from torch.nn import functional
 
 from worksafe.errors import TrainingError
 from worksafe.training.config import TeacherConfig, TrainingConfig
-from worksafe.training.networks.base import HEAD
+from worksafe.training.loss import masked_loss
+from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
-from worksafe.training.networks.vit import MERGE
+from worksafe.training.networks.vit import MERGE, VisionTransformer
 
 
 class Teacher:
@@ -40,7 +41,8 @@ class Teacher:
     Raises
     ------
     TrainingError
-        If the file is of another network, or lacks its head.
+        If the file is of another network, or lacks its head, or if features are to be compared
+        at places that steps drop.
     """
 
     def __init__(self, config: TrainingConfig, teacher: TeacherConfig, weights: Path) -> None:
@@ -49,23 +51,28 @@ class Teacher:
         if f"{HEAD}weight" not in names:
             msg = f"{weights.name} has no head: a teacher is the network that a run ended with"
             raise TrainingError(msg)
+        if teacher.features and config.optimiser.kept_share < 1:
+            raise TrainingError("features are compared at all places: kept_share must be 1")
         merge_after = config.network.merge_after if f"{MERGE}weight" in names else 0
         own = replace(config.network, side_px=teacher.side_px, merge_after=merge_after)
-        self._network = build_network(own, len(config.labels.outputs))
-        self._network.start_from(weights)
-        self._network.eval()
-        self._share = teacher.share
-        self._side_px = config.network.side_px
+        network = build_network(own, len(config.labels.outputs))
+        assert isinstance(network, VisionTransformer)  # noqa: S101 - asked for by the recipe
+        network.start_from(weights)
+        self._network = network.eval()
+        self._config = teacher
+        self._student_size = (config.network.side_px, config.network.side_px)
 
-    def teach(
-        self, pixels: Tensor, values: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Turn a batch of the teacher's size into one that the network learns from.
+    def loss(
+        self, student: HazardsNetwork, pixels: Tensor, values: Tensor, weights: Tensor
+    ) -> Tensor:
+        """Compare a network with the labels and with this teacher.
 
         Where a label says nothing, the teacher alone does.
 
         Parameters
         ----------
+        student : HazardsNetwork
+            The network that learns; a ViT, too.
         pixels : Tensor, shape (batch, 3, side, side)
             Pictures at the teacher's size.
         values, weights : Tensor, shape (batch, outputs)
@@ -73,15 +80,41 @@ class Teacher:
 
         Returns
         -------
-        pixels, values, weights : Tensor
-            The pictures at the learning network's size; targets in [0, 1] and their weights.
+        Tensor
+            A scalar: the loss by scores, and that by features.
         """
+        assert isinstance(student, VisionTransformer)  # noqa: S101 - as the teacher is
         with torch.no_grad():
-            scores = self._network(pixels)[0].sigmoid()
-        side = (self._side_px, self._side_px)
-        known = weights > 0
-        return (
-            functional.interpolate(pixels, side, mode="bilinear", antialias=True),
-            torch.where(known, values.lerp(scores, self._share), scores),
-            torch.where(known, weights, self._share),
+            seen = self._network.tokens(pixels)
+            scores = self._network.read(seen)[0].sigmoid()
+        tokens = student.tokens(
+            functional.interpolate(pixels, self._student_size, mode="bilinear", antialias=True)
         )
+        known = weights > 0
+        aims = torch.where(known, values.lerp(scores, self._config.share), scores)
+        weighed = torch.where(known, weights, self._config.share)
+        loss = masked_loss(student.read(tokens)[0], aims, weighed)
+        if self._config.features == 0:
+            return loss
+        alike = pool_places(seen, student.rows, student.columns)
+        return loss + self._config.features * functional.mse_loss(tokens, alike)
+
+
+def pool_places(tokens: Tensor, rows: int, columns: int) -> Tensor:
+    """Average neighbouring places down to a grid; the class token stays.
+
+    Parameters
+    ----------
+    tokens : Tensor, shape (batch, 1 + n * n, width)
+        The class token, then a square of places.
+    rows, columns : int
+        Of the grid.
+
+    Returns
+    -------
+    Tensor, shape (batch, 1 + rows * columns, width)
+    """
+    side = round((tokens.shape[1] - 1) ** 0.5)
+    square = tokens[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+    pooled = functional.adaptive_avg_pool2d(square, (rows, columns))
+    return torch.cat([tokens[:, :1], pooled.flatten(2).transpose(1, 2)], dim=1)

@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torch import Tensor
-from torch.nn import functional
 from torch.optim import AdamW
 from torch.utils.data import DataLoader, Subset
 
@@ -30,6 +28,7 @@ from worksafe.training.data import (
     draw_examples,
 )
 from worksafe.training.distil import Teacher
+from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
 from worksafe.training.probe import start_head
@@ -58,23 +57,6 @@ class Progress:
     loss: float
     seconds: float
     validation: dict[str, float] | None = None
-
-
-def masked_loss(logits: Tensor, values: Tensor, weights: Tensor) -> Tensor:
-    """Binary cross-entropy over the known targets only.
-
-    Parameters
-    ----------
-    logits, values, weights : Tensor, shape (batch, outputs)
-        The network's answer, the truth (0 or 1) and its weight (0 where unknown).
-
-    Returns
-    -------
-    Tensor
-        A scalar: the sum over outputs, averaged over the pictures.
-    """
-    losses = functional.binary_cross_entropy_with_logits(logits, values, reduction="none")
-    return (losses * weights).sum(dim=1).mean()
 
 
 def train(
@@ -150,14 +132,16 @@ def train(
         num_workers=LOADER_PROCESSES,
     )
     running = float("nan")
-    for step, batch in enumerate(loader, start + 1):
+    for step, (pixels, values, weights) in enumerate(loader, start + 1):
         for group in adam.param_groups:
             group["lr"] = group["peak_lr"] * _schedule(step, steps, optimiser.warmup_steps)
         torch.manual_seed((config.seed << 32) + step)  # so that a resumed run is the same run
         network.train()
         network.kept_share = optimiser.kept_share if step <= optimiser.kept_until * steps else 1.0
-        pixels, values, weights = batch if teacher is None else teacher.teach(*batch)
-        loss = masked_loss(network(pixels)[0], values, weights)
+        if teacher is None:
+            loss = masked_loss(network(pixels)[0], values, weights)
+        else:
+            loss = teacher.loss(network, pixels, values, weights)
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

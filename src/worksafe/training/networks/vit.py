@@ -183,7 +183,10 @@ class VisionTransformer(HazardsNetwork):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Score pictures; the maps of a step that dropped places are flat."""
-        tokens = self.tokens(pixels)
+        return self.read(self.tokens(pixels))
+
+    def read(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Apply the head to what `tokens` gives: logits and maps."""
         places = (tokens[:, 1:] @ self.head.weight[:, WIDTH:].T).transpose(1, 2)
         whole = functional.linear(tokens[:, 0], self.head.weight[:, :WIDTH], self.head.bias)
         if self.pooling == "softmax":
