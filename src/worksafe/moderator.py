@@ -56,7 +56,7 @@ class Moderator:
     settings : Settings, optional
         Read from the environment where not given.
     detectors : sequence of Detector, optional
-        Loaded ones, in place of all registered.
+        Loaded ones, in place of all registered; rules about what they do not score do nothing.
     policies : mapping of str to Policy, optional
         In place of the shipped ones and those of the settings' folder.
 
