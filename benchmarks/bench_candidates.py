@@ -32,6 +32,7 @@ from worksafe.training.networks.build import build_network
 
 CONFIGS = Path(__file__).parents[1] / "src" / "worksafe" / "training" / "configs"
 ROUNDS = 30
+NAME_HEIGHT = 0.0008  # in the picture, as an AUC: no two names on top of each other
 
 
 def time_ms(session: OnnxSession, planes: NDArray[np.float32], outputs: list[str]) -> float:
@@ -83,14 +84,14 @@ def auc_on_validation(run: dict[str, str], config: TrainingConfig) -> float:
 def main(results: Path) -> None:
     """Time, write and draw."""
     configs = [read_config(path) for path in sorted(CONFIGS.glob("*.toml"))]
-    recipes = {(config.name, config.version): config for config in configs}
+    recipes = {config.name: config for config in configs}  # versions of one name cost the same
     rows: list[dict[str, Any]] = []
     with (results / "runs.csv").open(newline="", encoding="utf-8") as file:
         runs = list(csv.DictReader(file))
     for run in runs:
-        config = recipes.get((run["recipe"], run["version"]))
+        config = recipes.get(run["recipe"])
         if config is None:
-            print(f"{run['recipe']} {run['version']}: no such recipe any more")
+            print(f"{run['recipe']}: no such recipe any more")
             continue
         rows.append(
             {
@@ -125,14 +126,11 @@ def draw(rows: list[dict[str, Any]], frozen: float | None, path: Path) -> None:
             markersize=8,
             label=label,
         )
-        for row in shown:
-            axes.annotate(
-                f"{row['recipe']}, {int(row['draws']):,} draws",
-                (row["of_nudenet"], row[kind]),
-                xytext=(8, -4),
-                textcoords="offset points",
-                fontsize=8,
-            )
+        above = float("inf")
+        for row in sorted(shown, key=lambda row: -row[kind]):
+            above = min(row[kind], above - NAME_HEIGHT)
+            name = f"{row['recipe']}, {int(row['draws']):,} draws"
+            axes.annotate(name, (row["of_nudenet"] + 0.02, above), va="center", fontsize=8)
     if frozen is not None:
         colour = kinds["leaving_sources_out_auc"]
         axes.axhline(frozen, color=colour, linestyle="--", label="frozen ViT-Tiny, the same way")
