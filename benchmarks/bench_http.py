@@ -8,13 +8,12 @@ Adds rows to results/bench-http-<processor>.csv.
 """
 
 import argparse
-import csv
 import statistics
 import tempfile
 from pathlib import Path
 
 from bench_nudity import MEGAPIXELS, make_pictures
-from load import Load, as_form, closed_loop, naive, ours, percentile, processor, table_path
+from load import Load, add_rows, as_form, closed_loop, medians, naive, ours, processor
 
 WARM_S = 2
 COLUMNS = (
@@ -26,12 +25,7 @@ COLUMNS = (
 
 def cells(loads: list[Load]) -> list[str]:
     """Give the medians over rounds of what clients saw of one server."""
-    return [
-        f"{statistics.median(load.per_second for load in loads):.1f}",
-        f"{statistics.median(percentile(load.latencies_ms, 0.5) for load in loads):.0f}",
-        f"{statistics.median(percentile(load.latencies_ms, 0.99) for load in loads):.0f}",
-        f"{statistics.median(load.cpu_ms for load in loads):.1f}",
-    ]
+    return [*medians(loads), f"{statistics.median(load.cpu_ms for load in loads):.1f}"]
 
 
 def main() -> None:
@@ -71,10 +65,7 @@ def main() -> None:
                 row += [*cells(list(loads)), f"{server.memory_mb:.0f}", f"{server.ready_s:.2f}"]
             rows.append(row)
             print(*row, sep="  ", flush=True)
-    path = table_path("http")
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows] if is_new else rows)
+    add_rows("http", COLUMNS, rows)
 
 
 if __name__ == "__main__":

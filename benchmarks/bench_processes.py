@@ -6,25 +6,13 @@ Adds rows to results/bench-processes-<processor>.csv, one for each number of cli
 """
 
 import argparse
-import csv
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from bench_nudity import make_pictures
-from load import (
-    Load,
-    Server,
-    as_form,
-    closed_loop,
-    free_port,
-    ours,
-    percentile,
-    processor,
-    running,
-    table_path,
-)
+from load import Load, Server, add_rows, as_form, closed_loop, medians, ours, processor
 
 from worksafe.api.server import Server as Gunicorn
 from worksafe.engine.cores import count_cores
@@ -57,13 +45,8 @@ def serve(port: int) -> None:
 
 def cells(loads: list[Load], server: Server) -> list[str]:
     """Give medians over rounds of what clients saw, and the server's memory."""
-    return [
-        f"{statistics.median(load.per_second for load in loads):.1f}",
-        f"{statistics.median(percentile(load.latencies_ms, 0.5) for load in loads):.0f}",
-        f"{statistics.median(percentile(load.latencies_ms, 0.99) for load in loads):.0f}",
-        f"{statistics.median(len(load.refused_ms) for load in loads):.0f}",
-        f"{server.memory_mb:.0f}",
-    ]
+    refused = statistics.median(len(load.refused_ms) for load in loads)
+    return [*medians(loads), f"{refused:.0f}", f"{server.memory_mb:.0f}"]
 
 
 def main() -> None:
@@ -72,16 +55,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--runtime", default="auto", help="WORKSAFE_RUNTIME")
+    parser.add_argument("--port", type=int, help="serve there by processes, and measure nothing")
     options = parser.parse_args()
+    if options.port:
+        serve(options.port)
     print(processor())
     print(*COLUMNS, sep="  ")
-    port = free_port()
-    command = [sys.executable, str(Path(__file__)), "serve", str(port)]
-    settings = {"WORKSAFE_CACHE_ENTRIES": "0", "WORKSAFE_RUNTIME": options.runtime}
     rows = []
     with (
         ours(WORKSAFE_RUNTIME=options.runtime) as one,
-        running(command, port, "/readyz", "/v1/check", settings) as several,
+        ours([sys.executable, __file__], WORKSAFE_RUNTIME=options.runtime) as several,
         tempfile.TemporaryDirectory() as folder,
     ):
         files = [path.read_bytes() for path in make_pictures(Path(folder), MEGAPIXELS)]
@@ -105,14 +88,8 @@ def main() -> None:
                 row += cells(list(loads), server)
             rows.append(row)
             print(*row, sep="  ", flush=True)
-    path = table_path("processes")
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([COLUMNS, *rows] if is_new else rows)
+    add_rows("processes", COLUMNS, rows)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        serve(int(sys.argv[2]))
-    else:
-        main()
+    main()

@@ -1,8 +1,10 @@
 """Servers on loopback, and clients that ask them: closed loop, open loop, one request."""
 
+import csv
 import os
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
+WORKSAFE = str(Path(sys.executable).parent / "worksafe")
 READY_S = 60
 TIMEOUT_S = 300
 _BOUNDARY = "worksafe-bench"
@@ -78,6 +81,15 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
+def medians(loads: Sequence[Load]) -> list[str]:
+    """Give cells of a table, medians over rounds: requests a second, p50 and p99 in ms."""
+    return [
+        f"{statistics.median(load.per_second for load in loads):.1f}",
+        f"{statistics.median(percentile(load.latencies_ms, 0.5) for load in loads):.0f}",
+        f"{statistics.median(percentile(load.latencies_ms, 0.99) for load in loads):.0f}",
+    ]
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server: its address, its process, and the seconds until it was ready."""
@@ -99,12 +111,12 @@ class Server:
 
 
 @contextmanager
-def ours(**environment: str) -> Iterator[Server]:
+def ours(program: Sequence[str] = (WORKSAFE, "serve"), **environment: str) -> Iterator[Server]:
     """Serve with worksafe, without its result cache: the same pictures come again and again."""
     port = free_port()
-    command = [str(Path(sys.executable).parent / "worksafe"), "serve", "--port", str(port)]
+    command = [*program, "--port", str(port)]
     settings = {"WORKSAFE_CACHE_ENTRIES": "0", **environment}
-    with running(command, port, "/readyz", "/v1/check", settings) as server:
+    with _running(command, port, "/readyz", "/v1/check", settings) as server:
         yield server
 
 
@@ -114,15 +126,14 @@ def naive(kind: str, file: str | None = None) -> Iterator[Server]:
     port = free_port()
     program = str(ROOT / "benchmarks/naive_server.py")
     command = [sys.executable, program, str(port), kind, *([file] if file else [])]
-    with running(command, port, "/", "/check", {}) as server:
+    with _running(command, port, "/", "/check", {}) as server:
         yield server
 
 
 @contextmanager
-def running(
+def _running(
     command: list[str], port: int, ready: str, path: str, settings: dict[str, str]
 ) -> Iterator[Server]:
-    """Run a server until the block ends; it is ready when the path `ready` answers."""
     began = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -267,6 +278,14 @@ def table_path(what: str) -> Path:
     """Name a table of this machine."""
     slug = re.sub(r"[^a-z0-9]+", "-", processor().lower()).strip("-")
     return RESULTS / f"bench-{what}-{slug}.csv"
+
+
+def add_rows(what: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Add rows to a table of this machine, which begins with the names of its columns."""
+    path = table_path(what)
+    is_new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *rows] if is_new else rows)
 
 
 def _family(pid: int) -> list[int]:

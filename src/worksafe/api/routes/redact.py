@@ -80,7 +80,7 @@ def _headers(done: Redacted) -> dict[str, str]:
         "Worksafe-Policy": f'{done.policy.name}; version="{done.policy.version}"',
     }
     if done.areas:
-        largest = sorted(done.areas, key=lambda area: -area.box[2] * area.box[3])[:_MOST_NAMED]
+        largest = sorted(done.areas, key=lambda area: -area.share)[:_MOST_NAMED]
         headers["Worksafe-Redacted"] = ", ".join(
             "{}; x={:.3f}; y={:.3f}; width={:.3f}; height={:.3f}".format(area.label, *area.box)
             for area in largest
