@@ -41,11 +41,13 @@ class Teacher:
     Raises
     ------
     TrainingError
-        If the file is of another network, or lacks its head, or if features are to be compared
-        at places that steps drop.
+        If the recipe's network is no ViT, the file is of another network or lacks its head, or
+        features are to be compared at places that steps drop.
     """
 
     def __init__(self, config: TrainingConfig, teacher: TeacherConfig, weights: Path) -> None:
+        if config.network.backbone != "vit_tiny":
+            raise TrainingError("only a vit_tiny can learn from a teacher")
         with safe_open(weights, "pt") as file:
             names = set(file.keys())
         if f"{HEAD}weight" not in names:
@@ -56,7 +58,7 @@ class Teacher:
         merge_after = config.network.merge_after if f"{MERGE}weight" in names else 0
         own = replace(config.network, side_px=teacher.side_px, merge_after=merge_after)
         network = build_network(own, len(config.labels.outputs))
-        assert isinstance(network, VisionTransformer)  # noqa: S101 - asked for by the recipe
+        assert isinstance(network, VisionTransformer)  # noqa: S101 - checked above
         network.start_from(weights)
         self._network = network.eval()
         self._config = teacher
