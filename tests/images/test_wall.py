@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import threading
@@ -5,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,13 +159,17 @@ def test_a_film_that_is_given_up_halfway_leaves_no_process_behind(wall: Wall) ->
     assert not decoders() - before
 
 
-def test_a_film_that_shows_nothing_new_for_too_long_is_given_up(wall: Wall) -> None:
-    still = np.full((1200, 1600, 3), 90, dtype=np.uint8)
-    data = film(320, lambda _: still, fps=1000)  # a frame is chosen every 300: seconds apart
+def test_a_film_that_shows_nothing_new_for_too_long_is_given_up(
+    wall: Wall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = np.full((64, 64, 3), 90, dtype=np.uint8)
+    data = film(320, lambda _: still, fps=1000)  # a frame is chosen every 300
     with wall.open(data, "mp4", LIMITS, 320) as pictures:
         assert len(list(pictures.views)) > 1
 
-    with wall.open(data, "mp4", replace(LIMITS, decode_s=0.2), 320) as pictures:
+    clock = SimpleNamespace(monotonic=itertools.count(step=LIMITS.decode_s / 100).__next__)
+    monkeypatch.setattr("worksafe.images.wall.time", clock)  # each frame is slow to come
+    with wall.open(data, "mp4", LIMITS, 320) as pictures:
         with pytest.raises(DecodeTimeError):
             list(pictures.views)
         assert 0 < pictures.frames < 300
