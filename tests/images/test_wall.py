@@ -116,7 +116,7 @@ def test_a_picture_that_takes_too_long_is_given_up_and_its_process_ended(wall: W
 
     with (
         pytest.raises(DecodeTimeError),
-        wall.open(long, "gif", replace(LIMITS, decode_s=0.6), 320),
+        wall.open(long, "gif", replace(LIMITS, decode_s=0.3), 320),
     ):
         pass
 
