@@ -15,7 +15,7 @@ from worksafe.engine.admission import Admission, Deadline, Place, Task
 from worksafe.engine.cache import MemoryCache, Recall, RedisCache, ResultCache
 from worksafe.engine.cores import count_cores
 from worksafe.engine.finder import Finder
-from worksafe.engine.idle import IdleCores
+from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.engine.scoring import PLAIN, Detector, Look, load_detectors
 from worksafe.errors import InputError
@@ -84,19 +84,18 @@ class Moderator:
         needed = (self.settings.policy, *([shadow] if shadow else []))
         self.shelf = PolicyShelf(self.settings.policy_dir, needed, policies)
         self.shadow = Shadow(lambda: self.policy(shadow)) if shadow else None
-        running = self.settings.running or count_cores()
+        running = self.settings.running_places
+        cores = min(running, count_cores())
         machine = look_at_machine()
         self.runtime = choose_runtime(self.settings.runtime, self.settings.device, machine)
-        self._detectors = (
-            load_detectors(DETECTORS, self.runtime, running)
-            if detectors is None
-            else tuple(detectors)
-        )
+        if detectors is None:
+            detectors = load_detectors(DETECTORS, self.runtime, cores)
+        self._detectors = tuple(detectors)
         self.admission = Admission(running, self.settings.waiting)
-        self._wall = Wall(running)
+        self._wall = Wall(cores)
         self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
         self._recall = Recall(self._cache(), self.models, self.settings.limits, self.runtime.key)
-        self._finder = Finder(self._opener, self._detectors, self._recall, IdleCores(running))
+        self._finder = Finder(self._opener, self._detectors, self._recall, IdlePlaces(running))
         self._checker = ItemChecker(self._finder, self.settings.limits)
         self._redactor = Redactor(self._opener, self._finder, self.settings.limits)
         self.is_ready = False  # warm, and not closed
@@ -149,7 +148,7 @@ class Moderator:
     def check_many(
         self, sources: Iterable[Source], policy: str | None = None, look: Look | None = None
     ) -> Iterator[Moderation]:
-        """Check images, one for each core at once, and give each result as soon as it is there.
+        """Check images, two for each core at once, and give each result as soon as it is there.
 
         Parameters
         ----------

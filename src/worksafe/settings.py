@@ -14,6 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worksafe.engine.cores import count_cores
 from worksafe.engine.runtime import DeviceChoice, RuntimeChoice
 from worksafe.engine.scoring import Thorough
 from worksafe.errors import SettingsError
@@ -52,7 +53,7 @@ class Settings(BaseSettings):
     device : {"auto", "cpu", "cuda"}
         Where they run.
     running : int or None
-        Images scored at once; None for one for each core.
+        Images scored at once; None for two for each core.
     waiting : int
         Requests that may be inside beyond those; any more are refused with 503.
     deadline_s : float
@@ -159,6 +160,11 @@ class Settings(BaseSettings):
         except (OSError, ValueError) as error:  # the file is absent, or no TOML
             msg = f"the file that {_FILE_VARIABLE} names cannot be read: {error}"
             raise SettingsError(msg) from error
+
+    @property
+    def running_places(self) -> int:
+        """Images scored at once; beside two networks on two cores, others read, wait and answer."""
+        return self.running or 2 * count_cores()
 
     @property
     def limits(self) -> ImageLimits:

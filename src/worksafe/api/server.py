@@ -8,7 +8,6 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from worksafe.api.app import create_app
-from worksafe.engine.cores import count_cores
 from worksafe.images.heap import return_large_blocks
 from worksafe.moderator import Moderator
 from worksafe.settings import Settings
@@ -35,7 +34,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         """Hand our settings to gunicorn."""
-        inside = (self._settings.running or count_cores()) + self._settings.waiting
+        inside = self._settings.running_places + self._settings.waiting
         options: dict[str, Any] = {
             "bind": f"{self._settings.host}:{self._settings.port}",
             "worker_class": "gthread",

@@ -106,7 +106,7 @@ class Admission:
     Parameters
     ----------
     running : int
-        Pieces of work at once: one for each core, since each runs on one thread.
+        Pieces of work at once; each runs on one thread.
     waiting : int
         Requests that may be inside beyond those `running`; any more are refused.
     """

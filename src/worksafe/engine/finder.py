@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from worksafe.engine.cache import Found, Recall
-from worksafe.engine.idle import IdleCores
+from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.scoring import Detector, Look, score_image
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import DecodedImage, Pictures, View
@@ -24,17 +24,17 @@ class Finder:
         All that look at them.
     recall : Recall
         What is known already.
-    cores : IdleCores
+    places : IdlePlaces
         Each image that is looked at holds one, and is lent those that are idle.
     """
 
     def __init__(
-        self, opener: Opener, detectors: Sequence[Detector], recall: Recall, cores: IdleCores
+        self, opener: Opener, detectors: Sequence[Detector], recall: Recall, places: IdlePlaces
     ) -> None:
         self._opener = opener
         self._detectors = detectors
         self._recall = recall
-        self._cores = cores
+        self._places = places
 
     def find(
         self, source: Source | DecodedImage, before_each: Callable[[View], None], look: Look
@@ -69,9 +69,9 @@ class Finder:
             return known, 0.0
         side_px = self.side_px(look)
         began = time.perf_counter()
-        with self._cores.hold(), self._open(read, side_px) as pictures:
+        with self._places.hold(), self._open(read, side_px) as pictures:
             decode_ms = (time.perf_counter() - began) * 1000
-            scored = score_image(pictures, self._detectors, before_each, look, self._cores)
+            scored = score_image(pictures, self._detectors, before_each, look, self._places)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
             pictures.width,
@@ -91,8 +91,8 @@ class Finder:
         return look.side_px(detector.spec for detector in self._detectors)
 
     def close(self) -> None:
-        """Lend no more cores."""
-        self._cores.close()
+        """Lend no more places."""
+        self._places.close()
 
     def _open(self, read: Read | DecodedImage, side_px: int) -> AbstractContextManager[Pictures]:
         if isinstance(read, DecodedImage):

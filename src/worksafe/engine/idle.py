@@ -1,4 +1,4 @@
-"""Idle cores: where nothing else runs, the detectors look at one picture at once."""
+"""Idle places: where nothing else runs, the detectors look at one picture at once."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,27 +10,27 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 
-class IdleCores:
-    """Lends the cores that no work holds, for a moment: a busy machine works one by one.
+class IdlePlaces:
+    """Lends the places that no work holds, for a moment: a busy machine works one by one.
 
     Parameters
     ----------
-    cores : int
+    places : int
         Work at once at most; 0 lends none.
     """
 
-    def __init__(self, cores: int) -> None:
-        self._idle = threading.BoundedSemaphore(cores)
-        self._pool = ThreadPoolExecutor(max(1, cores), thread_name_prefix="worksafe-idle")
+    def __init__(self, places: int) -> None:
+        self._idle = threading.BoundedSemaphore(places)
+        self._pool = ThreadPoolExecutor(max(1, places), thread_name_prefix="worksafe-idle")
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a core, after waiting for one that is lent."""
+        """Hold a place, after waiting for one that is lent."""
         with self._idle:
             yield
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
-        """Work on pieces: the first here, each of the others on a core that is idle, or here.
+        """Work on pieces: the first here, each of the others at a place that is idle, or here.
 
         Parameters
         ----------
@@ -67,4 +67,4 @@ class IdleCores:
         self._pool.shutdown(wait=True)
 
 
-NONE_IDLE = IdleCores(0)
+NONE_IDLE = IdlePlaces(0)
