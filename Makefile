@@ -18,6 +18,8 @@ REQUESTS ?= 2000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The files are complete; to resolve again, an old pip looks at releases newer than those pinned.
+LOCKED := $(PIP) --no-deps --require-hashes -r
 INSTALL := $(PIP) --no-deps --no-build-isolation -e .
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 	--upgrade pyproject.toml
@@ -90,23 +92,23 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/serve: requirements/serve.txt pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes -r requirements/serve.txt
+	$(LOCKED) requirements/serve.txt
 	$(INSTALL)
 	@touch $@
 
 $(VENV)/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes -r requirements/dev.txt
+	$(LOCKED) requirements/dev.txt
 	$(INSTALL)
 	@touch $@ $(VENV)/serve
 
 $(VENV)/fuzz: requirements/fuzz.txt pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes -r requirements/fuzz.txt
+	$(LOCKED) requirements/fuzz.txt
 	$(INSTALL)
 	@touch $@ $(VENV)/dev $(VENV)/serve
 
 # torch is not in the hashed set: its CPU build has other hashes than the registry's own file.
 $(VENV)/train: requirements/train.txt pyproject.toml | $(BIN)/python
-	$(PIP) --require-hashes -r requirements/train.txt
+	$(LOCKED) requirements/train.txt
 	$(PIP) torch==2.13.0
 	$(INSTALL)
 	@touch $@ $(VENV)/dev $(VENV)/serve
