@@ -1,4 +1,4 @@
-"""One process with a thread for each core against a process for each core, in turns (A B A B).
+"""One process against a process for each core, in turns (A B A B).
 
 Usage: python benchmarks/bench_processes.py [--rounds 3] [--seconds 6] [--runtime auto]
 
@@ -28,7 +28,7 @@ COLUMNS = (
 
 
 class Processes(Gunicorn):
-    """As the service is served, but by a process for each core with one thread for pictures."""
+    """As the service is served, but by a process for each core."""
 
     def load_config(self) -> None:
         """Take the service's configuration, and more processes."""
@@ -39,7 +39,8 @@ class Processes(Gunicorn):
 def serve(port: int) -> None:
     """Serve, with as many places in all as the service has."""
     settings = Settings.load(port=port)
-    each = {"running": 1, "waiting": settings.waiting // count_cores()}
+    shared = {"running": settings.running_places, "waiting": settings.waiting}
+    each = {name: places // count_cores() for name, places in shared.items()}
     Processes(settings.model_copy(update=each)).run()
 
 

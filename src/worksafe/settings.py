@@ -163,7 +163,7 @@ class Settings(BaseSettings):
 
     @property
     def running_places(self) -> int:
-        """Images scored at once; beside two networks on two cores, others read, wait and answer."""
+        """How many images are scored at once: `running`, or two for each core."""
         return self.running or 2 * count_cores()
 
     @property

@@ -24,17 +24,17 @@ class Finder:
         All that look at them.
     recall : Recall
         What is known already.
-    places : IdlePlaces
+    idle : IdlePlaces
         Each image that is looked at holds one, and is lent those that are idle.
     """
 
     def __init__(
-        self, opener: Opener, detectors: Sequence[Detector], recall: Recall, places: IdlePlaces
+        self, opener: Opener, detectors: Sequence[Detector], recall: Recall, idle: IdlePlaces
     ) -> None:
         self._opener = opener
         self._detectors = detectors
         self._recall = recall
-        self._places = places
+        self._idle = idle
 
     def find(
         self, source: Source | DecodedImage, before_each: Callable[[View], None], look: Look
@@ -69,9 +69,9 @@ class Finder:
             return known, 0.0
         side_px = self.side_px(look)
         began = time.perf_counter()
-        with self._places.hold(), self._open(read, side_px) as pictures:
+        with self._idle.hold(), self._open(read, side_px) as pictures:
             decode_ms = (time.perf_counter() - began) * 1000
-            scored = score_image(pictures, self._detectors, before_each, look, self._places)
+            scored = score_image(pictures, self._detectors, before_each, look, self._idle)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
             pictures.width,
@@ -92,7 +92,7 @@ class Finder:
 
     def close(self) -> None:
         """Lend no more places."""
-        self._places.close()
+        self._idle.close()
 
     def _open(self, read: Read | DecodedImage, side_px: int) -> AbstractContextManager[Pictures]:
         if isinstance(read, DecodedImage):

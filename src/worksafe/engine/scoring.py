@@ -165,7 +165,7 @@ def score_image(
     detectors: Sequence[Detector],
     before_each: Callable[[View], None] = lambda _: None,
     look: Look = PLAIN,
-    places: IdlePlaces = NONE_IDLE,
+    idle: IdlePlaces = NONE_IDLE,
 ) -> ImageScores:
     """Score all views of an image and keep the highest of each label.
 
@@ -179,14 +179,14 @@ def score_image(
         Called with each view before it is scored; what it raises ends the work.
     look : Look, optional
         How closely.
-    places : IdlePlaces, optional
+    idle : IdlePlaces, optional
         Where the detectors run at once.
 
     Returns
     -------
     ImageScores
     """
-    scored = score_frames(pictures.views, detectors, before_each, look, places)
+    scored = score_frames(pictures.views, detectors, before_each, look, idle)
     frames = tuple(sorted(scored, key=lambda one: one.frame))
     scores, winners = highest([frame.scores for frame in frames])
     frame_of = {name: frames[index].frame for name, index in winners.items()}
@@ -204,7 +204,7 @@ def score_frames(
     detectors: Sequence[Detector],
     before_each: Callable[[View], None] = lambda _: None,
     look: Look = PLAIN,
-    places: IdlePlaces = NONE_IDLE,
+    idle: IdlePlaces = NONE_IDLE,
 ) -> Iterator[FrameScores]:
     """Score views frame by frame, with a second look around those that show something.
 
@@ -214,7 +214,7 @@ def score_frames(
         In the order of their frames.
     detectors : sequence of Detector
         All that apply.
-    before_each, look, places : optional
+    before_each, look, idle : optional
         As in `score_image`.
 
     Yields
@@ -227,7 +227,7 @@ def score_frames(
 
     def score(view: View) -> Scores:
         before_each(view)
-        scores = combine(places.map(lambda detector: detector.score(view.pixels, look), detectors))
+        scores = combine(idle.map(lambda detector: detector.score(view.pixels, look), detectors))
         # Places in a preview are no places in the picture.
         return replace(scores, regions=(), maps={}) if view.is_preview else scores
 
