@@ -126,7 +126,8 @@ def load_detectors(
         If weights are absent, or not the ones that the spec names.
     """
     return tuple(
-        Detector(spec, open_session(read_weights(spec.weights), runtime, streams)) for spec in specs
+        Detector(spec, open_session(spec.adapt(read_weights(spec.weights)), runtime, streams))
+        for spec in specs
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worksafe.models.nudity_graph import skip_boxes
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
 from worksafe.results import Region, Scores
 
@@ -50,6 +51,8 @@ LABELS = (
         counts=False,
     ),
 )
+
+LABELLED = np.array([label is not None for _, label in CLASSES])
 
 MIN_REGION_SCORE = 0.25
 MAX_OVERLAP = 0.45
@@ -151,8 +154,7 @@ def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:
 
 
 def _regions(boxes: Boxes, scores: NDArray[np.float32], placement: Placement) -> tuple[Region, ...]:
-    labelled = np.array([label is not None for _, label in CLASSES])
-    anchors, classes = np.nonzero((scores > MIN_REGION_SCORE) & labelled)
+    anchors, classes = np.nonzero((scores > MIN_REGION_SCORE) & LABELLED)
     if not anchors.size:
         return ()
     certain = scores[anchors, classes]
@@ -174,6 +176,11 @@ def _as_box(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
     return x, y, width, height
 
 
+def adapt(model: bytes) -> bytes:
+    """Leave out boxes that would not become regions: docs/decisions/0025."""
+    return skip_boxes(model, LABELLED.tolist(), MIN_REGION_SCORE)
+
+
 SPEC = DetectorSpec(
     name="nudenet-320n",
     version="3.4",
@@ -193,6 +200,7 @@ SPEC = DetectorSpec(
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
     outputs=("output0",),
+    adapt=adapt,
     interpret=interpret,
     calibrated=False,  # no labelled pictures of nudity are at hand to fit or test a calibration
 )

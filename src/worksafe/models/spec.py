@@ -34,6 +34,11 @@ class Label:
         return self.name.partition(".")[0]
 
 
+def as_it_is(model: bytes) -> bytes:
+    """Load the ONNX file's content unchanged."""
+    return model
+
+
 def category_scores(labels: Iterable[Label], scores: Mapping[str, float]) -> dict[str, float]:
     """Make the scores of categories: of each the largest of its counting labels.
 
@@ -130,6 +135,8 @@ class DetectorSpec:
     thresholds : mapping of str to mapping of str to float
         For each category and label, thresholds by false-positive rate on ordinary photographs
         (``"0.01"``: one in a hundred reaches it).
+    adapt : callable
+        Changes the ONNX file's content before it is loaded; never what it answers.
     """
 
     name: str
@@ -148,6 +155,7 @@ class DetectorSpec:
     interpret: Callable[[Sequence[NDArray[Any]], Placement], Scores]
     calibrated: bool
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    adapt: Callable[[bytes], bytes] = as_it_is
     maps: tuple[str, ...] = ()
     thorough_side_px: int | None = None
 
