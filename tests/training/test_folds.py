@@ -63,6 +63,18 @@ def test_every_picture_is_held_out_once_and_its_source_is_not_learnt(
         assert any(e.label == "violence.blade" for e in fold.learning)
 
 
+def test_pictures_of_the_split_val_are_measured_on_and_never_learnt(
+    examples: list[Example],
+) -> None:
+    some = [replace(e, split="val" if i % 5 == 0 else "train") for i, e in enumerate(examples)]
+    kept_apart = {e.path for e in some if e.split == "val"}
+
+    folds = leave_sources_out(some, 3)
+
+    assert not kept_apart & {e.path for fold in folds for e in fold.learning}
+    assert kept_apart <= {e.path for fold in folds for e in fold.held}
+
+
 def test_a_group_that_spans_sources_is_left_out_with_each(examples: list[Example]) -> None:
     shared = [replace(e, group="both") if e.path.name.endswith("-7") else e for e in examples]
 

@@ -395,7 +395,7 @@ def test_runs_are_averaged(
     alone = load_file(tmp_path / "network.safetensors")
     other = load_file(finished / "network.safetensors")
 
-    list(train(short, examples, None, tmp_path, [finished / "network.safetensors"]))
+    list(train(short, examples, None, tmp_path, others=[finished / "network.safetensors"]))
 
     mean = load_file(tmp_path / "network.safetensors")
     for name, tensor in mean.items():

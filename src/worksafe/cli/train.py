@@ -66,7 +66,7 @@ def train_detector(
     last = None
     with _progress(console) as bar:
         task = bar.add_task(config.name, total=None, loss=float("nan"))
-        for last in train(config, examples, initial, run_dir, others):
+        for last in train(config, examples, initial, run_dir, others=others):
             bar.update(task, total=last.steps, completed=last.step, loss=last.loss)
             if last.validation:
                 figures = "  ".join(

@@ -149,6 +149,34 @@ def augment(image: RgbImage, rng: Rng) -> RgbImage:
     return np.asarray(picture)
 
 
+def lay_on(image: RgbImage, background: RgbImage, rng: Rng) -> RgbImage:
+    """Lay a picture, smaller, on another: what a collection has around its things tells nothing.
+
+    Parameters
+    ----------
+    image, background : ndarray of uint8, shape (h, w, 3)
+        RGB, 0 to 255; the background is ordinary, so that labels stay true.
+    rng : numpy.random.Generator
+        The only source of chance.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h', w', 3)
+        Of a size at which the picture keeps its own.
+
+    References
+    ----------
+    .. [1] Dwibedi et al., "Cut, Paste and Learn", ICCV 2017.
+    """
+    height, width = image.shape[:2]
+    share = rng.uniform(0.55, 0.9, size=2)
+    canvas = (round(width / share[0]), round(height / share[1]))
+    left, top = (int(rng.integers(0, room + 1)) for room in (canvas[0] - width, canvas[1] - height))
+    laid = np.array(Image.fromarray(background).resize(canvas, Image.Resampling.BILINEAR))
+    laid[top : top + height, left : left + width] = image
+    return laid
+
+
 def _grey(rng: Rng) -> tuple[int, int, int]:
     value = int(rng.integers(0, 256))
     return (value, value, value)

@@ -90,6 +90,8 @@ class SamplingConfig:
         Loss weight of weak examples.
     sibling_weight : float
         Loss weight of "the other labels of this category are absent".
+    collage : float
+        Share of draws that lie, smaller, on a neutral picture of any source.
     """
 
     neutral_share: float
@@ -97,6 +99,7 @@ class SamplingConfig:
     source_power: float
     weak_weight: float
     sibling_weight: float
+    collage: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from worksafe.evaluation.datasets import Example
 from worksafe.evaluation.markdown import table_lines
 from worksafe.training.config import TrainingConfig
 from worksafe.training.folds import SourceFigures, leave_sources_out, measure_folds, pool
-from worksafe.training.networks.build import load_network
-from worksafe.training.probe import frozen_features, probe
-from worksafe.training.train import Progress, claim_folder, predict, train
+from worksafe.training.networks.build import build_network, load_network
+from worksafe.training.precision import fast_precision
+from worksafe.training.probe import Seen, describe, frozen_features, probe
+from worksafe.training.train import NETWORK, Progress, claim_folder, predict, train
 
 FOLDS = 5
 PROBE = "frozen-vit-tiny"
@@ -57,18 +58,28 @@ def cross_validate(
         raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
     claim_folder(run_dir, config, examples)
     folds = leave_sources_out(examples, FOLDS)
+    seen = _seen_before(config, examples, initial) if config.optimiser.probe_start else None
     logits = []
     for number, fold in enumerate(folds):
         folder = run_dir / f"fold-{number}"
         scored = folder / "logits.npy"
         if not scored.exists():
-            for state in train(config, fold.learning, initial, folder):
+            for state in train(config, fold.learning, initial, folder, seen=seen):
                 yield number, state
-            ended = folder / "network.safetensors"
-            network = load_network(config.network, len(config.labels.outputs), ended)
-            np.save(scored, predict(network, fold.held, config.network.side_px))
+            network = load_network(config.network, len(config.labels.outputs), folder / NETWORK)
+            with fast_precision():
+                np.save(scored, predict(network, fold.held, config.network.side_px))
         logits.append(np.load(scored))
     return measure_folds(folds, logits, config.labels.outputs)
+
+
+def _seen_before(config: TrainingConfig, examples: Sequence[Example], initial: Path | None) -> Seen:
+    """Compute once what the network that every fold starts from sees in all of them."""
+    network = build_network(config.network, len(config.labels.outputs))
+    if initial is not None:
+        network.start_from(initial)
+    learning = [example for example in examples if example.split == "train"]
+    return describe(network, learning, config.network.side_px)
 
 
 def cross_validate_probe(
@@ -185,9 +196,10 @@ def _compare(recipes: Mapping[str, Sequence[SourceFigures]]) -> str:
             "# Leaving sources out",
             "",
             f"{FOLDS} folds of the splits train and val. Each picture is scored by a network that "
-            "was trained without its source, against the neutral pictures of the sources left out "
-            "with it: AUC / recall at 1 % false positives. *In-source* marks labels that nearly "
-            "all come from one collection: there only groups (clips, scenes, bursts) are left out.",
+            "was trained without its source on pictures of the split train, against the neutral "
+            "pictures of the sources left out with it: AUC / recall at 1 % false positives. "
+            "*In-source* marks collections that have most of a label's pictures: there only "
+            "groups (clips, scenes, bursts) are left out.",
             "",
             "## Pooled over sources, weighted by pictures",
             "",

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example, read_pixels
 from worksafe.images.resize import RgbImage, normalise, resize_image
-from worksafe.training.augment import augment
+from worksafe.training.augment import augment, lay_on
 from worksafe.training.config import LabelsConfig, SamplingConfig
 
 # The pretrained weights' own input scale: x / 127.5 - 1.
@@ -173,6 +173,8 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor, Tensor]]):
         self._examples = examples
         self._drawn = drawn
         self._targets = [targets(example, labels, sampling) for example in examples]
+        self._neutral = np.flatnonzero([one.category == NEUTRAL for one in examples])
+        self._collage = sampling.collage
         self._side_px = side_px
         self._seed = seed
 
@@ -184,13 +186,19 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor, Tensor]]):
         """Give the picture (3, side, side), its targets and their weights (outputs,)."""
         index = int(self._drawn[position])
         rng = np.random.default_rng((self._seed, position))
-        image = augment(read_pixels(self._examples[index], 2 * self._side_px), rng)
+        image = self._read(index)
+        if self._collage and rng.random() < self._collage:
+            image = lay_on(image, self._read(int(rng.choice(self._neutral))), rng)
+        image = augment(image, rng)
         values, weights = self._targets[index]
         return (
             to_tensor(image, self._side_px),
             torch.from_numpy(values),
             torch.from_numpy(weights),
         )
+
+    def _read(self, index: int) -> RgbImage:
+        return read_pixels(self._examples[index], 2 * self._side_px)
 
 
 class Pictures(Dataset[Tensor]):

@@ -88,7 +88,7 @@ class Teacher:
         assert isinstance(student, VisionTransformer)  # noqa: S101 - as the teacher is
         with torch.no_grad():
             seen = self._network.tokens(pixels)
-            scores = self._network.read(seen)[0].sigmoid()
+            scores = self._network.read(seen)[0].float().sigmoid()
         tokens = student.tokens(
             functional.interpolate(pixels, self._student_size, mode="bilinear", antialias=True)
         )

@@ -15,7 +15,7 @@ from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
 
-MAIN_SHARE = 0.6
+MAIN_SHARE = 0.5
 SMALL_SOURCE = 8
 
 
@@ -26,8 +26,8 @@ class Fold:
     Attributes
     ----------
     learning : tuple of Example
-        All with the split ``train``; none shares a source or a group with what is held out,
-        but for labels that nearly all come from one source: there only groups are left out.
+        Of the split ``train``; none shares a source or a group with what is held out, but for
+        labels that mostly come from one source: there only groups are left out.
     held : tuple of Example
         All with the split ``val``, without weak examples.
     """
@@ -61,9 +61,9 @@ class SourceFigures:
 
 
 def main_sources(examples: Sequence[Example]) -> set[tuple[str, str]]:
-    """Name the (label, source) pairs where one source has nearly all of a label's pictures.
+    """Name the (label, source) pairs where one source has most of a label's pictures.
 
-    Leaving such a source out would leave nothing to learn the label from.
+    Leaving such a source out would leave too little to learn the label from.
 
     Parameters
     ----------
@@ -139,10 +139,10 @@ def _fold(
         for unit, some in units.items()
         if fold_of[unit] != number
         for example in some
-        if example.group not in groups
+        if example.split == "train" and example.group not in groups
     ]
     return Fold(
-        tuple(replace(example, split="train") for example in learning),
+        tuple(learning),
         tuple(replace(example, split="val") for example in held if not example.weak),
     )
 

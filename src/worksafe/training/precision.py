@@ -1,6 +1,7 @@
 """Training computes in bfloat16 where the processor multiplies in it: nearly twice as fast there.
 
-Weights, their changes and all validation stay in float32.
+So do what is compared leaving sources out, frozen features as well. Weights, their changes, the
+validation of a run and the exported network stay in float32.
 """
 
 import functools

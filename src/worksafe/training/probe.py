@@ -19,14 +19,16 @@ from worksafe.training.config import TrainingConfig
 from worksafe.training.data import LOADER_PROCESSES, PREDICTION_BATCH, Pictures, targets
 from worksafe.training.networks.base import FIRST_BIAS, HazardsNetwork
 from worksafe.training.networks.vit import WIDTH, VisionTransformer
+from worksafe.training.precision import fast_precision
 
 SIDE_PX = 224  # what the pretrained weights were trained at
 INVERSE_PENALTY = 0.01
 
 Floats = NDArray[np.float32]
+Seen = dict[Path, Floats]
 
 
-def frozen_features(examples: Sequence[Example], initial: Path) -> dict[Path, Floats]:
+def frozen_features(examples: Sequence[Example], initial: Path) -> Seen:
     """Compute the class token of the pretrained ViT-Tiny, whole pictures, nothing trained.
 
     Parameters
@@ -43,15 +45,41 @@ def frozen_features(examples: Sequence[Example], initial: Path) -> dict[Path, Fl
     """
     network = VisionTransformer(1, SIDE_PX)
     network.start_from(initial)
-    return {
-        example.path: row[:WIDTH]
-        for example, row in zip(examples, _summaries(network, examples, SIDE_PX), strict=True)
-    }
+    seen = describe(network, examples, SIDE_PX)
+    return {path: row[:WIDTH] for path, row in seen.items()}
+
+
+def describe(network: HazardsNetwork, examples: Sequence[Example], side_px: int) -> Seen:
+    """Compute what a network's head is applied to, whole pictures.
+
+    Parameters
+    ----------
+    network : HazardsNetwork
+        Left as it is.
+    examples : sequence of Example
+        The pictures.
+    side_px : int
+        Side of the network's input, in pixels.
+
+    Returns
+    -------
+    dict of Path to ndarray of float32, shape (inputs of the head,)
+        By picture.
+    """
+    was_training = network.training
+    network.eval()
+    loader = DataLoader(
+        Pictures(examples, side_px), batch_size=PREDICTION_BATCH, num_workers=LOADER_PROCESSES
+    )
+    with torch.inference_mode(), fast_precision():
+        rows = [network.summary(pixels).float().numpy().copy() for pixels in loader]
+    network.train(was_training)
+    return dict(zip((example.path for example in examples), np.concatenate(rows), strict=True))
 
 
 def probe(
     config: TrainingConfig,
-    features: dict[Path, Floats],
+    features: Seen,
     learning: Sequence[Example],
     held: Sequence[Example],
 ) -> NDArray[np.float64]:
@@ -76,7 +104,10 @@ def probe(
 
 
 def start_head(
-    network: HazardsNetwork, config: TrainingConfig, learning: Sequence[Example]
+    network: HazardsNetwork,
+    config: TrainingConfig,
+    learning: Sequence[Example],
+    seen: Seen | None = None,
 ) -> None:
     """Set the head to a logistic regression on what the backbone sees.
 
@@ -88,25 +119,15 @@ def start_head(
         Its outputs, and what is known about each.
     learning : sequence of Example
         To fit on; whole pictures, unchanged.
+    seen : dict of Path to ndarray, optional
+        What the backbone sees in them, from `describe`, where that is known already.
     """
-    seen = _summaries(network, learning, config.network.side_px)
-    weights, biases = _fit(config, seen, learning)
+    if seen is None:
+        seen = describe(network, learning, config.network.side_px)
+    weights, biases = _fit(config, np.stack([seen[one.path] for one in learning]), learning)
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(weights))
         network.head.bias.copy_(torch.from_numpy(biases))
-
-
-def _summaries(network: HazardsNetwork, examples: Sequence[Example], side_px: int) -> Floats:
-    """Describe whole pictures by what the head is applied to, (examples, inputs)."""
-    was_training = network.training
-    network.eval()
-    loader = DataLoader(
-        Pictures(examples, side_px), batch_size=PREDICTION_BATCH, num_workers=LOADER_PROCESSES
-    )
-    with torch.inference_mode():
-        rows = [network.summary(pixels).numpy().copy() for pixels in loader]
-    network.train(was_training)
-    return np.concatenate(rows)
 
 
 def _fit(

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.optim import AdamW
 from torch.utils.data import DataLoader, Subset
 
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
+from worksafe.training.averages import mix, save_weights
 from worksafe.training.config import OptimiserConfig, TrainingConfig
 from worksafe.training.data import (
     LOADER_PROCESSES,
@@ -31,7 +32,10 @@ from worksafe.training.distil import Teacher
 from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
-from worksafe.training.probe import start_head
+from worksafe.training.precision import fast_precision
+from worksafe.training.probe import Seen, start_head
+
+NETWORK = "network.safetensors"  # in a run's folder: what it ended with
 
 Parts = dict[str, HazardsNetwork | AdamW]  # of a checkpoint
 
@@ -64,7 +68,9 @@ def train(
     examples: Sequence[Example],
     initial: Path | None,
     run_dir: Path,
+    *,
     others: Sequence[Path] = (),
+    seen: Seen | None = None,
 ) -> Generator[Progress, None, None]:
     """Train, or go on with a run that was interrupted.
 
@@ -81,7 +87,9 @@ def train(
         the end ``network.safetensors``.
     others : sequence of Path, optional
         Networks of other runs from the same pretrained weights: what is kept is the mean of their
-        weights and this run's [1]_.
+        weights and this run's.
+    seen : dict of Path to ndarray, optional
+        What the network sees in the pictures before it is trained, where that is known already.
 
     Yields
     ------
@@ -93,10 +101,6 @@ def train(
     TrainingError
         If the examples cannot be balanced, or the folder holds a run of another recipe or of
         other examples.
-
-    References
-    ----------
-    .. [1] Wortsman et al., "Model soups", ICML 2022.
     """
     claim_folder(run_dir, config, examples)
     torch.manual_seed(config.seed)
@@ -106,8 +110,8 @@ def train(
     network = build_network(config.network, len(config.labels.outputs))
     beginning = run_dir / "start.safetensors"
     if not beginning.exists():
-        _start(network, config, learning, initial)
-        _save(network, beginning)
+        _start(network, config, learning, initial, seen)
+        save_weights(network.state_dict(), beginning)
     network.load_state_dict(load_file(beginning))
     teacher = _teacher(config, initial)
     average = deepcopy(network).eval().requires_grad_(requires_grad=False)
@@ -138,10 +142,11 @@ def train(
         torch.manual_seed((config.seed << 32) + step)  # so that a resumed run is the same run
         network.train()
         network.kept_share = optimiser.kept_share if step <= optimiser.kept_until * steps else 1.0
-        if teacher is None:
-            loss = masked_loss(network(pixels)[0], values, weights)
-        else:
-            loss = teacher.loss(network, pixels, values, weights)
+        with fast_precision():
+            if teacher is None:
+                loss = masked_loss(network(pixels)[0], values, weights)
+            else:
+                loss = teacher.loss(network, pixels, values, weights)
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -150,13 +155,13 @@ def train(
         running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
         validation = None
         if step % optimiser.validate_every == 0 or step == steps:
-            kept = _mix(average, others, beginning, optimiser.start_share)
+            kept = mix(average, others, beginning, optimiser.start_share)
             validation = _validate(kept, held, config) if held else None
             _record(run_dir, step, running, validation or {})
             _checkpoint(run_dir, step, time.monotonic() - began, parts)
         yield Progress(step, steps, running, time.monotonic() - began, validation)
-    kept = _mix(average, others, beginning, optimiser.start_share)
-    _save(kept, run_dir / "network.safetensors")
+    kept = mix(average, others, beginning, optimiser.start_share)
+    save_weights(kept.state_dict(), run_dir / NETWORK)
 
 
 def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Example]) -> None:
@@ -249,11 +254,12 @@ def _start(
     config: TrainingConfig,
     learning: Sequence[Example],
     initial: Path | None,
+    seen: Seen | None,
 ) -> None:
     if initial is not None:
         network.start_from(initial)
     if config.optimiser.probe_start:
-        start_head(network, config, learning)
+        start_head(network, config, learning, seen)
 
 
 def _teacher(config: TrainingConfig, initial: Path | None) -> Teacher | None:
@@ -262,25 +268,6 @@ def _teacher(config: TrainingConfig, initial: Path | None) -> Teacher | None:
     if initial is None:
         raise TrainingError("a [teacher] is the network that the run starts from: name its file")
     return Teacher(config, config.teacher, initial)
-
-
-def _mix(
-    average: HazardsNetwork, others: Sequence[Path], beginning: Path, share: float
-) -> HazardsNetwork:
-    """Give the mean with other runs' networks, moved towards the start; in evaluation mode."""
-    mixed = deepcopy(average)
-    start, runs = load_file(beginning), [load_file(path) for path in others]
-    with torch.no_grad():
-        for name, parameter in mixed.named_parameters():
-            mean = torch.stack([parameter, *(run[name] for run in runs)]).mean(dim=0)
-            parameter.copy_(mean.lerp(start[name], share))
-    return mixed
-
-
-def _save(network: HazardsNetwork, path: Path) -> None:
-    unfinished = path.with_name(f"{path.name}.part")
-    save_file(network.state_dict(), unfinished)
-    unfinished.replace(path)
 
 
 def _follow(average: HazardsNetwork, network: HazardsNetwork, decay: float) -> None:

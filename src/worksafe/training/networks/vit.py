@@ -58,7 +58,9 @@ class Attention(nn.Module):
         batch, count, width = tokens.shape
         qkv = self.qkv(tokens).reshape(batch, count, 3 * HEADS, width // HEADS).transpose(1, 2)
         query, key, value = qkv.chunk(3, dim=1)  # each (batch, heads, tokens, head width)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
+        # Step by step: PyTorch's fused attention takes half as long again on a CPU, in bfloat16.
+        alike = (query * (width // HEADS) ** -0.5) @ key.transpose(2, 3)
+        mixed = alike.softmax(dim=3) @ value
         out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
         return out
 
