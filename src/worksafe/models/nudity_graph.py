@@ -49,8 +49,8 @@ def skip_boxes(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
     network = onnx.load_from_string(model)
     graph = network.graph
     class_logits, box_logits = _of_scales("cv3"), _of_scales("cv2")
-    made_by = {name: node for node in graph.node for name in node.output}
-    if not {*class_logits, *box_logits, _BOX_LOGITS, _BOXES} <= made_by.keys():
+    made = {name for node in graph.node for name in node.output}
+    if not {*class_logits, *box_logits, _BOX_LOGITS, _BOXES} <= made:
         raise WeightsError("the file is not the NudeNet whose boxes can be left out")
 
     scoring = _needed(graph, class_logits, without=())
