@@ -8,7 +8,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from worksafe.api.app import create_app
-from worksafe.images.heap import return_large_blocks
+from worksafe.images.heap import return_freed_pages, return_large_blocks
 from worksafe.moderator import Moderator
 from worksafe.settings import Settings
 
@@ -58,7 +58,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return_large_blocks()
         moderator = Moderator(self._settings)
         moderator.warm_up()
-        return create_app(moderator)
+        app = create_app(moderator)
+        return_freed_pages()
+        return app
 
 
 def _log_to_stderr() -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 _SEEN_SHARE = 0.005
 _SEEN_LEVELS = 8  # of 255
 
-_BAND_ROWS = 64
+_BAND_ROWS = 16
 _INNER_PERCENTILES = (1.0, 99.0)
 _WIDE_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
