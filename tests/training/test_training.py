@@ -13,27 +13,35 @@ from PIL import Image
 
 pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
 
+import onnx
 import torch
+from onnx import numpy_helper
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from worksafe.cli.main import app
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
-from worksafe.evaluation.datasets import Example, read_manifest
+from worksafe.evaluation.datasets import Example, read_manifest, read_pixels
 from worksafe.evaluation.metrics import roc_auc
 from worksafe.images.resize import normalise, resize_image
-from worksafe.training.augment import STEPS, augment
+from worksafe.training.augment import STEPS, augment, lay_on
 from worksafe.training.calibrate import fit_platt
-from worksafe.training.config import TrainingConfig, read_config
-from worksafe.training.data import MEAN, STD, draw_examples, targets
+from worksafe.training.config import ExportConfig, TrainingConfig, read_config
+from worksafe.training.data import (
+    MEAN,
+    STD,
+    TrainingPictures,
+    draw_examples,
+    targets,
+)
 from worksafe.training.export import export
 from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import FIRST_BIAS
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.vit import VisionTransformer
-from worksafe.training.probe import start_head
-from worksafe.training.train import predict, train
+from worksafe.training.probe import describe, start_head
+from worksafe.training.train import NETWORK, predict, train
 
 pytestmark = pytest.mark.train
 
@@ -165,6 +173,62 @@ def test_a_network_that_says_something_else_is_not_exported(
         export(config, examples, finished, tmp_path)
 
 
+def test_a_network_is_exported_for_another_size_than_it_learnt_at(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    path = export(replace(config, export=ExportConfig(side_px=96)), examples, finished, tmp_path)
+
+    assert json.loads(path.with_suffix(".json").read_text())["side_px"] == 96
+    planes = np.zeros((1, 3, 96, 96), dtype=np.float32)
+    (maps,) = OnnxSession(path.read_bytes()).run(planes, ["maps"])
+    assert maps.shape[2:] == (3, 6)  # places of 16 px, of which two become one
+
+
+def test_linear_layers_are_exported_in_eight_bits_but_for_those_kept(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    short = replace(config, export=ExportConfig(eight_bits=True, kept=("blocks.7.mlp.fc2",)))
+
+    rounded = export(short, examples, finished, tmp_path / "rounded")
+
+    whole = export(config, examples, finished, tmp_path / "whole")
+    assert rounded.stat().st_size < 0.5 * whole.stat().st_size
+    weights = {one.name: one for one in onnx.load(str(rounded)).graph.initializer}
+    assert "blocks.7.mlp.fc2.weight" in weights
+    small = numpy_helper.to_array(weights["blocks.7.mlp.fc1.weight_quantized"])
+    assert small.dtype == np.int8
+    assert np.abs(small).max() <= 64  # two products add up in sixteen bits on any processor
+    planes = np.random.default_rng(3).normal(size=(1, 3, 64, 64)).astype(np.float32)
+    exact, near = (
+        OnnxSession(path.read_bytes()).run(planes, ["logits"])[0] for path in (whole, rounded)
+    )
+    np.testing.assert_allclose(near, exact, atol=0.3)
+    assert not np.array_equal(near, exact)
+
+
+def test_eight_bits_that_say_something_else_are_not_exported(
+    config: TrainingConfig,
+    examples: list[Example],
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worksafe.training.export.MAX_ROUNDING", 1e-6)
+    short = replace(config, export=ExportConfig(eight_bits=True))
+
+    with pytest.raises(TrainingError, match=r"kept in float \(export\.kept\)"):
+        export(short, examples, finished, tmp_path)
+
+
+def test_a_layer_to_keep_in_float_has_to_be_there(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    short = replace(config, export=ExportConfig(eight_bits=True, kept=("blocks.99.mlp.fc2",)))
+
+    with pytest.raises(TrainingError, match=r"no linear layer blocks\.99\.mlp\.fc2"):
+        export(short, examples, finished, tmp_path)
+
+
 def test_pretrained_weights_are_taken_over_and_fitted_to_the_size(tmp_path: Path) -> None:
     source = VisionTransformer(3, 224)
     torch.nn.init.normal_(source.pos_embed)
@@ -253,6 +317,49 @@ def test_augmentation_depends_on_the_seed_alone() -> None:
     assert all(a.dtype == np.uint8 and a.shape[2] == 3 and min(a.shape[:2]) > 30 for a in once)
 
 
+def test_a_picture_lies_whole_on_another() -> None:
+    picture = np.random.default_rng(1).integers(1, 256, (60, 80, 3), dtype=np.uint8)
+    background = np.zeros((33, 44, 3), dtype=np.uint8)
+
+    laid = lay_on(picture, background, np.random.default_rng(2))
+
+    rows, columns = np.nonzero(laid.any(axis=2))
+    inside = laid[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert np.array_equal(inside, picture)
+    assert 0.3 < picture.size / laid.size < 0.82
+
+
+def test_a_collage_lies_on_neutral_pictures_and_keeps_its_targets(
+    config: TrainingConfig, examples: list[Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learning = [example for example in examples if example.split == "train"]
+    drawn = np.arange(16)
+    backgrounds = []
+    monkeypatch.setattr(
+        "worksafe.training.data.lay_on",
+        lambda image, background, _: backgrounds.append(background) or image,
+    )
+
+    plain, laid = (
+        TrainingPictures(
+            learning,
+            drawn,
+            config.labels,
+            replace(config.sampling, collage=share),
+            side_px=32,
+            seed=1,
+        )
+        for share in (0.0, 1.0)
+    )
+
+    for before, after in zip(plain, laid, strict=False):
+        assert torch.equal(before[1], after[1])
+        assert torch.equal(before[2], after[2])
+    neutral = [read_pixels(one, 64) for one in learning if one.category == "neutral"]
+    assert len(backgrounds) == len(drawn)
+    assert all(any(np.array_equal(one, some) for some in neutral) for one in backgrounds)
+
+
 @pytest.mark.parametrize("step", [step for _, step in STEPS], ids=lambda step: step.__name__)
 def test_every_change_takes_tiny_pictures_too(step: object) -> None:
     changed = step(Image.new("RGB", (9, 5), (10, 200, 30)), np.random.default_rng(0))  # type: ignore[operator]
@@ -277,7 +384,7 @@ def test_platt_scaling_finds_the_scale_that_made_the_labels() -> None:
     [("seed = 1", "sed = 1"), ("batch =", "bach ="), ("[network]", "[netwrk]"), ("seed = 1", "=")],
 )
 def test_a_misspelt_recipe_is_refused(change: tuple[str, str], tmp_path: Path) -> None:
-    text = (CONFIGS / "hazards.toml").read_text()
+    text = (CONFIGS / "common.toml").read_text()
     path = tmp_path / "recipe.toml"
     path.write_text(text.replace(*change))
 
@@ -368,6 +475,22 @@ def test_a_head_starts_as_the_regression_on_what_the_backbone_sees(
     np.testing.assert_allclose(unknown, FIRST_BIAS, atol=1e-5)
     after = network.state_dict()
     assert all(torch.equal(after[name], backbone[name]) for name in backbone if "head" not in name)
+
+
+def test_what_a_network_sees_makes_its_logits(
+    config: TrainingConfig, examples: list[Example], finished: Path
+) -> None:
+    network = load_network(config.network, len(config.labels.outputs), finished / NETWORK)
+    some = examples[:20]
+    network.pooling = "mean"  # with softmax the head is applied before the mean
+
+    seen = describe(network.train(), some, config.network.side_px)
+
+    assert network.training  # as it was
+    with torch.inference_mode():
+        logits = network.head(torch.from_numpy(np.stack([seen[one.path] for one in some])))
+    expected = predict(network.eval(), some, config.network.side_px)
+    np.testing.assert_allclose(logits, expected, atol=0.05)  # seen in bfloat16 where there is
 
 
 def test_what_is_kept_lies_between_the_start_and_the_average(

@@ -169,6 +169,30 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportConfig:
+    """How the network is written down when it has learnt; training does not depend on it.
+
+    Attributes
+    ----------
+    side_px : int or None
+        Side of the square input, in pixels; that of training where it is not given. A network sees
+        more at a somewhat larger size, since training enlarges what it crops [1]_.
+    eight_bits : bool
+        Linear layers compute in eight bits, twice as fast.
+    kept : tuple of str
+        Linear layers that stay in float all the same, such as ``blocks.7.mlp.fc2``.
+
+    References
+    ----------
+    .. [1] Touvron et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019.
+    """
+
+    side_px: int | None = None
+    eight_bits: bool = False
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingConfig:
     """One recipe."""
 
@@ -181,6 +205,7 @@ class TrainingConfig:
     sampling: SamplingConfig
     optimiser: OptimiserConfig
     teacher: TeacherConfig | None = None
+    export: ExportConfig = ExportConfig()
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -205,6 +230,7 @@ def read_config(path: Path) -> TrainingConfig:
     try:
         labels = table.pop("labels")
         teacher = table.pop("teacher", None)
+        export = table.pop("export", {})
         return TrainingConfig(
             labels=LabelsConfig(
                 categories={name: tuple(some) for name, some in labels["categories"].items()},
@@ -215,6 +241,7 @@ def read_config(path: Path) -> TrainingConfig:
             sampling=_section(SamplingConfig, table.pop("sampling")),
             optimiser=_section(OptimiserConfig, table.pop("optimiser")),
             teacher=None if teacher is None else _section(TeacherConfig, teacher),
+            export=_section(ExportConfig, {**export, "kept": tuple(export.get("kept", ()))}),
             **table,
         )
     except (KeyError, TypeError, ValueError) as error:

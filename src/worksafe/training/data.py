@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example, read_pixels
@@ -20,7 +20,7 @@ MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
 
 LOADER_PROCESSES = 2
-PREDICTION_BATCH = 64
+_BATCH = 64  # of what is only looked at
 
 Floats = NDArray[np.float32]
 
@@ -223,3 +223,8 @@ class Pictures(Dataset[Tensor]):
     def __getitem__(self, position: int) -> Tensor:
         """Give the picture, (3, side, side)."""
         return to_tensor(read_pixels(self._examples[position], 2 * self._side_px), self._side_px)
+
+
+def in_batches(examples: Sequence[Example], side_px: int) -> DataLoader[Tensor]:
+    """Read pictures as they are, in order; (batch, 3, side, side) each time."""
+    return DataLoader(Pictures(examples, side_px), batch_size=_BATCH, num_workers=LOADER_PROCESSES)

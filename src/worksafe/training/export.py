@@ -2,26 +2,33 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.training.calibrate import Platt, fit_platt, thresholds
 from worksafe.training.config import TrainingConfig
-from worksafe.training.data import MEAN, STD, Pictures, targets
+from worksafe.training.data import LOADER_PROCESSES, MEAN, STD, Pictures, targets
 from worksafe.training.networks.base import HazardsNetwork
 from worksafe.training.networks.build import load_network
+from worksafe.training.quantise import quantise
 from worksafe.training.train import predict
 
+Logits = NDArray[np.float64]
+
 MAX_DIFFERENCE = 1e-3  # of a logit; measured: about 1e-5
+MAX_ROUNDING = 0.3  # of a logit in the mean, in eight bits; measured: 0.15
 _PROOF_PICTURES = 64
+_RANGE_PICTURES = 192
 _OPSET = 20  # the first with GELU as one operation
 
 
@@ -33,7 +40,8 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     config : TrainingConfig
         The recipe of the run.
     examples : sequence of Example
-        Only the split ``val`` is looked at: for calibration, thresholds and the proof.
+        Of ``val`` all, for calibration, thresholds and the proof; of ``train`` some, for the ranges
+        of what is computed in eight bits.
     run_dir : Path
         Holds ``network.safetensors``.
     to : Path
@@ -49,14 +57,20 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     TrainingError
         If the run is not finished, or the ONNX network says something else than PyTorch's.
     """
+    side_px = config.export.side_px or config.network.side_px
+    config = replace(config, network=replace(config.network, side_px=side_px))
     network = _load(config, run_dir)
     held = [example for example in examples if example.split == "val" and not example.weak]
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
-    side_px = config.network.side_px
     write_onnx(network, side_px, path)
-    logits = predict(network, held, side_px)
-    _prove(path, held[:_PROOF_PICTURES], logits[:_PROOF_PICTURES], side_px)
+    shown = held[:_PROOF_PICTURES]
+    expected = predict(network, shown, side_px)
+    _compare(expected, _run_onnx(path, shown, side_px), shown)
+    if config.export.eight_bits:
+        quantise(path, _learnt_pictures(examples, side_px), config.export.kept)
+        _compare_on_average(expected, _run_onnx(path, shown, side_px))
+    logits = _run_onnx(path, held, side_px)
     contract = _contract(config, held, logits, hashlib.sha256(path.read_bytes()).hexdigest())
     path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
     return path
@@ -105,24 +119,46 @@ def _load(config: TrainingConfig, run_dir: Path) -> HazardsNetwork:
     return load_network(config.network, len(config.labels.outputs), path)
 
 
-def _prove(
-    path: Path, examples: Sequence[Example], logits: NDArray[np.float64], side_px: int
-) -> None:
-    """Run the ONNX file as serving would, and compare."""
+def _run_onnx(path: Path, examples: Sequence[Example], side_px: int) -> Logits:
+    """Score pictures with the ONNX network, as serving would, (examples, outputs)."""
     session = OnnxSession(path.read_bytes())
-    pictures = Pictures(examples, side_px)
-    for position, expected in enumerate(logits):
-        planes = pictures[position].numpy()[None]
-        (found,) = session.run(planes, ["logits"])
-        difference = float(np.abs(found[0] - expected).max())
-        if difference > MAX_DIFFERENCE:
-            name = examples[position].path.name
-            msg = f"on {name} a logit of the ONNX network differs by {difference:.2g}"
-            raise TrainingError(msg)
+    loader = DataLoader(Pictures(examples, side_px), batch_size=None, num_workers=LOADER_PROCESSES)
+    scored = [session.run(pixels.numpy()[None], ["logits"])[0] for pixels in loader]
+    return np.concatenate(scored).astype(np.float64)
+
+
+def _compare(expected: Logits, found: Logits, examples: Sequence[Example]) -> None:
+    """Refuse an ONNX network that is not PyTorch's."""
+    differences = np.abs(found - expected).max(axis=1)
+    worst = int(differences.argmax())
+    if differences[worst] > MAX_DIFFERENCE:
+        name = examples[worst].path.name
+        msg = f"on {name} a logit of the ONNX network differs by {differences[worst]:.2g}"
+        raise TrainingError(msg)
+
+
+def _compare_on_average(expected: Logits, found: Logits) -> None:
+    """Refuse eight bits that say something else."""
+    difference = float(np.abs(found - expected).mean())
+    if difference > MAX_ROUNDING:
+        msg = (
+            f"in eight bits logits move by {difference:.2g} in the mean: a layer with inputs far "
+            "apart is to be kept in float (export.kept)"
+        )
+        raise TrainingError(msg)
+
+
+def _learnt_pictures(examples: Sequence[Example], side_px: int) -> Iterator[NDArray[np.float32]]:
+    """Give some of the pictures that were learnt from, any label's."""
+    learnt = [example for example in examples if example.split == "train" and not example.weak]
+    chosen = np.random.default_rng(0).permutation(len(learnt))[:_RANGE_PICTURES]
+    pictures = Pictures([learnt[position] for position in chosen], side_px)
+    for position in range(len(pictures)):
+        yield pictures[position].numpy()[None]
 
 
 def _contract(
-    config: TrainingConfig, held: Sequence[Example], logits: NDArray[np.float64], sha256: str
+    config: TrainingConfig, held: Sequence[Example], logits: Logits, sha256: str
 ) -> dict[str, object]:
     outputs = config.labels.outputs
     wanted = [targets(example, config.labels, config.sampling) for example in held]
@@ -130,7 +166,7 @@ def _contract(
     weights = np.stack([weight for _, weight in wanted]).astype(np.float64)
     neutral = np.array([example.category == NEUTRAL for example in held])
     fits: dict[str, Platt] = {}
-    scores: dict[str, NDArray[np.float64]] = {}
+    scores: dict[str, Logits] = {}
     for column, name in enumerate(outputs):
         if "." in name:
             known = weights[:, column] > 0

@@ -12,11 +12,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from torch.utils.data import DataLoader
 
 from worksafe.evaluation.datasets import Example
 from worksafe.training.config import TrainingConfig
-from worksafe.training.data import LOADER_PROCESSES, PREDICTION_BATCH, Pictures, targets
+from worksafe.training.data import in_batches, targets
 from worksafe.training.networks.base import FIRST_BIAS, HazardsNetwork
 from worksafe.training.networks.vit import WIDTH, VisionTransformer
 from worksafe.training.precision import fast_precision
@@ -68,11 +67,11 @@ def describe(network: HazardsNetwork, examples: Sequence[Example], side_px: int)
     """
     was_training = network.training
     network.eval()
-    loader = DataLoader(
-        Pictures(examples, side_px), batch_size=PREDICTION_BATCH, num_workers=LOADER_PROCESSES
-    )
     with torch.inference_mode(), fast_precision():
-        rows = [network.summary(pixels).float().numpy().copy() for pixels in loader]
+        rows = [
+            network.summary(pixels).float().numpy().copy()
+            for pixels in in_batches(examples, side_px)
+        ]
     network.train(was_training)
     return dict(zip((example.path for example in examples), np.concatenate(rows), strict=True))
 

@@ -20,13 +20,12 @@ from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
 from worksafe.training.averages import mix, save_weights
-from worksafe.training.config import OptimiserConfig, TrainingConfig
+from worksafe.training.config import ExportConfig, OptimiserConfig, TrainingConfig
 from worksafe.training.data import (
     LOADER_PROCESSES,
-    PREDICTION_BATCH,
-    Pictures,
     TrainingPictures,
     draw_examples,
+    in_batches,
 )
 from worksafe.training.distil import Teacher
 from worksafe.training.loss import masked_loss
@@ -184,7 +183,10 @@ def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Examp
         If it belongs to others.
     """
     rows = [(str(one.path), one.split, one.category, one.label, one.weak) for one in examples]
-    trained = replace(config, optimiser=replace(config.optimiser, start_share=0.0))  # mixed later
+    learnt = replace(
+        config.optimiser, start_share=0.0
+    )  # it is mixed in later, as export comes later
+    trained = replace(config, optimiser=learnt, export=ExportConfig())
     made_of = hashlib.sha256(repr((trained, rows)).encode()).hexdigest()
     mark = run_dir / "made-of.txt"
     if run_dir.exists() and any(run_dir.iterdir()):
@@ -215,11 +217,9 @@ def predict(
     ndarray of float64, shape (examples, outputs)
         Logits.
     """
-    loader = DataLoader(
-        Pictures(examples, side_px), batch_size=PREDICTION_BATCH, num_workers=LOADER_PROCESSES
-    )
     with torch.inference_mode():
-        return np.concatenate([network(pixels)[0].double().numpy() for pixels in loader])
+        logits = [network(pixels)[0].double().numpy() for pixels in in_batches(examples, side_px)]
+    return np.concatenate(logits)
 
 
 def _parameter_groups(

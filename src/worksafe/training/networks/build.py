@@ -9,7 +9,7 @@ from worksafe.training.config import NetworkConfig
 from worksafe.training.networks.base import HazardsNetwork
 from worksafe.training.networks.mobilenet import MobileNetV2
 from worksafe.training.networks.pretrained_timm import TimmNetwork
-from worksafe.training.networks.vit import VisionTransformer
+from worksafe.training.networks.vit import POSITIONS, VisionTransformer, resize_positions
 
 
 def build_network(config: NetworkConfig, outputs: int) -> HazardsNetwork:
@@ -61,7 +61,7 @@ def load_network(config: NetworkConfig, outputs: int, path: Path) -> HazardsNetw
     Parameters
     ----------
     config : NetworkConfig
-        Of the run's recipe.
+        Of the run's recipe; of a ViT, the size may be another.
     outputs : int
         Number of logits.
     path : Path
@@ -73,5 +73,8 @@ def load_network(config: NetworkConfig, outputs: int, path: Path) -> HazardsNetw
         In evaluation mode.
     """
     network = build_network(config, outputs)
-    network.load_state_dict(load_file(path))
+    tensors = load_file(path)
+    if isinstance(network, VisionTransformer):
+        tensors[POSITIONS] = resize_positions(tensors[POSITIONS], network.grid)
+    network.load_state_dict(tensors)
     return network.eval()

@@ -28,6 +28,7 @@ WIDTH = 192
 DEPTH = 12
 HEADS = 3
 
+POSITIONS = "pos_embed"
 MERGE = "merge."
 _NEW = (HEAD, MERGE)  # what ImageNet weights have no counterpart of
 
@@ -251,7 +252,7 @@ class VisionTransformer(HazardsNetwork):
         file has it in the same shape; position embeddings are interpolated to the size.
         """
         tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
-        tensors["pos_embed"] = _resize_positions(tensors["pos_embed"], self.grid)
+        tensors[POSITIONS] = resize_positions(tensors[POSITIONS], self.grid)
         own = self.state_dict()
         fitting = {
             name: tensor
@@ -265,10 +266,25 @@ class VisionTransformer(HazardsNetwork):
         self.load_state_dict(fitting, strict=False)
 
 
-def _resize_positions(positions: Tensor, grid: int) -> Tensor:
-    """Interpolate position embeddings, (1, 1 + n * n, width) to (1, 1 + grid * grid, width)."""
+def resize_positions(positions: Tensor, grid: int) -> Tensor:
+    """Interpolate position embeddings to another size of picture.
+
+    Parameters
+    ----------
+    positions : Tensor, shape (1, 1 + n * n, width)
+        The class token's, then those of a square of places.
+    grid : int
+        Places on each side of the new square.
+
+    Returns
+    -------
+    Tensor, shape (1, 1 + grid * grid, width)
+        The same where the size is.
+    """
     cls, patches = positions[:, :1], positions[:, 1:]
     side = round(patches.shape[1] ** 0.5)
+    if side == grid:
+        return positions
     square = patches.reshape(1, side, side, WIDTH).permute(0, 3, 1, 2)
     square = functional.interpolate(
         square, size=(grid, grid), mode="bicubic", align_corners=False, antialias=True
