@@ -24,7 +24,7 @@ from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example, read_manifest, read_pixels
 from worksafe.evaluation.metrics import roc_auc
-from worksafe.images.resize import normalise, resize_image
+from worksafe.images.resize import RgbImage, normalise, resize_image
 from worksafe.training.augment import STEPS, augment, lay_on
 from worksafe.training.calibrate import fit_platt
 from worksafe.training.config import ExportConfig, TrainingConfig, read_config
@@ -334,11 +334,13 @@ def test_a_collage_lies_on_neutral_pictures_and_keeps_its_targets(
 ) -> None:
     learning = [example for example in examples if example.split == "train"]
     drawn = np.arange(16)
-    backgrounds = []
-    monkeypatch.setattr(
-        "worksafe.training.data.lay_on",
-        lambda image, background, _: backgrounds.append(background) or image,
-    )
+    backgrounds: list[RgbImage] = []
+
+    def note(image: RgbImage, background: RgbImage, _: np.random.Generator) -> RgbImage:
+        backgrounds.append(background)
+        return image
+
+    monkeypatch.setattr("worksafe.training.data.lay_on", note)
 
     plain, laid = (
         TrainingPictures(
