@@ -19,7 +19,7 @@ def return_large_blocks() -> None:
 
 
 def return_freed_pages() -> None:
-    """Give back what loading the networks has used in passing, some 30 MB that glibc would keep.
+    """Give back what loading the networks has used in passing, some 20 MB that glibc would keep.
 
     To be called once everything is loaded; without effect on other C libraries.
     """

@@ -166,7 +166,7 @@ def _contract(
     weights = np.stack([weight for _, weight in wanted]).astype(np.float64)
     neutral = np.array([example.category == NEUTRAL for example in held])
     fits: dict[str, Platt] = {}
-    scores: dict[str, Logits] = {}
+    scores: dict[str, NDArray[np.float64]] = {}
     for column, name in enumerate(outputs):
         if "." in name:
             known = weights[:, column] > 0

@@ -5,7 +5,7 @@ References
 .. [1] Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-
    Only Inference", CVPR 2018.
 .. [2] Sun et al., "Massive Activations in Large Language Models", 2024: also of ViTs. The layer
-   that makes them has inputs of which a few are a hundred times the rest, and is to stay in float.
+   that makes them has inputs of which a few lie far above the rest, and is to stay in float.
 """
 
 import logging

@@ -183,10 +183,8 @@ def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Examp
         If it belongs to others.
     """
     rows = [(str(one.path), one.split, one.category, one.label, one.weak) for one in examples]
-    learnt = replace(
-        config.optimiser, start_share=0.0
-    )  # it is mixed in later, as export comes later
-    trained = replace(config, optimiser=learnt, export=ExportConfig())
+    optimiser = replace(config.optimiser, start_share=0.0)  # mixing and export come later
+    trained = replace(config, optimiser=optimiser, export=ExportConfig())
     made_of = hashlib.sha256(repr((trained, rows)).encode()).hexdigest()
     mark = run_dir / "made-of.txt"
     if run_dir.exists() and any(run_dir.iterdir()):

@@ -7,7 +7,9 @@ References
 
 from pathlib import Path
 
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -105,9 +107,6 @@ class MobileNetV2(ConvolutionalNetwork):
 
     def start_from(self, path: Path) -> None:
         """Take over an ONNX file whose convolutions come in the order of the paper."""
-        import onnx  # noqa: PLC0415 - only this recipe needs it
-        from onnx import numpy_helper  # noqa: PLC0415
-
         graph = onnx.load(str(path)).graph
         tensors = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in graph.initializer}
         sources = [node.input for node in graph.node if node.op_type == "Conv"]
