@@ -122,6 +122,21 @@ def test_mobilenet_takes_over_the_convolutions_of_an_onnx_file(tmp_path: Path) -
         network.start_from(tmp_path / "n")
 
 
+def test_weights_fit_a_network_for_another_size_of_picture() -> None:
+    small = build_network(NetworkConfig("vit_tiny", 64), outputs=2).eval()
+    small.pos_embed.data.copy_(torch.randn_like(small.pos_embed))
+    large, same = (build_network(NetworkConfig("vit_tiny", side), outputs=2) for side in (96, 64))
+
+    large.load_state_dict(small.state_dict())
+    same.load_state_dict(small.state_dict())
+
+    assert torch.equal(same.pos_embed, small.pos_embed)
+    assert large.pos_embed.shape == (1, 1 + 6 * 6, 192)
+    torch.testing.assert_close(large.pos_embed[:, 0], small.pos_embed[:, 0])
+    with torch.inference_mode():
+        assert large.eval()(torch.randn(1, 3, 96, 96))[0].shape == (1, 2)
+
+
 def test_an_unknown_backbone_is_refused() -> None:
     with pytest.raises(TrainingError, match="vit_tiny, mobilenet_v2"):
         build_network(NetworkConfig("alexnet", 64), outputs=3)

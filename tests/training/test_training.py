@@ -28,6 +28,7 @@ from worksafe.images.resize import RgbImage, normalise, resize_image
 from worksafe.training.augment import STEPS, augment, lay_on
 from worksafe.training.calibrate import fit_platt
 from worksafe.training.config import ExportConfig, TrainingConfig, read_config
+from worksafe.training.crossvalidate import cross_validate
 from worksafe.training.data import (
     MEAN,
     STD,
@@ -36,11 +37,12 @@ from worksafe.training.data import (
     targets,
 )
 from worksafe.training.export import export
+from worksafe.training.folds import SourceFigures
 from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import FIRST_BIAS
 from worksafe.training.networks.build import build_network, load_network
-from worksafe.training.networks.vit import VisionTransformer
-from worksafe.training.probe import describe, start_head
+from worksafe.training.networks.vit import WIDTH, VisionTransformer
+from worksafe.training.probe import describe, describe_as_exported, start_head
 from worksafe.training.train import NETWORK, predict, train
 
 pytestmark = pytest.mark.train
@@ -121,13 +123,16 @@ def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
     np.testing.assert_allclose(maps, expected_maps, atol=1e-4)
 
 
-@pytest.mark.parametrize("change", ["recipe", "split"])
+@pytest.mark.parametrize("change", ["recipe", "split", "size of the first head"])
 def test_a_run_is_not_taken_up_by_another_recipe_or_other_pictures(
     config: TrainingConfig, examples: list[Example], tmp_path: Path, change: str
 ) -> None:
+    assert config.optimiser.probe_start
     next(train(config, examples, None, tmp_path))
     if change == "recipe":
         config = replace(config, optimiser=replace(config.optimiser, lr=1e-5))
+    elif change == "size of the first head":
+        config = replace(config, export=ExportConfig(side_px=96))
     else:
         examples = [*examples[:-1], replace(examples[-1], split="test")]
 
@@ -465,7 +470,8 @@ def test_a_head_starts_as_the_regression_on_what_the_backbone_sees(
     learning = [example for example in examples if example.split == "train"]
     backbone = {name: value.clone() for name, value in network.state_dict().items()}
 
-    start_head(network, mean, learning)
+    seen = describe_as_exported(network, mean, learning)
+    start_head(network, mean, learning, seen)
 
     logits = predict(network.eval(), learning, mean.network.side_px)
     outputs = mean.labels.outputs
@@ -476,6 +482,47 @@ def test_a_head_starts_as_the_regression_on_what_the_backbone_sees(
     np.testing.assert_allclose(unknown, FIRST_BIAS, atol=1e-5)
     after = network.state_dict()
     assert all(torch.equal(after[name], backbone[name]) for name in backbone if "head" not in name)
+
+
+def test_a_regression_leans_more_on_the_class_token_than_on_places(
+    config: TrainingConfig, examples: list[Example]
+) -> None:
+    network = build_network(config.network, len(config.labels.outputs))
+    learning = [example for example in examples if example.split == "train"]
+    rng = np.random.default_rng(0)
+    halves = rng.normal(size=(len(learning), WIDTH)).astype(np.float32)
+    halves[[bool(example.label) for example in learning]] += 0.3
+    seen = {one.path: np.tile(half, 2) for one, half in zip(learning, halves, strict=True)}
+
+    start_head(network, config, learning, seen)
+
+    of_class, of_places = network.head.weight.detach().abs().split(WIDTH, dim=1)
+    assert 0 < of_places.sum() < 0.5 * of_class.sum()
+
+
+def test_folds_are_scored_at_the_exported_size_and_scored_anew_when_it_or_the_mixture_changes(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    few = replace(config.optimiser, examples=32, probe_start=False)
+
+    def figures(*, start_share: float, side_px: int) -> tuple[int, list[SourceFigures]]:
+        optimiser = replace(few, start_share=start_share)
+        recipe = replace(config, optimiser=optimiser, export=ExportConfig(side_px=side_px))
+        steps, run = 0, cross_validate(recipe, examples, None, tmp_path)
+        while True:
+            try:
+                next(run)
+                steps += 1
+            except StopIteration as end:
+                return steps, end.value
+
+    steps, first = figures(start_share=0.0, side_px=64)
+    again = [figures(start_share=0.0, side_px=96), figures(start_share=0.5, side_px=64)]
+
+    assert steps > 0
+    assert [steps for steps, _ in again] == [0, 0]  # nothing is trained twice
+    assert all(other != first for _, other in again)
+    assert figures(start_share=0.0, side_px=64) == (0, first)
 
 
 def test_what_a_network_sees_makes_its_logits(

@@ -1,7 +1,7 @@
 """A training recipe: one TOML file, read into frozen dataclasses."""
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -206,6 +206,11 @@ class TrainingConfig:
     optimiser: OptimiserConfig
     teacher: TeacherConfig | None = None
     export: ExportConfig = ExportConfig()
+
+    @property
+    def exported_network(self) -> NetworkConfig:
+        """The network as it is run when it has learnt: perhaps at another size."""
+        return replace(self.network, side_px=self.export.side_px or self.network.side_px)
 
 
 def read_config(path: Path) -> TrainingConfig:

@@ -14,7 +14,7 @@ from worksafe.training.config import TrainingConfig
 from worksafe.training.folds import SourceFigures, leave_sources_out, measure_folds, pool
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.precision import fast_precision
-from worksafe.training.probe import Seen, describe, frozen_features, probe
+from worksafe.training.probe import Seen, describe_as_exported, frozen_features, probe
 from worksafe.training.train import NETWORK, Progress, claim_folder, predict, train
 
 FOLDS = 5
@@ -25,7 +25,7 @@ _FILES = "leave-sources-out-"
 def cross_validate(
     config: TrainingConfig, examples: Sequence[Example], initial: Path | None, run_dir: Path
 ) -> Generator[tuple[int, Progress], None, list[SourceFigures]]:
-    """Train one network per fold, and score what it never saw.
+    """Train one network per fold, and score what it never saw, at the size that is exported.
 
     Parameters
     ----------
@@ -59,27 +59,28 @@ def cross_validate(
     claim_folder(run_dir, config, examples)
     folds = leave_sources_out(examples, FOLDS)
     seen = _seen_before(config, examples, initial) if config.optimiser.probe_start else None
+    side_px, outputs = config.exported_network.side_px, len(config.labels.outputs)
     logits = []
     for number, fold in enumerate(folds):
         folder = run_dir / f"fold-{number}"
-        scored = folder / "logits.npy"
+        scored = folder / f"logits-{side_px}-px-{config.optimiser.start_share}-of-start.npy"
         if not scored.exists():
             for state in train(config, fold.learning, initial, folder, seen=seen):
                 yield number, state
-            network = load_network(config.network, len(config.labels.outputs), folder / NETWORK)
+            network = load_network(config.exported_network, outputs, folder / NETWORK)
             with fast_precision():
-                np.save(scored, predict(network, fold.held, config.network.side_px))
+                np.save(scored, predict(network, fold.held, side_px))
         logits.append(np.load(scored))
     return measure_folds(folds, logits, config.labels.outputs)
 
 
 def _seen_before(config: TrainingConfig, examples: Sequence[Example], initial: Path | None) -> Seen:
-    """Compute once what the network that every fold starts from sees in all of them."""
+    """Compute once what the network that every fold starts from sees in what they learn from."""
     network = build_network(config.network, len(config.labels.outputs))
     if initial is not None:
         network.start_from(initial)
     learning = [example for example in examples if example.split == "train"]
-    return describe(network, learning, config.network.side_px)
+    return describe_as_exported(network, config, learning)
 
 
 def cross_validate_probe(

@@ -57,8 +57,8 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     TrainingError
         If the run is not finished, or the ONNX network says something else than PyTorch's.
     """
-    side_px = config.export.side_px or config.network.side_px
-    config = replace(config, network=replace(config.network, side_px=side_px))
+    config = replace(config, network=config.exported_network)
+    side_px = config.network.side_px
     network = _load(config, run_dir)
     held = [example for example in examples if example.split == "val" and not example.weak]
     to.mkdir(parents=True, exist_ok=True)

@@ -17,11 +17,12 @@ from worksafe.evaluation.datasets import Example
 from worksafe.training.config import TrainingConfig
 from worksafe.training.data import in_batches, targets
 from worksafe.training.networks.base import FIRST_BIAS, HazardsNetwork
+from worksafe.training.networks.build import build_network
 from worksafe.training.networks.vit import WIDTH, VisionTransformer
 from worksafe.training.precision import fast_precision
 
 SIDE_PX = 224  # what the pretrained weights were trained at
-INVERSE_PENALTY = 0.01
+INVERSE_PENALTY = 0.002
 
 Floats = NDArray[np.float32]
 Seen = dict[Path, Floats]
@@ -102,11 +103,32 @@ def probe(
     return np.stack([features[one.path] for one in held]) @ weights.T + biases
 
 
+def describe_as_exported(
+    network: HazardsNetwork, config: TrainingConfig, examples: Sequence[Example]
+) -> Seen:
+    """Compute what a network's head is applied to, at the size that the recipe exports.
+
+    Parameters
+    ----------
+    network : HazardsNetwork
+        Of the recipe, at the size that it is trained at. Left as it is.
+    config : TrainingConfig
+        The recipe.
+    examples : sequence of Example
+        The pictures; whole, unchanged.
+
+    Returns
+    -------
+    dict of Path to ndarray of float32, shape (inputs of the head,)
+        By picture.
+    """
+    exported = build_network(config.exported_network, len(config.labels.outputs))
+    exported.load_state_dict(network.state_dict())
+    return describe(exported, examples, config.exported_network.side_px)
+
+
 def start_head(
-    network: HazardsNetwork,
-    config: TrainingConfig,
-    learning: Sequence[Example],
-    seen: Seen | None = None,
+    network: HazardsNetwork, config: TrainingConfig, learning: Sequence[Example], seen: Seen
 ) -> None:
     """Set the head to a logistic regression on what the backbone sees.
 
@@ -117,20 +139,19 @@ def start_head(
     config : TrainingConfig
         Its outputs, and what is known about each.
     learning : sequence of Example
-        To fit on; whole pictures, unchanged.
-    seen : dict of Path to ndarray, optional
-        What the backbone sees in them, from `describe`, where that is known already.
+        To fit on.
+    seen : dict of Path to ndarray
+        What the backbone sees in them, from `describe_as_exported`.
     """
-    if seen is None:
-        seen = describe(network, learning, config.network.side_px)
-    weights, biases = _fit(config, np.stack([seen[one.path] for one in learning]), learning)
+    inputs = np.stack([seen[one.path] for one in learning])
+    weights, biases = _fit(config, inputs, learning, network.trust.numpy())
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(weights))
         network.head.bias.copy_(torch.from_numpy(biases))
 
 
 def _fit(
-    config: TrainingConfig, inputs: Floats, learning: Sequence[Example]
+    config: TrainingConfig, inputs: Floats, learning: Sequence[Example], trust: Floats | float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weights, (outputs, inputs), and biases, (outputs,), of one regression for each output."""
     wanted = [targets(example, config.labels, config.sampling) for example in learning]
@@ -143,9 +164,9 @@ def _fit(
         if not value[known].any():
             continue  # nothing to fit: no picture shows it
         scaler = StandardScaler()
-        scaled = scaler.fit_transform(inputs[known])
+        scaled = scaler.fit_transform(inputs[known]) * trust
         model = LogisticRegression(C=INVERSE_PENALTY, class_weight="balanced", max_iter=2000)
         model.fit(scaled, value[known], sample_weight=share[known])
-        weights[output] = model.coef_[0] / scaler.scale_
+        weights[output] = model.coef_[0] * trust / scaler.scale_
         biases[output] = model.intercept_[0] - weights[output] @ scaler.mean_
     return weights, biases

@@ -32,7 +32,7 @@ from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
 from worksafe.training.precision import fast_precision
-from worksafe.training.probe import Seen, start_head
+from worksafe.training.probe import Seen, describe_as_exported, start_head
 
 NETWORK = "network.safetensors"  # in a run's folder: what it ended with
 
@@ -88,7 +88,8 @@ def train(
         Networks of other runs from the same pretrained weights: what is kept is the mean of their
         weights and this run's.
     seen : dict of Path to ndarray, optional
-        What the network sees in the pictures before it is trained, where that is known already.
+        What the network sees in the pictures before it is trained, from `describe_as_exported`,
+        where that is known already.
 
     Yields
     ------
@@ -184,7 +185,8 @@ def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Examp
     """
     rows = [(str(one.path), one.split, one.category, one.label, one.weak) for one in examples]
     optimiser = replace(config.optimiser, start_share=0.0)  # mixing and export come later
-    trained = replace(config, optimiser=optimiser, export=ExportConfig())
+    side_px = config.export.side_px if optimiser.probe_start else None  # the head's first size
+    trained = replace(config, optimiser=optimiser, export=ExportConfig(side_px=side_px))
     made_of = hashlib.sha256(repr((trained, rows)).encode()).hexdigest()
     mark = run_dir / "made-of.txt"
     if run_dir.exists() and any(run_dir.iterdir()):
@@ -257,6 +259,8 @@ def _start(
     if initial is not None:
         network.start_from(initial)
     if config.optimiser.probe_start:
+        if seen is None:
+            seen = describe_as_exported(network, config, learning)
         start_head(network, config, learning, seen)
 
 

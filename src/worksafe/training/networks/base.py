@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -48,6 +49,11 @@ class HazardsNetwork(nn.Module, ABC):
 
         Where places are pooled by their mean, ``head(summary(pixels))`` are the logits.
         """
+
+    @property
+    def trust(self) -> Tensor:
+        """How far a regression may lean on each number of the summary, in [0, 1]."""
+        return torch.ones(self.head.in_features)
 
     @abstractmethod
     def layer_of(self, name: str) -> int:

@@ -9,7 +9,7 @@ from worksafe.training.config import NetworkConfig
 from worksafe.training.networks.base import HazardsNetwork
 from worksafe.training.networks.mobilenet import MobileNetV2
 from worksafe.training.networks.pretrained_timm import TimmNetwork
-from worksafe.training.networks.vit import POSITIONS, VisionTransformer, resize_positions
+from worksafe.training.networks.vit import VisionTransformer
 
 
 def build_network(config: NetworkConfig, outputs: int) -> HazardsNetwork:
@@ -73,8 +73,5 @@ def load_network(config: NetworkConfig, outputs: int, path: Path) -> HazardsNetw
         In evaluation mode.
     """
     network = build_network(config, outputs)
-    tensors = load_file(path)
-    if isinstance(network, VisionTransformer):
-        tensors[POSITIONS] = resize_positions(tensors[POSITIONS], network.grid)
-    network.load_state_dict(tensors)
+    network.load_state_dict(load_file(path))
     return network.eval()
