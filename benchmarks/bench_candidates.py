@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from worksafe.engine.session import OnnxSession
@@ -33,7 +34,6 @@ from worksafe.training.networks.build import build_network
 
 CONFIGS = Path(__file__).parents[1] / "src" / "worksafe" / "training" / "configs"
 ROUNDS = 30
-NAME_HEIGHT = 0.0008  # in the picture, as an AUC: no two names on top of each other
 
 
 def time_ms(session: OnnxSession, planes: NDArray[np.float32], outputs: list[str]) -> float:
@@ -82,7 +82,9 @@ def measure_shipped(results: Path) -> dict[str, Any]:
         "draws": "",
         **measure(read_weights(hazards.SPEC.weights), hazards.SPEC.side_px),
         "validation_auc": round(statistics.mean(aucs), 4),
-        "leaving_sources_out_auc": None,
+        "leaving_sources_out_auc": auc_leaving_sources_out(
+            results, read_config(CONFIGS / "hazards-folds.toml").name
+        ),
     }
 
 
@@ -133,28 +135,22 @@ def main(results: Path) -> None:
 
 
 def draw(rows: list[dict[str, Any]], frozen: float | None, path: Path) -> None:
-    """Draw a point or two for each run, and the frozen yardstick as a line."""
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    """Draw a numbered point or two for each run, their names beside it, and the yardstick."""
+    figure = Figure(figsize=(11, 6), layout="constrained")
     axes = figure.subplots()
     kinds = {"validation_auc": "#0072b2", "leaving_sources_out_auc": "#d55e00"}
     for kind, colour in kinds.items():
-        shown = [row for row in rows if row[kind] is not None]
+        places: dict[tuple[float, float], list[str]] = {}
+        for number, row in enumerate(rows, 1):
+            if row[kind] is not None:
+                places.setdefault((row["of_nudenet"], row[kind]), []).append(str(number))
+        if not places:
+            continue
+        x, y = zip(*places, strict=True)
         label = kind.removesuffix("_auc").replace("_", " ")
-        axes.plot(
-            [row["of_nudenet"] for row in shown],
-            [row[kind] for row in shown],
-            "o",
-            color=colour,
-            markersize=8,
-            label=label,
-        )
-        above = float("inf")
-        for row in sorted(shown, key=lambda row: -row[kind]):
-            above = min(row[kind], above - NAME_HEIGHT)
-            name = row["recipe"]
-            if row["draws"]:
-                name += f", {int(row['draws']):,} draws"
-            axes.annotate(name, (row["of_nudenet"] + 0.02, above), va="center", fontsize=8)
+        axes.plot(x, y, "o", color=colour, markersize=7, label=label)
+        for place, numbers in places.items():
+            axes.annotate(", ".join(numbers), place, (6, 0), textcoords="offset points", fontsize=9)
     if frozen is not None:
         colour = kinds["leaving_sources_out_auc"]
         axes.axhline(frozen, color=colour, linestyle="--", label="frozen ViT-Tiny, the same way")
@@ -162,9 +158,15 @@ def draw(rows: list[dict[str, Any]], frozen: float | None, path: Path) -> None:
     axes.set(
         xlabel="time for one picture, as a share of NudeNet 320n (onnxruntime, one thread)",
         ylabel="AUC, mean over labels",
-        xlim=(0, 1.4 * max(1.0, *(row["of_nudenet"] for row in rows))),
+        xlim=(0, 1.1 * max(1.0, *(row["of_nudenet"] for row in rows))),
     )
-    axes.legend(loc="lower left", frameon=False)
+    names = [
+        f"{number}  {row['recipe']}" + (f", {int(row['draws']):,} draws" if row["draws"] else "")
+        for number, row in enumerate(rows, 1)
+    ]
+    key = [Line2D([], [], linestyle="", label=name) for name in names]
+    figure.legend(handles=key, loc="outside right upper", frameon=False, handlelength=0)
+    axes.legend(loc="lower right", frameon=False)
     figure.savefig(path, dpi=110)
 
 
