@@ -93,7 +93,7 @@ def auc_leaving_sources_out(results: Path, name: str) -> float | None:
     path = results / f"leave-sources-out-{name}.csv"
     if not path.exists():
         return None
-    return statistics.mean(auc for auc, _ in pool(read_figures(path)).values())
+    return round(statistics.mean(auc for auc, _ in pool(read_figures(path)).values()), 4)
 
 
 def auc_on_validation(run: dict[str, str], config: TrainingConfig) -> float:

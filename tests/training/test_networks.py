@@ -123,9 +123,9 @@ def test_mobilenet_takes_over_the_convolutions_of_an_onnx_file(tmp_path: Path) -
 
 
 def test_weights_fit_a_network_for_another_size_of_picture() -> None:
-    small = build_network(NetworkConfig("vit_tiny", 64), outputs=2).eval()
+    small = VisionTransformer(2, 64).eval()
     small.pos_embed.data.copy_(torch.randn_like(small.pos_embed))
-    large, same = (build_network(NetworkConfig("vit_tiny", side), outputs=2) for side in (96, 64))
+    large, same = VisionTransformer(2, 96), VisionTransformer(2, 64)
 
     large.load_state_dict(small.state_dict())
     same.load_state_dict(small.state_dict())
