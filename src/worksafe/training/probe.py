@@ -122,9 +122,10 @@ def describe_as_exported(
     dict of Path to ndarray of float32, shape (inputs of the head,)
         By picture.
     """
-    exported = build_network(config.exported_network, len(config.labels.outputs))
+    at_size = config.exported_network
+    exported = build_network(at_size, len(config.labels.outputs))
     exported.load_state_dict(network.state_dict())
-    return describe(exported, examples, config.exported_network.side_px)
+    return describe(exported, examples, at_size.side_px)
 
 
 def start_head(
@@ -153,7 +154,10 @@ def start_head(
 def _fit(
     config: TrainingConfig, inputs: Floats, learning: Sequence[Example], trust: Floats | float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights, (outputs, inputs), and biases, (outputs,), of one regression for each output."""
+    """Weights, (outputs, inputs), and biases, (outputs,), of one regression for each output.
+
+    An input that is trusted less pays a larger penalty for the same weight.
+    """
     wanted = [targets(example, config.labels, config.sampling) for example in learning]
     values = np.stack([value for value, _ in wanted]) > 0
     shares = np.stack([weight for _, weight in wanted])
