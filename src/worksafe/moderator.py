@@ -17,7 +17,7 @@ from worksafe.engine.cores import count_cores
 from worksafe.engine.finder import Finder
 from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.runtime import choose_runtime, look_at_machine
-from worksafe.engine.scoring import PLAIN, Detector, Look, load_detectors
+from worksafe.engine.scoring import Detector, Look, load_detectors
 from worksafe.errors import InputError
 from worksafe.images.open import Opener
 from worksafe.images.pictures import Pictures, View
@@ -311,12 +311,10 @@ class Moderator:
         return self._opener.open(self._opener.read(source), side_px)
 
     def warm_up(self) -> None:
-        """Score a grey picture, so that the first real one is not the slowest."""
-        side_px = PLAIN.side_px(detector.spec for detector in self._detectors)
-        grey = np.full((side_px, side_px, 3), 128, dtype=np.uint8)
+        """Run all that runs once, so that the first picture is not the slowest."""
         self._wall.warm_up()
         for detector in self._detectors:
-            detector.score(grey)
+            detector.warm_up()
         self.is_ready = True
 
     def close(self) -> None:

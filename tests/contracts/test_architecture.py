@@ -110,6 +110,10 @@ def test_every_detector_has_weights_a_licence_and_a_card(spec: DetectorSpec) -> 
     card = ROOT / "docs" / "model-cards" / f"{spec.name}.md"
     text = card.read_text()
     assert spec.weights.sha256 in text
+    if spec.glance:
+        assert read_weights(spec.glance.spec.weights)
+        assert spec.glance.spec.weights.sha256 in text
+        assert spec.glance.spec.labels == spec.labels
     assert spec.licence in text
     for label in spec.labels:
         assert label.name in text

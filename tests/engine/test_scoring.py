@@ -6,11 +6,20 @@ from numpy.typing import NDArray
 
 from fakes import FakeSession, brightness_detector
 from pictures import encode, photo, photographs
-from worksafe.engine.scoring import Look, Thorough, combine, load_detectors, prepare, score_image
+from worksafe.engine.scoring import (
+    Detector,
+    Look,
+    Thorough,
+    combine,
+    load_detectors,
+    prepare,
+    score_image,
+)
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
+from worksafe.models import hazards
 from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
-from worksafe.models.spec import DetectorSpec
+from worksafe.models.spec import DetectorSpec, Glance
 from worksafe.moderator import Moderator
 from worksafe.results import Action, Region, Scores
 from worksafe.settings import Settings
@@ -105,6 +114,64 @@ def test_a_second_pass_is_larger_and_only_where_asked_for(
     assert seen == sides
     expected = max(first, 0.7) if len(sides) > 1 else first
     assert scores.labels["nudity.explicit"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("thorough", "glanced", "sides"),
+    [
+        ("never", 0.04, [32]),
+        ("never", 0.06, [32, 64]),
+        ("uncertain", 0.04, [32]),
+        ("always", 0.04, [64]),
+    ],
+)
+def test_a_glance_settles_what_shows_nothing(
+    thorough: Thorough, glanced: float, sides: list[int]
+) -> None:
+    seen: list[int] = []
+
+    def answer(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(planes.shape[2])
+        return np.array([glanced if planes.shape[2] == 32 else 0.7], dtype=np.float32)
+
+    quick = brightness_detector("violence.blood", FakeSession(answer))
+    spec = replace(quick.spec, side_px=64, multiple=64, glance=Glance(quick.spec, 0.05))
+    detector = Detector(spec, quick.session, quick)
+
+    scores = detector.score(np.zeros((50, 50, 3), dtype=np.uint8), Look(thorough))
+
+    assert seen == sides
+    assert scores.labels["violence.blood"] == pytest.approx(0.7 if 64 in sides else glanced)
+
+
+def test_all_networks_are_run_before_the_first_picture() -> None:
+    seen: list[int] = []
+
+    def note(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(planes.shape[2])
+        return planes.mean(axis=(2, 3))
+
+    quick = brightness_detector("violence.blood", FakeSession(note))
+    spec = replace(quick.spec, side_px=64, multiple=64, glance=Glance(quick.spec, 0.05))
+
+    Detector(spec, quick.session, quick).warm_up()
+
+    assert sorted(seen) == [32, 64]
+
+
+@pytest.mark.parametrize("name", photographs())
+def test_what_a_glance_settles_a_full_look_does_not_mind(name: str) -> None:
+    (detector,) = load_detectors([hazards.SPEC])
+    assert hazards.SPEC.glance
+    image = photographs()[name]
+
+    scores = detector.score(image)
+    full = detector.score(image, Look("always"))
+
+    if max(scores.labels.values()) < hazards.SPEC.glance.settles_below:
+        assert max(full.labels.values()) < 0.35  # the least that the default policy minds
+    else:
+        assert scores == full
 
 
 def test_maps_are_made_only_where_asked_for(moderator: Moderator) -> None:

@@ -20,11 +20,13 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from worksafe.cli.main import app
+from worksafe.engine.scoring import load_detectors
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example, read_manifest, read_pixels
 from worksafe.evaluation.metrics import roc_auc
 from worksafe.images.resize import RgbImage, normalise, resize_image
+from worksafe.models.hazards import read_spec
 from worksafe.training.augment import STEPS, augment, lay_on
 from worksafe.training.calibrate import fit_platt
 from worksafe.training.config import ExportConfig, TrainingConfig, read_config
@@ -187,6 +189,31 @@ def test_a_network_is_exported_for_another_size_than_it_learnt_at(
     planes = np.zeros((1, 3, 96, 96), dtype=np.float32)
     (maps,) = OnnxSession(path.read_bytes()).run(planes, ["maps"])
     assert maps.shape[2:] == (3, 6)  # places of 16 px, of which two become one
+
+
+def test_a_glance_is_exported_beside_and_serving_reads_both(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    both = ExportConfig(side_px=96, glance_px=32, settles_below=0.2)
+
+    path = export(replace(config, export=both), examples, finished, tmp_path)
+
+    spec = read_spec(path.with_suffix(".json"))
+    assert spec.glance is not None
+    assert (spec.side_px, spec.glance.spec.side_px, spec.glance.settles_below) == (96, 32, 0.2)
+    (detector,) = load_detectors([spec])
+    held = [one for one in examples if one.split == "val" and one.category == "neutral"]
+    pictures = [read_pixels(one, 96) for one in held]
+    reached = [detector.score(one).categories for one in pictures]
+    for category, by_rate in spec.thresholds.items():
+        if category in spec.categories:
+            above = sum(scores[category] > by_rate["0.05"] + 1e-4 for scores in reached)
+            assert above <= 0.05 * len(held)
+    quick = [detector.glance.score(one) for one in pictures if detector.glance]
+    assert len(quick) == len(held)
+    for scores, picture in zip(quick, pictures, strict=True):
+        if max(scores.labels.values()) < 0.2:
+            assert detector.score(picture) == scores
 
 
 def test_linear_layers_are_exported_in_eight_bits_but_for_those_kept(

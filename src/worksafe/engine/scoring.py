@@ -34,7 +34,8 @@ class Look:
     Attributes
     ----------
     thorough : {"never", "uncertain", "always"}
-        When detectors that miss small things pass a second time, over a larger input.
+        When detectors that miss small things pass a second time, over a larger input; with
+        ``always`` no glance settles anything.
     maps : bool
         Whether detectors say which places speak for a label.
     """
@@ -57,10 +58,11 @@ PLAIN = Look()
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A detector that is loaded: what it is, and its running network."""
+    """A detector that is loaded: what it is, its running network, and that of its glance."""
 
     spec: DetectorSpec
     session: Session
+    glance: "Detector | None" = None
 
     def score(self, image: RgbImage, look: Look = PLAIN) -> Scores:
         """Score one picture.
@@ -81,11 +83,29 @@ class Detector:
         InternalError
             If a score is no number.
         """
+        settled = self._settle(image, look)
+        if settled:
+            return settled
         first = self._pass(image, self.spec.side_px, look)
         larger_px = self.spec.thorough_side_px
         if larger_px is None or not _asks_for_more(first, look):
             return first
         return combine([first, self._pass(image, larger_px, look)])
+
+    def warm_up(self) -> None:
+        """Run each network once, on a grey picture: the first run is the slowest."""
+        side_px = self.spec.side_px
+        self._pass(np.full((side_px, side_px, 3), 128, dtype=np.uint8), side_px, PLAIN)
+        if self.glance:
+            self.glance.warm_up()
+
+    def _settle(self, image: RgbImage, look: Look) -> Scores | None:
+        """Glance at a picture; None where that does not settle it."""
+        if self.spec.glance is None or self.glance is None or look.thorough == "always":
+            return None
+        scores = self.glance.score(image, look)
+        in_doubt = max(scores.labels.values()) >= self.spec.glance.settles_below
+        return None if in_doubt else scores
 
     def _pass(self, image: RgbImage, side_px: int, look: Look) -> Scores:
         planes, placement = prepare(image, self.spec, side_px)
@@ -128,8 +148,9 @@ def load_detectors(
     """
 
     def load(spec: DetectorSpec) -> Detector:
+        glance = load(spec.glance.spec) if spec.glance else None
         model = spec.adapt(read_weights(spec.weights))
-        return Detector(spec, open_session(model, runtime, streams))
+        return Detector(spec, open_session(model, runtime, streams), glance)
 
     with ThreadPoolExecutor() as pool:  # side by side a server is ready in two thirds of the time
         return tuple(pool.map(load, specs))

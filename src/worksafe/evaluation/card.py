@@ -97,6 +97,15 @@ def _lines_of(name: str, results: Path, spec: DetectorSpec) -> Sequence[str]:
 
 def _weights_lines(spec: DetectorSpec) -> list[str]:
     path = find_weights(spec.weights)
+    glance: list[str] = []
+    if spec.glance:
+        quick = spec.glance.spec
+        beside = find_weights(quick.weights)
+        glance = [
+            f"| Glance | the same at {quick.side_px} x {quick.side_px} px comes first, and settles "
+            f"pictures of which no label scores {spec.glance.settles_below:g}: `{beside.name}`, "
+            f"{beside.stat().st_size / 1e6:.1f} MB, SHA-256 `{quick.weights.sha256}` |"
+        ]
     return [
         "| | |",
         "| --- | --- |",
@@ -106,6 +115,7 @@ def _weights_lines(spec: DetectorSpec) -> list[str]:
         f"| Licence | {spec.licence} |",
         f"| Input | {spec.side_px} x {spec.side_px} px, {spec.colour_order.upper()}, "
         f"(x / 255 - mean) / std with mean {_channels(spec.mean)} and std {_channels(spec.std)} |",
+        *glance,
         f"| Outputs | {len(spec.labels)} labels |",
     ]
 

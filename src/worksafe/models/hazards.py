@@ -1,17 +1,25 @@
 """Hazards: violence and drugs from one pass of a network that this project trains.
 
 Training writes the weights and, beside them, the contract that is read here: outputs, input,
-calibration, thresholds by false-positive rate, hash.
+calibration, thresholds by false-positive rate, hash; and the same of a glance, where there is one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
+from worksafe.models.spec import (
+    DetectorSpec,
+    Glance,
+    Label,
+    Placement,
+    WeightsFile,
+    category_scores,
+)
 from worksafe.models.weights import SHIPPED, read_contract
 from worksafe.results import HeatMap, Scores
 
@@ -32,15 +40,16 @@ _SHOWS = {
 }
 
 
-def make_spec(contract: Mapping[str, Any], weights: WeightsFile) -> DetectorSpec:
+def make_spec(contract: Mapping[str, Any], package: str, folder: str) -> DetectorSpec:
     """Describe a network by the contract that training wrote beside it.
 
     Parameters
     ----------
     contract : mapping
         Outputs, input, calibration, thresholds.
-    weights : WeightsFile
-        The ONNX file.
+    package, folder : str
+        The installed package that carries the ONNX files, and where in it they lie; an empty
+        package for a folder of its own.
 
     Returns
     -------
@@ -53,13 +62,50 @@ def make_spec(contract: Mapping[str, Any], weights: WeightsFile) -> DetectorSpec
     """
     # The network has an output for each category too, which training profits from; it is not used.
     names = [output for output in contract["outputs"] if "." in output]
-    columns = [contract["outputs"].index(name) for name in names]
-    slopes = np.array([contract["calibration"][name]["slope"] for name in names])
-    offsets = np.array([contract["calibration"][name]["offset"] for name in names])
     labels = tuple(
         Label(name, _SHOWS.get(name, name), counts=name not in contract["reported_only"])
         for name in names
     )
+    spec = DetectorSpec(
+        name=contract["name"],
+        version=contract["version"],
+        licence=contract["licence"],
+        source="trained by this project: docs/model-cards/hazards.md",
+        weights=WeightsFile(package, f"{folder}/{contract['name']}.onnx", contract["sha256"]),
+        labels=labels,
+        fit="stretch",
+        side_px=contract["side_px"],
+        multiple=contract["side_px"],
+        colour_order="rgb",
+        mean=tuple(contract["mean"]),
+        std=tuple(contract["std"]),
+        outputs=("logits",),
+        maps=("maps",),
+        interpret=_interpreter(labels, contract["outputs"], contract["calibration"]),
+        calibrated=True,
+        thresholds=contract["thresholds"],
+    )
+    if "glance" not in contract:
+        return spec
+    quick = contract["glance"]
+    glance = replace(
+        spec,
+        weights=WeightsFile(package, f"{folder}/{contract['name']}-glance.onnx", quick["sha256"]),
+        side_px=quick["side_px"],
+        multiple=quick["side_px"],
+        interpret=_interpreter(labels, contract["outputs"], quick["calibration"]),
+    )
+    return replace(spec, glance=Glance(glance, quick["settles_below"]))
+
+
+def _interpreter(
+    labels: Sequence[Label], outputs: Sequence[str], calibration: Mapping[str, Mapping[str, float]]
+) -> Callable[[Sequence[NDArray[Any]], Placement], Scores]:
+    """Make what turns logits into scores."""
+    names = [label.name for label in labels]
+    columns = [outputs.index(name) for name in names]
+    slopes = np.array([calibration[name]["slope"] for name in names])
+    offsets = np.array([calibration[name]["offset"] for name in names])
 
     def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:  # noqa: ARG001
         """Turn logits, float32, shape (1, outputs), into probabilities; there are no regions.
@@ -75,25 +121,7 @@ def make_spec(contract: Mapping[str, Any], weights: WeightsFile) -> DetectorSpec
         }
         return Scores(category_scores(labels, scores), scores, maps=maps)
 
-    return DetectorSpec(
-        name="hazards",
-        version=contract["version"],
-        licence=contract["licence"],
-        source="trained by this project: docs/model-cards/hazards.md",
-        weights=weights,
-        labels=labels,
-        fit="stretch",
-        side_px=contract["side_px"],
-        multiple=contract["side_px"],
-        colour_order="rgb",
-        mean=tuple(contract["mean"]),
-        std=tuple(contract["std"]),
-        outputs=("logits",),
-        maps=("maps",),
-        interpret=interpret,
-        calibrated=True,
-        thresholds=contract["thresholds"],
-    )
+    return interpret
 
 
 def read_spec(contract: Path) -> DetectorSpec:
@@ -102,7 +130,7 @@ def read_spec(contract: Path) -> DetectorSpec:
     Parameters
     ----------
     contract : Path
-        The JSON file that training wrote, with the ONNX file of the same name beside it.
+        The JSON file that training wrote, with the ONNX files beside it.
 
     Returns
     -------
@@ -113,9 +141,7 @@ def read_spec(contract: Path) -> DetectorSpec:
     WeightsError
         If the contract cannot be read.
     """
-    content = read_contract(contract)
-    weights = WeightsFile("", str(contract.with_suffix(".onnx")), content["sha256"])
-    return make_spec(content, weights)
+    return make_spec(read_contract(contract), "", str(contract.parent))
 
 
 def _heat_map(places: NDArray[np.float32]) -> HeatMap:
@@ -126,7 +152,4 @@ def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-np.clip(values, -60, 60)))
 
 
-_SHIPPED = read_contract(SHIPPED / "hazards.json")
-SPEC = make_spec(
-    _SHIPPED, WeightsFile("worksafe", "models/shipped/hazards.onnx", _SHIPPED["sha256"])
-)
+SPEC = make_spec(read_contract(SHIPPED / "hazards.json"), "worksafe", "models/shipped")

@@ -137,6 +137,8 @@ class DetectorSpec:
         (``"0.01"``: one in a hundred reaches it).
     adapt : callable
         Changes the ONNX file's content before it is loaded; never what it answers.
+    glance : Glance or None
+        A cheaper look that comes first; None where every picture is looked at as above.
     """
 
     name: str
@@ -158,6 +160,7 @@ class DetectorSpec:
     adapt: Callable[[bytes], bytes] = as_it_is
     maps: tuple[str, ...] = ()
     thorough_side_px: int | None = None
+    glance: "Glance | None" = None
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -168,3 +171,24 @@ class DetectorSpec:
     def info(self) -> ModelInfo:
         """As results name it."""
         return ModelInfo(self.name, self.version, self.weights.sha256, self.licence)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A detector's cheap first look, which settles pictures that show nothing: a cascade [1]_.
+
+    Attributes
+    ----------
+    spec : DetectorSpec
+        What looks: of the same labels, over a smaller input.
+    settles_below : float
+        Where every label scores less, its scores stand; any other picture is looked at in full.
+
+    References
+    ----------
+    .. [1] Viola and Jones, "Rapid Object Detection using a Boosted Cascade of Simple Features",
+       CVPR 2001.
+    """
+
+    spec: DetectorSpec
+    settles_below: float

@@ -181,6 +181,10 @@ class ExportConfig:
         Linear layers compute in eight bits, twice as fast.
     kept : tuple of str
         Linear layers that stay in float all the same, such as ``blocks.7.mlp.fc2``.
+    glance_px : int or None
+        Side of the input of a first look that settles pictures which show nothing; None for none.
+    settles_below : float
+        Where every label scores less at that look, it is the last.
 
     References
     ----------
@@ -190,6 +194,8 @@ class ExportConfig:
     side_px: int | None = None
     eight_bits: bool = False
     kept: tuple[str, ...] = ()
+    glance_px: int | None = None
+    settles_below: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)

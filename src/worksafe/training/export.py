@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     run_dir : Path
         Holds ``network.safetensors``.
     to : Path
-        Folder that gets ``<name>.onnx`` and ``<name>.json``.
+        Folder that gets ``<name>.onnx`` and ``<name>.json``; with a glance ``<name>-glance.onnx``.
 
     Returns
     -------
@@ -57,12 +57,45 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     TrainingError
         If the run is not finished, or the ONNX network says something else than PyTorch's.
     """
-    config = replace(config, network=config.exported_network)
-    side_px = config.network.side_px
-    network = _load(config, run_dir)
-    held = [example for example in examples if example.split == "val" and not example.weak]
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
+    full = _write_look(config, config.exported_network.side_px, examples, run_dir, path)
+    glance = None
+    if config.export.glance_px is not None:
+        beside = to / f"{config.name}-glance.onnx"
+        glance = _write_look(config, config.export.glance_px, examples, run_dir, beside)
+    contract = _contract(config, _held(examples), full, glance)
+    path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A network at one size, written and calibrated."""
+
+    sha256: str
+    side_px: int
+    fits: dict[str, Platt]
+    scores: dict[str, NDArray[np.float64]]  # by label, of the held pictures
+
+    @property
+    def calibration(self) -> dict[str, dict[str, float]]:
+        return {
+            name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
+            for name, fit in self.fits.items()
+        }
+
+
+def _held(examples: Sequence[Example]) -> list[Example]:
+    return [example for example in examples if example.split == "val" and not example.weak]
+
+
+def _write_look(
+    config: TrainingConfig, side_px: int, examples: Sequence[Example], run_dir: Path, path: Path
+) -> _Look:
+    """Write the network for one size, prove it and calibrate it."""
+    network = _load(replace(config, network=replace(config.network, side_px=side_px)), run_dir)
+    held = _held(examples)
     write_onnx(network, side_px, path)
     shown = held[:_PROOF_PICTURES]
     expected = predict(network, shown, side_px)
@@ -71,9 +104,10 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
         quantise(path, _learnt_pictures(examples, side_px), config.export.kept)
         _compare_on_average(expected, _run_onnx(path, shown, side_px))
     logits = _run_onnx(path, held, side_px)
-    contract = _contract(config, held, logits, hashlib.sha256(path.read_bytes()).hexdigest())
-    path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
-    return path
+    fits = _calibrate(config, held, logits)
+    columns = {name: logits[:, at] for at, name in enumerate(config.labels.outputs)}
+    scores = {name: fit.apply(columns[name]) for name, fit in fits.items()}
+    return _Look(hashlib.sha256(path.read_bytes()).hexdigest(), side_px, fits, scores)
 
 
 def write_onnx(network: HazardsNetwork, side_px: int, path: Path) -> None:
@@ -157,23 +191,40 @@ def _learnt_pictures(examples: Sequence[Example], side_px: int) -> Iterator[NDAr
         yield pictures[position].numpy()[None]
 
 
-def _contract(
-    config: TrainingConfig, held: Sequence[Example], logits: Logits, sha256: str
-) -> dict[str, object]:
-    outputs = config.labels.outputs
+def _calibrate(
+    config: TrainingConfig, held: Sequence[Example], logits: Logits
+) -> dict[str, Platt]:
+    """Fit each label's scale on the pictures that it is known of."""
     wanted = [targets(example, config.labels, config.sampling) for example in held]
     values = np.stack([value for value, _ in wanted]) > 0
     weights = np.stack([weight for _, weight in wanted]).astype(np.float64)
-    neutral = np.array([example.category == NEUTRAL for example in held])
     fits: dict[str, Platt] = {}
-    scores: dict[str, NDArray[np.float64]] = {}
-    for column, name in enumerate(outputs):
+    for column, name in enumerate(config.labels.outputs):
         if "." in name:
             known = weights[:, column] > 0
             fits[name] = fit_platt(
                 logits[known, column], values[known, column], weights[known, column]
             )
-            scores[name] = fits[name].apply(logits[:, column])
+    return fits
+
+
+def _contract(
+    config: TrainingConfig, held: Sequence[Example], full: _Look, glance: _Look | None
+) -> dict[str, object]:
+    neutral = np.array([example.category == NEUTRAL for example in held])
+    scores = dict(full.scores)
+    quick: dict[str, object] = {}
+    if glance is not None:
+        settled = np.max([*glance.scores.values()], axis=0) < config.export.settles_below
+        scores = {
+            name: np.where(settled, glance.scores[name], score) for name, score in scores.items()
+        }
+        quick["glance"] = {
+            "sha256": glance.sha256,
+            "side_px": glance.side_px,
+            "settles_below": config.export.settles_below,
+            "calibration": glance.calibration,
+        }
     for category in config.labels.categories:  # as models/spec.py makes them in serving
         counting = config.labels.counting(category)
         scores[category] = np.max([scores[name] for name in counting], axis=0)
@@ -181,15 +232,13 @@ def _contract(
         "name": config.name,
         "version": config.version,
         "licence": config.licence,
-        "sha256": sha256,
-        "side_px": config.network.side_px,
+        "sha256": full.sha256,
+        "side_px": full.side_px,
         "mean": MEAN,
         "std": STD,
-        "outputs": outputs,
+        "outputs": config.labels.outputs,
         "reported_only": config.labels.reported_only,
-        "calibration": {
-            name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
-            for name, fit in fits.items()
-        },
-        "thresholds": {name: thresholds(scores[name][neutral]) for name in outputs},
+        "calibration": full.calibration,
+        **quick,
+        "thresholds": {name: thresholds(scores[name][neutral]) for name in config.labels.outputs},
     }
