@@ -124,8 +124,7 @@ def normalise(
         image = image[:, :, ::-1]
     scale = np.float32(1) / (np.float32(255) * np.asarray(std, dtype=np.float32))
     shift = np.asarray(mean, dtype=np.float32) / np.asarray(std, dtype=np.float32)
-    planes = np.empty((1, 3, *image.shape[:2]), dtype=np.float32)
-    for channel in range(3):  # one pass per plane: no interleaved float copy of the picture
-        np.multiply(image[:, :, channel], scale[channel], out=planes[0, channel])
-        planes[0, channel] -= shift[channel]
-    return planes
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
+    planes *= scale[:, None, None]
+    planes -= shift[:, None, None]
+    return planes[None]
