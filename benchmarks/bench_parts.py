@@ -59,7 +59,8 @@ def time_networks(moderator: Moderator, file: bytes) -> dict[str, float]:
             for step, (start, end) in zip(
                 ("prepare", "run", "interpret"), itertools.pairwise(marks), strict=True
             ):
-                steps.setdefault(f"{spec.name} {spec.side_px} px {step}", []).append((end - start) * 1000)
+                name = f"{spec.name} {spec.side_px} px {step}"
+                steps.setdefault(name, []).append((end - start) * 1000)
     return {step: statistics.median(times) for step, times in steps.items()}
 
 

@@ -149,7 +149,7 @@ def test_all_networks_are_run_before_the_first_picture() -> None:
 
     def note(planes: NDArray[np.float32]) -> NDArray[np.float32]:
         seen.append(planes.shape[2])
-        return planes.mean(axis=(2, 3))
+        return np.zeros(1, dtype=np.float32)
 
     quick = brightness_detector("violence.blood", FakeSession(note))
     spec = replace(quick.spec, side_px=64, multiple=64, glance=Glance(quick.spec, 0.05))

@@ -122,8 +122,9 @@ def normalise(
     """
     if colour_order == "bgr":
         image = image[:, :, ::-1]
-    scale = np.float32(1) / (np.float32(255) * np.asarray(std, dtype=np.float32))
-    shift = np.asarray(mean, dtype=np.float32) / np.asarray(std, dtype=np.float32)
+    centre, spread = np.asarray(mean, dtype=np.float32), np.asarray(std, dtype=np.float32)
+    scale: NDArray[np.float32] = np.float32(1) / (np.float32(255) * spread)
+    shift: NDArray[np.float32] = centre / spread
     planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
     planes *= scale[:, None, None]
     planes -= shift[:, None, None]

@@ -191,9 +191,7 @@ def _learnt_pictures(examples: Sequence[Example], side_px: int) -> Iterator[NDAr
         yield pictures[position].numpy()[None]
 
 
-def _calibrate(
-    config: TrainingConfig, held: Sequence[Example], logits: Logits
-) -> dict[str, Platt]:
+def _calibrate(config: TrainingConfig, held: Sequence[Example], logits: Logits) -> dict[str, Platt]:
     """Fit each label's scale on the pictures that it is known of."""
     wanted = [targets(example, config.labels, config.sampling) for example in held]
     values = np.stack([value for value, _ in wanted]) > 0
