@@ -68,7 +68,8 @@ class Settings(BaseSettings):
         Name of a policy that decides beside the active one: counted, logged, never acted on.
     thorough : {"never", "uncertain", "always"}
         When nudity is looked for a second time, at twice the size: it finds small figures, and
-        takes about five times as long. A request may say otherwise.
+        takes about five times as long. With ``always`` violence and drugs are looked for in full,
+        too, whatever a glance says. A request may say otherwise.
     max_request_bytes, max_images : int
         Size of a request's body, and images in it.
     max_image_bytes, max_image_pixels, max_image_side_px : int

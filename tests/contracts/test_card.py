@@ -21,9 +21,10 @@ def test_the_card_says_what_results_and_contract_say() -> None:
 
 @pytest.mark.parametrize("split", MEASURED)
 def test_the_figures_in_the_card_are_of_the_weights_that_ship(split: str) -> None:
-    measured = {model.name: model.sha256 for model in read_report(RESULTS, split).origin.models}
+    measured = {model.name: model for model in read_report(RESULTS, split).origin.models}
 
-    assert measured["hazards"] == SPEC.weights.sha256
+    assert measured["hazards"].sha256 == SPEC.weights.sha256
+    assert measured["hazards"].version == SPEC.version  # also of the glance and the calibration
 
 
 def test_the_card_has_figures_thresholds_and_weights() -> None:

@@ -3,6 +3,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from fakes import FakeSession, brightness_detector
 from pictures import encode, photo, quadrants
 from servers import free_port
 from worksafe import Moderator, Settings
-from worksafe.engine.cache import RedisCache
+from worksafe.engine.cache import MemoryCache, Recall, RedisCache
+from worksafe.images.limits import ImageLimits
 from worksafe.policy.document import Policy
 from worksafe.results import Moderation
 
@@ -57,6 +59,17 @@ def test_other_bytes_are_looked_at() -> None:
         moderator.check(encode(photo(), quality=quality))
 
     assert session.runs == 2
+
+
+@pytest.mark.parametrize("change", [{"version": "2"}, {"sha256": "1" * 64}])
+def test_another_version_or_other_weights_look_anew(change: dict[str, str]) -> None:
+    model = brightness_detector().spec.info
+    cache, limits = MemoryCache(10), ImageLimits()
+
+    before = Recall(cache, [model], limits).key(b"a picture", "never")
+    after = Recall(cache, [replace(model, **change)], limits).key(b"a picture", "never")
+
+    assert before != after
 
 
 def test_another_policy_decides_anew_on_what_is_known() -> None:

@@ -63,7 +63,10 @@ class Options(_Request):
     policy: Annotated[str | None, Field(description="Name of the policy that decides.")] = None
     thorough: Annotated[
         Thorough | None,
-        Field(description="When to look for nudity a second time, at twice the size."),
+        Field(
+            description="When to look for nudity a second time, at twice the size; with `always` "
+            "no glance settles violence and drugs either."
+        ),
     ] = None
 
 

@@ -31,7 +31,10 @@ DataOption = Annotated[
 
 ThoroughOption = Annotated[
     Literal["never", "uncertain", "always"] | None,
-    typer.Option(help="When to look for nudity a second time, at twice the size."),
+    typer.Option(
+        help="When to look for nudity a second time, at twice the size; with always no glance "
+        "settles violence and drugs either."
+    ),
 ]
 
 

@@ -116,7 +116,7 @@ class Recall:
     cache : ResultCache
         Where results are kept.
     models : sequence of ModelInfo
-        What scores: other weights have other results.
+        What scores: other versions and other weights have other results.
     limits : ImageLimits
         What is decoded, and how many frames are chosen.
     runtime : str, optional
@@ -131,8 +131,8 @@ class Recall:
         runtime: str = "",
     ) -> None:
         self._cache = cache
-        hashes = [model.sha256 for model in models]
-        made_by = repr((_VERSION, TAXONOMY, hashes, asdict(limits), runtime))
+        versions = [(model.version, model.sha256) for model in models]
+        made_by = repr((_VERSION, TAXONOMY, versions, asdict(limits), runtime))
         self._salt = hashlib.sha256(made_by.encode()).digest()
 
     def key(self, data: bytes, thorough: str) -> str:

@@ -84,7 +84,7 @@ class Detector:
             If a score is no number.
         """
         settled = self._settle(image, look)
-        if settled:
+        if settled is not None:
             return settled
         first = self._pass(image, self.spec.side_px, look)
         larger_px = self.spec.thorough_side_px

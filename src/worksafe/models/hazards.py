@@ -1,4 +1,4 @@
-"""Hazards: violence and drugs from one pass of a network that this project trains.
+"""Hazards: violence and drugs from one network that this project trains.
 
 Training writes the weights and, beside them, the contract that is read here: outputs, input,
 calibration, thresholds by false-positive rate, hash; and the same of a glance, where there is one.
@@ -23,7 +23,7 @@ from worksafe.models.spec import (
 from worksafe.models.weights import SHIPPED, read_contract
 from worksafe.results import HeatMap, Scores
 
-_LEAST_MAPPED = 0.05  # no policy minds less, and a film has thousands of frames
+_LEAST_MAPPED = 0.05  # no shipped policy minds less, and a film has thousands of frames
 
 _SHOWS = {
     "violence.fighting": "people who hit, kick, wrestle or attack each other in earnest",
@@ -40,16 +40,16 @@ _SHOWS = {
 }
 
 
-def make_spec(contract: Mapping[str, Any], package: str, folder: str) -> DetectorSpec:
+def make_spec(contract: Mapping[str, Any], package: str, stem: str) -> DetectorSpec:
     """Describe a network by the contract that training wrote beside it.
 
     Parameters
     ----------
     contract : mapping
         Outputs, input, calibration, thresholds.
-    package, folder : str
-        The installed package that carries the ONNX files, and where in it they lie; an empty
-        package for a folder of its own.
+    package, stem : str
+        The installed package that carries the ONNX files, empty for files of their own, and where
+        in it they lie: ``<stem>.onnx`` and, of the glance, ``<stem>-glance.onnx``.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def make_spec(contract: Mapping[str, Any], package: str, folder: str) -> Detecto
         version=contract["version"],
         licence=contract["licence"],
         source="trained by this project: docs/model-cards/hazards.md",
-        weights=WeightsFile(package, f"{folder}/{contract['name']}.onnx", contract["sha256"]),
+        weights=WeightsFile(package, f"{stem}.onnx", contract["sha256"]),
         labels=labels,
         fit="stretch",
         side_px=contract["side_px"],
@@ -90,7 +90,7 @@ def make_spec(contract: Mapping[str, Any], package: str, folder: str) -> Detecto
     quick = contract["glance"]
     glance = replace(
         spec,
-        weights=WeightsFile(package, f"{folder}/{contract['name']}-glance.onnx", quick["sha256"]),
+        weights=WeightsFile(package, f"{stem}-glance.onnx", quick["sha256"]),
         side_px=quick["side_px"],
         multiple=quick["side_px"],
         interpret=_interpreter(labels, contract["outputs"], quick["calibration"]),
@@ -141,7 +141,7 @@ def read_spec(contract: Path) -> DetectorSpec:
     WeightsError
         If the contract cannot be read.
     """
-    return make_spec(read_contract(contract), "", str(contract.parent))
+    return make_spec(read_contract(contract), "", str(contract.with_suffix("")))
 
 
 def _heat_map(places: NDArray[np.float32]) -> HeatMap:
@@ -152,4 +152,4 @@ def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-np.clip(values, -60, 60)))
 
 
-SPEC = make_spec(read_contract(SHIPPED / "hazards.json"), "worksafe", "models/shipped")
+SPEC = make_spec(read_contract(SHIPPED / "hazards.json"), "worksafe", "models/shipped/hazards")

@@ -59,18 +59,21 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     """
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
-    full = _write_look(config, config.exported_network.side_px, examples, run_dir, path)
+    full = _write_network(config, config.exported_network.side_px, examples, run_dir, path)
     glance = None
     if config.export.glance_px is not None:
+        if config.export.glance_px >= full.side_px:
+            msg = f"a glance is smaller than the full look: glance_px is not below {full.side_px}"
+            raise TrainingError(msg)
         beside = to / f"{config.name}-glance.onnx"
-        glance = _write_look(config, config.export.glance_px, examples, run_dir, beside)
+        glance = _write_network(config, config.export.glance_px, examples, run_dir, beside)
     contract = _contract(config, _held(examples), full, glance)
     path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
     return path
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Written:
     """A network at one size, written and calibrated."""
 
     sha256: str
@@ -90,9 +93,9 @@ def _held(examples: Sequence[Example]) -> list[Example]:
     return [example for example in examples if example.split == "val" and not example.weak]
 
 
-def _write_look(
+def _write_network(
     config: TrainingConfig, side_px: int, examples: Sequence[Example], run_dir: Path, path: Path
-) -> _Look:
+) -> _Written:
     """Write the network for one size, prove it and calibrate it."""
     network = _load(replace(config, network=replace(config.network, side_px=side_px)), run_dir)
     held = _held(examples)
@@ -107,7 +110,7 @@ def _write_look(
     fits = _calibrate(config, held, logits)
     columns = {name: logits[:, at] for at, name in enumerate(config.labels.outputs)}
     scores = {name: fit.apply(columns[name]) for name, fit in fits.items()}
-    return _Look(hashlib.sha256(path.read_bytes()).hexdigest(), side_px, fits, scores)
+    return _Written(hashlib.sha256(path.read_bytes()).hexdigest(), side_px, fits, scores)
 
 
 def write_onnx(network: HazardsNetwork, side_px: int, path: Path) -> None:
@@ -207,7 +210,7 @@ def _calibrate(config: TrainingConfig, held: Sequence[Example], logits: Logits) 
 
 
 def _contract(
-    config: TrainingConfig, held: Sequence[Example], full: _Look, glance: _Look | None
+    config: TrainingConfig, held: Sequence[Example], full: _Written, glance: _Written | None
 ) -> dict[str, object]:
     neutral = np.array([example.category == NEUTRAL for example in held])
     scores = dict(full.scores)
@@ -221,6 +224,7 @@ def _contract(
             "sha256": glance.sha256,
             "side_px": glance.side_px,
             "settles_below": config.export.settles_below,
+            "in_doubt": round(1 - float(settled[neutral].mean()), 3),  # of the ordinary pictures
             "calibration": glance.calibration,
         }
     for category in config.labels.categories:  # as models/spec.py makes them in serving
