@@ -118,6 +118,13 @@ def test_a_second_pass_is_larger_and_only_where_asked_for(
     assert scores.labels["nudity.explicit"] == pytest.approx(expected)
 
 
+def glancing_detector(session: FakeSession) -> Detector:
+    """One that looks at 64 px, after a glance at 32 by the same session."""
+    quick = brightness_detector("violence.blood", session)
+    spec = replace(quick.spec, side_px=64, multiple=64, glance=Glance(quick.spec, 0.05))
+    return Detector(spec, session, quick)
+
+
 @pytest.mark.parametrize(
     ("thorough", "glanced", "sides"),
     [
@@ -136,11 +143,9 @@ def test_a_glance_settles_what_shows_nothing(
         seen.append(planes.shape[2])
         return np.array([glanced if planes.shape[2] == 32 else 0.7], dtype=np.float32)
 
-    quick = brightness_detector("violence.blood", FakeSession(answer))
-    spec = replace(quick.spec, side_px=64, multiple=64, glance=Glance(quick.spec, 0.05))
-    detector = Detector(spec, quick.session, quick)
-
-    scores = detector.score(np.zeros((50, 50, 3), dtype=np.uint8), Look(thorough))
+    scores = glancing_detector(FakeSession(answer)).score(
+        np.zeros((50, 50, 3), dtype=np.uint8), Look(thorough)
+    )
 
     assert seen == sides
     assert scores.labels["violence.blood"] == pytest.approx(0.7 if 64 in sides else glanced)
@@ -153,10 +158,7 @@ def test_all_networks_are_run_before_the_first_picture() -> None:
         seen.append(planes.shape[2])
         return np.zeros(1, dtype=np.float32)
 
-    quick = brightness_detector("violence.blood", FakeSession(note))
-    spec = replace(quick.spec, side_px=64, multiple=64, glance=Glance(quick.spec, 0.05))
-
-    Detector(spec, quick.session, quick).warm_up()
+    glancing_detector(FakeSession(note)).warm_up()
 
     assert sorted(seen) == [32, 64]
 

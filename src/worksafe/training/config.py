@@ -213,6 +213,13 @@ class TrainingConfig:
     teacher: TeacherConfig | None = None
     export: ExportConfig = ExportConfig()
 
+    def __post_init__(self) -> None:
+        """Refuse before the training what would fail after it."""
+        full_px, glance_px = self.exported_network.side_px, self.export.glance_px
+        if glance_px is not None and glance_px >= full_px:
+            msg = f"a glance is smaller than the full look: glance_px is not below {full_px}"
+            raise TrainingError(msg)
+
     @property
     def exported_network(self) -> NetworkConfig:
         """The network as it is run when it has learnt: perhaps at another size."""

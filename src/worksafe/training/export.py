@@ -62,9 +62,6 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     full = _write_network(config, config.exported_network.side_px, examples, run_dir, path)
     glance = None
     if config.export.glance_px is not None:
-        if config.export.glance_px >= full.side_px:
-            msg = f"a glance is smaller than the full look: glance_px is not below {full.side_px}"
-            raise TrainingError(msg)
         beside = to / f"{config.name}-glance.onnx"
         glance = _write_network(config, config.export.glance_px, examples, run_dir, beside)
     contract = _contract(config, _held(examples), full, glance)
@@ -78,15 +75,8 @@ class _Written:
 
     sha256: str
     side_px: int
-    fits: dict[str, Platt]
+    calibration: dict[str, dict[str, float]]
     scores: dict[str, NDArray[np.float64]]  # by label, of the held pictures
-
-    @property
-    def calibration(self) -> dict[str, dict[str, float]]:
-        return {
-            name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
-            for name, fit in self.fits.items()
-        }
 
 
 def _held(examples: Sequence[Example]) -> list[Example]:
@@ -109,8 +99,15 @@ def _write_network(
     logits = _run_onnx(path, held, side_px)
     fits = _calibrate(config, held, logits)
     columns = {name: logits[:, at] for at, name in enumerate(config.labels.outputs)}
-    scores = {name: fit.apply(columns[name]) for name, fit in fits.items()}
-    return _Written(hashlib.sha256(path.read_bytes()).hexdigest(), side_px, fits, scores)
+    return _Written(
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        side_px=side_px,
+        calibration={
+            name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
+            for name, fit in fits.items()
+        },
+        scores={name: fit.apply(columns[name]) for name, fit in fits.items()},
+    )
 
 
 def write_onnx(network: HazardsNetwork, side_px: int, path: Path) -> None:
@@ -215,7 +212,7 @@ def _contract(
     neutral = np.array([example.category == NEUTRAL for example in held])
     scores = dict(full.scores)
     quick: dict[str, object] = {}
-    if glance is not None:
+    if glance is not None:  # as engine/scoring.py has it in serving
         settled = np.max([*glance.scores.values()], axis=0) < config.export.settles_below
         scores = {
             name: np.where(settled, glance.scores[name], score) for name, score in scores.items()
