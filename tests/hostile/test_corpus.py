@@ -16,10 +16,12 @@ from worksafe.cli.main import app
 from worksafe.doctor.attack import Answered, attack
 from worksafe.doctor.corpus import all_cases
 from worksafe.doctor.table import format_table
+from worksafe.engine.runtime import choose_runtime, look_at_machine
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "formats.md"
 BEGIN, END = "<!-- corpus -->\n\n", "<!-- end of corpus -->"
-MOST_BYTES = 600 * 1024**2
+# OpenVINO keeps the weights once more for each stream, and those of a glance beside the full look's.
+MOST_BYTES = {"onnxruntime": 600 * 1024**2, "openvino": 800 * 1024**2}
 
 
 class Watch:
@@ -78,7 +80,7 @@ def test_the_whole_service_stays_small_and_alive(
     _, most, is_alive = attacked
 
     assert is_alive
-    assert most < MOST_BYTES
+    assert most < MOST_BYTES[choose_runtime("auto", "auto", look_at_machine()).name]
 
 
 def test_the_corpus_is_as_large_as_the_documentation_says() -> None:
