@@ -20,7 +20,7 @@ from worksafe.engine.runtime import choose_runtime, look_at_machine
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "formats.md"
 BEGIN, END = "<!-- corpus -->\n\n", "<!-- end of corpus -->"
-# OpenVINO keeps the weights once more for each stream, and those of a glance beside the full look's.
+# OpenVINO keeps weights for each stream, and those of a glance beside the full look's.
 MOST_BYTES = {"onnxruntime": 600 * 1024**2, "openvino": 800 * 1024**2}
 
 
