@@ -19,15 +19,16 @@ from worksafe.engine.runtime import (
     choose_runtime,
     open_session,
 )
-from worksafe.engine.scoring import load_detectors
+from worksafe.engine.scoring import load_detectors, prepare
 from worksafe.errors import SettingsError
-from worksafe.models import nudity
+from worksafe.models import hazards, nudity
 from worksafe.models.registry import DETECTORS
 from worksafe.models.weights import read_weights
 
 PLAIN = Machine(has_openvino=False, has_cuda=False, has_bf16=False)
 BOTH = Machine(has_openvino=True, has_cuda=False, has_bf16=False)
 BF16 = Machine(has_openvino=True, has_cuda=False, has_bf16=True)
+AMX = Machine(has_openvino=True, has_cuda=False, has_bf16=True, has_amx=True)
 BF16_ALONE = Machine(has_openvino=False, has_cuda=False, has_bf16=True)
 CUDA = Machine(has_openvino=True, has_cuda=True, has_bf16=True)
 
@@ -38,6 +39,9 @@ CUDA = Machine(has_openvino=True, has_cuda=True, has_bf16=True)
         (PLAIN, "auto", "auto", "onnxruntime-cpu-f32"),
         (BOTH, "auto", "auto", "onnxruntime-cpu-f32"),
         (BF16, "auto", "auto", "openvino-cpu-bf16"),
+        (AMX, "auto", "auto", "openvino-cpu-bf16-unrounded"),
+        (AMX, "openvino", "cpu", "openvino-cpu-bf16-unrounded"),
+        (AMX, "onnxruntime", "auto", "onnxruntime-cpu-f32"),
         (BF16_ALONE, "auto", "auto", "onnxruntime-cpu-f32"),
         (CUDA, "auto", "auto", "onnxruntime-cuda-f32"),
         (CUDA, "auto", "cpu", "openvino-cpu-bf16"),
@@ -84,6 +88,22 @@ def test_openvino_says_what_onnxruntime_says() -> None:
         for one, other in zip(reference, others, strict=True):
             expected, found = one.score(pixels).labels, other.score(pixels).labels
             assert found == pytest.approx(expected, abs=2e-3)
+
+
+def test_what_is_computed_unrounded_is_near_what_eight_bits_say() -> None:
+    pytest.importorskip("openvino")
+    weights = read_weights(hazards.SPEC.weights)
+    rounded, unrounded, again = (
+        open_session(weights, Runtime("openvino", unrounded=how), 1) for how in (False, True, True)
+    )
+
+    for pixels in photographs().values():
+        planes, _ = prepare(pixels, hazards.SPEC)
+        logits = [one.run(planes, ["logits"])[0] for one in (rounded, unrounded, again)]
+
+        assert np.abs(logits[0] - logits[1]).mean() < 0.3  # what an export may round
+        assert not np.allclose(logits[0], logits[1], atol=1e-3)
+        np.testing.assert_array_equal(logits[1], logits[2])
 
 
 def test_runs_at_once_of_different_shapes_do_not_disturb_each_other() -> None:
