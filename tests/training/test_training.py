@@ -45,7 +45,7 @@ from worksafe.training.networks.base import FIRST_BIAS
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.vit import WIDTH, VisionTransformer
 from worksafe.training.probe import describe, describe_as_exported, start_head
-from worksafe.training.train import NETWORK, predict, train
+from worksafe.training.train import GLANCE, NETWORK, predict, train
 
 pytestmark = pytest.mark.train
 
@@ -100,6 +100,8 @@ def finished(
 
     assert [state.step for state in states] == list(range(1, states[-1].steps + 1))
     assert states[-1].loss < states[0].loss
+    assert config.glance
+    list(train(config.glance.recipe, examples, run_dir / NETWORK, run_dir / GLANCE))
     return run_dir
 
 
@@ -194,13 +196,14 @@ def test_a_network_is_exported_for_another_size_than_it_learnt_at(
 def test_a_glance_is_exported_beside_and_serving_reads_both(
     config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
 ) -> None:
-    both = ExportConfig(side_px=96, glance_px=32, settles_below=0.5)
+    assert config.glance
+    often = replace(config.glance, settles_below=0.5)
 
-    path = export(replace(config, export=both), examples, finished, tmp_path)
+    path = export(replace(config, glance=often), examples, finished, tmp_path)
 
     spec = read_spec(path.with_suffix(".json"))
     assert spec.glance is not None
-    assert (spec.side_px, spec.glance.spec.side_px, spec.glance.settles_below) == (96, 32, 0.5)
+    assert (spec.side_px, spec.glance.spec.side_px, spec.glance.settles_below) == (64, 32, 0.5)
     (detector,) = load_detectors([spec])
     held = [one for one in examples if one.split == "val" and one.category == "neutral"]
     served = [detector.score(read_pixels(one, 96)) for one in held]
@@ -212,8 +215,22 @@ def test_a_glance_is_exported_beside_and_serving_reads_both(
 def test_a_glance_that_is_no_smaller_is_refused_before_the_training(
     config: TrainingConfig,
 ) -> None:
-    with pytest.raises(TrainingError, match="glance_px is not below 96"):
-        replace(config, export=ExportConfig(side_px=96, glance_px=96))
+    with pytest.raises(TrainingError, match="its side_px is not below 32"):
+        replace(config, export=ExportConfig(side_px=32))
+
+
+def test_a_glance_of_other_labels_or_with_a_glance_is_refused(tmp_path: Path) -> None:
+    recipe, glance = tmp_path / "recipe.toml", tmp_path / "glance.toml"
+    recipe.write_text(
+        f"base = '{CONFIGS / 'tiny.toml'}'\n[glance]\nrecipe = 'glance.toml'\nsettles_below = 0.1\n"
+    )
+    glance.write_text(f"base = '{CONFIGS / 'tiny-glance.toml'}'\n[labels]\nreported_only = []\n")
+    with pytest.raises(TrainingError, match="the same labels"):
+        read_config(recipe)
+
+    glance.write_text(f"base = '{CONFIGS / 'tiny.toml'}'\n[network]\nside_px = 32\n")
+    with pytest.raises(TrainingError, match=r"glance\.toml is of a glance, and has a glance"):
+        read_config(recipe)
 
 
 def test_linear_layers_are_exported_in_eight_bits_but_for_those_kept(
@@ -457,8 +474,9 @@ def test_from_labelled_pictures_to_measured_weights_on_the_command_line(
 
     assert (trained.exit_code, measured.exit_code) == (0, 0)
     with (tmp_path / "results" / "runs.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
+        row, of_glance = csv.DictReader(file)
     assert (row["recipe"], row["seed"], row["draws"]) == ("tiny", "1", "480")
+    assert (of_glance["recipe"], of_glance["started_from"]) == ("tiny-glance", NETWORK)
     assert 0 <= float(row["violence.blood"]) <= 1
     with Image.open(tmp_path / "run" / "curves.png") as curves:
         assert min(curves.size) > 400

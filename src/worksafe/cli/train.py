@@ -15,8 +15,8 @@ from rich.progress import (
 )
 
 from worksafe.errors import TrainingError
-from worksafe.evaluation.datasets import read_manifest
-from worksafe.training.config import read_config
+from worksafe.evaluation.datasets import Example, read_manifest
+from worksafe.training.config import TrainingConfig, read_config
 
 
 def train_detector(
@@ -57,12 +57,33 @@ def train_detector(
     """
     _require_pytorch()
     from worksafe.training.export import export
-    from worksafe.training.record import append_run, draw_curves
-    from worksafe.training.train import train
+    from worksafe.training.train import GLANCE, NETWORK
 
     config = read_config(config_path)
     examples = read_manifest(data)
     console = Console(stderr=True)
+    _train(config, examples, initial, run_dir, results, console, others)
+    if config.glance:
+        _train(
+            config.glance.recipe, examples, run_dir / NETWORK, run_dir / GLANCE, results, console
+        )
+    console.print("exporting, and comparing ONNX with PyTorch")
+    console.print(f"wrote {export(config, examples, run_dir, to)}")
+
+
+def _train(
+    config: TrainingConfig,
+    examples: Sequence[Example],
+    initial: Path | None,
+    run_dir: Path,
+    results: Path,
+    console: Console,
+    others: Sequence[Path] = (),
+) -> None:
+    """Train one network, or go on, behind a progress bar."""
+    from worksafe.training.record import append_run, draw_curves
+    from worksafe.training.train import train
+
     last = None
     with _progress(console) as bar:
         task = bar.add_task(config.name, total=None, loss=float("nan"))
@@ -78,8 +99,6 @@ def train_detector(
     if last and last.validation:
         append_run(results, config, initial, last)
         console.print(f"wrote {draw_curves(run_dir)}")
-    console.print("exporting, and comparing ONNX with PyTorch")
-    console.print(f"wrote {export(config, examples, run_dir, to)}")
 
 
 def cross_validate_recipe(

@@ -101,9 +101,10 @@ def _weights_lines(spec: DetectorSpec) -> list[str]:
     if spec.glance:
         quick = spec.glance.spec
         beside = find_weights(quick.weights)
+        side, below = quick.side_px, spec.glance.settles_below
         glance = [
-            f"| Glance | the same at {quick.side_px} x {quick.side_px} px comes first, and settles "
-            f"pictures of which no label scores {spec.glance.settles_below:g}: `{beside.name}`, "
+            f"| Glance | a network of the same shape at {side} x {side} px comes first, and "
+            f"settles pictures of which no label scores {below:g}: `{beside.name}`, "
             f"{beside.stat().st_size / 1e6:.1f} MB, SHA-256 `{quick.weights.sha256}` |"
         ]
     return [

@@ -181,10 +181,6 @@ class ExportConfig:
         Linear layers compute in eight bits, twice as fast.
     kept : tuple of str
         Linear layers that stay in float all the same, such as ``blocks.7.mlp.fc2``.
-    glance_px : int or None
-        Side of the input of a first look that settles pictures which show nothing; None for none.
-    settles_below : float
-        Where every label scores less at that look, it is the last.
 
     References
     ----------
@@ -194,8 +190,6 @@ class ExportConfig:
     side_px: int | None = None
     eight_bits: bool = False
     kept: tuple[str, ...] = ()
-    glance_px: int | None = None
-    settles_below: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,18 +206,39 @@ class TrainingConfig:
     optimiser: OptimiserConfig
     teacher: TeacherConfig | None = None
     export: ExportConfig = ExportConfig()
+    glance: "GlanceConfig | None" = None
 
     def __post_init__(self) -> None:
         """Refuse before the training what would fail after it."""
-        full_px, glance_px = self.exported_network.side_px, self.export.glance_px
-        if glance_px is not None and glance_px >= full_px:
-            msg = f"a glance is smaller than the full look: glance_px is not below {full_px}"
+        if self.glance is None:
+            return
+        full_px = self.exported_network.side_px
+        if self.glance.recipe.exported_network.side_px >= full_px:
+            msg = f"a glance is smaller than the full look: its side_px is not below {full_px}"
             raise TrainingError(msg)
+        if self.glance.recipe.labels != self.labels:
+            raise TrainingError("a glance tells the same labels as the full look")
 
     @property
     def exported_network(self) -> NetworkConfig:
         """The network as it is run when it has learnt: perhaps at another size."""
         return replace(self.network, side_px=self.export.side_px or self.network.side_px)
+
+
+@dataclass(frozen=True, slots=True)
+class GlanceConfig:
+    """The network of a first look, which settles pictures that show nothing.
+
+    Attributes
+    ----------
+    recipe : TrainingConfig
+        How it learns, from the network that it comes before.
+    settles_below : float
+        Where every label scores less at that look, it is the last.
+    """
+
+    recipe: TrainingConfig
+    settles_below: float
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -246,25 +261,42 @@ def read_config(path: Path) -> TrainingConfig:
     """
     table = _read_table(path)
     try:
-        labels = table.pop("labels")
-        teacher = table.pop("teacher", None)
-        export = table.pop("export", {})
-        return TrainingConfig(
-            labels=LabelsConfig(
-                categories={name: tuple(some) for name, some in labels["categories"].items()},
-                reported_only=tuple(labels["reported_only"]),
-                together=tuple((first, second) for first, second in labels["together"]),
-            ),
-            network=_section(NetworkConfig, table.pop("network")),
-            sampling=_section(SamplingConfig, table.pop("sampling")),
-            optimiser=_section(OptimiserConfig, table.pop("optimiser")),
-            teacher=None if teacher is None else _section(TeacherConfig, teacher),
-            export=_section(ExportConfig, {**export, "kept": tuple(export.get("kept", ()))}),
-            **table,
-        )
+        glance = table.pop("glance", None)
+        config = _make_config(table)
+        return config if glance is None else replace(config, glance=_read_glance(glance))
     except (KeyError, TypeError, ValueError) as error:
         msg = f"the recipe {path} lacks or misspells a setting: {error}"
         raise TrainingError(msg) from error
+
+
+def _read_glance(section: dict[str, Any]) -> GlanceConfig:
+    """Read the recipe that a recipe's ``[glance]`` names."""
+    settings = dict(section)
+    recipe = settings.pop("recipe")
+    table = _read_table(recipe)
+    if "glance" in table:
+        msg = f"the recipe {recipe} is of a glance, and has a glance"
+        raise TrainingError(msg)
+    return GlanceConfig(_make_config(table), **settings)
+
+
+def _make_config(table: dict[str, Any]) -> TrainingConfig:
+    labels = table.pop("labels")
+    teacher = table.pop("teacher", None)
+    export = table.pop("export", {})
+    return TrainingConfig(
+        labels=LabelsConfig(
+            categories={name: tuple(some) for name, some in labels["categories"].items()},
+            reported_only=tuple(labels["reported_only"]),
+            together=tuple((first, second) for first, second in labels["together"]),
+        ),
+        network=_section(NetworkConfig, table.pop("network")),
+        sampling=_section(SamplingConfig, table.pop("sampling")),
+        optimiser=_section(OptimiserConfig, table.pop("optimiser")),
+        teacher=None if teacher is None else _section(TeacherConfig, teacher),
+        export=_section(ExportConfig, {**export, "kept": tuple(export.get("kept", ()))}),
+        **table,
+    )
 
 
 def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -278,6 +310,8 @@ def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         msg = f"cannot read the recipe {path}: {error}"
         raise TrainingError(msg) from error
     base = own.pop("base", None)
+    if "recipe" in own.get("glance", {}):
+        own["glance"]["recipe"] = path.parent / own["glance"]["recipe"]
     table = {} if base is None else _read_table(path.parent / base, (*above, path))
     for name, value in own.items():
         table[name] = {**table.get(name, {}), **value} if isinstance(value, dict) else value

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from worksafe.training.data import LOADER_PROCESSES, MEAN, STD, Pictures, target
 from worksafe.training.networks.base import HazardsNetwork
 from worksafe.training.networks.build import load_network
 from worksafe.training.quantise import quantise
-from worksafe.training.train import predict
+from worksafe.training.train import GLANCE, NETWORK, predict
 
 Logits = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
         Of ``val`` all, for calibration, thresholds and the proof; of ``train`` some, for the ranges
         of what is computed in eight bits.
     run_dir : Path
-        Holds ``network.safetensors``.
+        Holds ``network.safetensors``, and the same of a glance in a folder of its own.
     to : Path
         Folder that gets ``<name>.onnx`` and ``<name>.json``; with a glance ``<name>-glance.onnx``.
 
@@ -59,11 +59,11 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     """
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
-    full = _write_network(config, config.exported_network.side_px, examples, run_dir, path)
+    full = _write_network(config, examples, run_dir, path)
     glance = None
-    if config.export.glance_px is not None:
+    if config.glance is not None:
         beside = to / f"{config.name}-glance.onnx"
-        glance = _write_network(config, config.export.glance_px, examples, run_dir, beside)
+        glance = _write_network(config.glance.recipe, examples, run_dir / GLANCE, beside)
     contract = _contract(config, _held(examples), full, glance)
     path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
     return path
@@ -71,7 +71,7 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A network at one size, written and calibrated."""
+    """A network, written and calibrated."""
 
     sha256: str
     side_px: int
@@ -84,10 +84,10 @@ def _held(examples: Sequence[Example]) -> list[Example]:
 
 
 def _write_network(
-    config: TrainingConfig, side_px: int, examples: Sequence[Example], run_dir: Path, path: Path
+    config: TrainingConfig, examples: Sequence[Example], run_dir: Path, path: Path
 ) -> _Written:
-    """Write the network for one size, prove it and calibrate it."""
-    network = _load(replace(config, network=replace(config.network, side_px=side_px)), run_dir)
+    """Write a run's network, prove it and calibrate it."""
+    network, side_px = _load(config, run_dir), config.exported_network.side_px
     held = _held(examples)
     write_onnx(network, side_px, path)
     shown = held[:_PROOF_PICTURES]
@@ -146,11 +146,11 @@ def _forget_origin(path: Path) -> None:
 
 
 def _load(config: TrainingConfig, run_dir: Path) -> HazardsNetwork:
-    path = run_dir / "network.safetensors"
+    path = run_dir / NETWORK
     if not path.is_file():
         msg = f"{run_dir} holds no finished run: {path.name} is missing"
         raise TrainingError(msg)
-    return load_network(config.network, len(config.labels.outputs), path)
+    return load_network(config.exported_network, len(config.labels.outputs), path)
 
 
 def _run_onnx(path: Path, examples: Sequence[Example], side_px: int) -> Logits:
@@ -212,15 +212,15 @@ def _contract(
     neutral = np.array([example.category == NEUTRAL for example in held])
     scores = dict(full.scores)
     quick: dict[str, object] = {}
-    if glance is not None:  # as engine/scoring.py has it in serving
-        settled = np.max([*glance.scores.values()], axis=0) < config.export.settles_below
+    if glance is not None and config.glance is not None:  # as engine/scoring.py has it in serving
+        settled = np.max([*glance.scores.values()], axis=0) < config.glance.settles_below
         scores = {
             name: np.where(settled, glance.scores[name], score) for name, score in scores.items()
         }
         quick["glance"] = {
             "sha256": glance.sha256,
             "side_px": glance.side_px,
-            "settles_below": config.export.settles_below,
+            "settles_below": config.glance.settles_below,
             "in_doubt": round(1 - float(settled[neutral].mean()), 3),  # of the ordinary pictures
             "calibration": glance.calibration,
         }

@@ -35,6 +35,7 @@ from worksafe.training.precision import fast_precision
 from worksafe.training.probe import Seen, describe_as_exported, start_head
 
 NETWORK = "network.safetensors"  # in a run's folder: what it ended with
+GLANCE = "glance"  # in a run's folder: that of its glance
 
 Parts = dict[str, HazardsNetwork | AdamW]  # of a checkpoint
 
@@ -186,7 +187,8 @@ def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Examp
     rows = [(str(one.path), one.split, one.category, one.label, one.weak) for one in examples]
     optimiser = replace(config.optimiser, start_share=0.0)  # mixing and export come later
     side_px = config.export.side_px if optimiser.probe_start else None  # the head's first size
-    trained = replace(config, optimiser=optimiser, export=ExportConfig(side_px=side_px))
+    export = ExportConfig(side_px=side_px)
+    trained = replace(config, optimiser=optimiser, export=export, glance=None)
     made_of = hashlib.sha256(repr((trained, rows)).encode()).hexdigest()
     mark = run_dir / "made-of.txt"
     if run_dir.exists() and any(run_dir.iterdir()):
