@@ -271,13 +271,12 @@ def read_config(path: Path) -> TrainingConfig:
 
 def _read_glance(section: dict[str, Any]) -> GlanceConfig:
     """Read the recipe that a recipe's ``[glance]`` names."""
-    settings = dict(section)
-    recipe = settings.pop("recipe")
+    recipe = section["recipe"]
     table = _read_table(recipe)
     if "glance" in table:
         msg = f"the recipe {recipe} is of a glance, and has a glance"
         raise TrainingError(msg)
-    return GlanceConfig(_make_config(table), **settings)
+    return _section(GlanceConfig, {**section, "recipe": _make_config(table)})
 
 
 def _make_config(table: dict[str, Any]) -> TrainingConfig:
