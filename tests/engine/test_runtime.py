@@ -121,6 +121,40 @@ def test_runs_at_once_of_different_shapes_do_not_disturb_each_other() -> None:
         np.testing.assert_allclose(result, reference.run(one, ["output0"])[0], atol=0.05, rtol=1e-3)
 
 
+# Threads that run a network for the first time, all at once, where Python changes threads whenever
+# it may.
+FIRST_RUNS = """
+import sys, threading
+import numpy as np
+from worksafe.engine.runtime import Runtime, open_session
+from worksafe.models import hazards
+from worksafe.models.weights import read_weights
+
+session = open_session(read_weights(hazards.SPEC.glance.spec.weights), Runtime("openvino"), 4)
+planes = np.zeros((1, 3, 128, 128), np.float32)
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(5)
+
+def run():
+    start.wait()
+    session.run(planes, ["logits"])
+
+threads = [threading.Thread(target=run) for _ in range(4)]
+for thread in threads:
+    thread.start()
+start.wait()
+while any(thread.is_alive() for thread in threads):
+    pass
+"""
+
+
+def test_first_runs_at_once_do_not_wait_for_each_other_for_ever() -> None:
+    pytest.importorskip("openvino")
+
+    for _ in range(4):  # two of three such programs hung
+        subprocess.run([sys.executable, "-c", FIRST_RUNS], check=True, timeout=60)
+
+
 def test_loading_openvino_reports_nothing_and_writes_nothing(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     program = (

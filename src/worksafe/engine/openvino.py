@@ -16,6 +16,11 @@ sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 import openvino  # noqa: E402 - after that
 from openvino.passes import ConstantFolding, Manager  # noqa: E402 - the same
 
+# The first reading of a tensor fills a table of types under a lock, and waits inside it for the
+# interpreter's; when two threads make theirs at once, each may wait for the other for ever. So it
+# happens here, once, where no other thread can be.
+_ = openvino.Tensor(np.zeros(1, np.float32)).data
+
 
 class OpenVinoSession:
     """OpenVINO on the CPU: as many runs at once as there are streams, one thread each.
