@@ -13,8 +13,9 @@ import torch
 from onnx import TensorProto, helper
 
 from worksafe.errors import TrainingError
+from worksafe.training.averages import save_weights
 from worksafe.training.config import NetworkConfig
-from worksafe.training.networks.build import build_network
+from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.mobilenet import MobileNetV2
 from worksafe.training.networks.vit import VisionTransformer
 
@@ -58,6 +59,18 @@ def test_the_map_of_an_output_is_its_own(config: NetworkConfig) -> None:
     assert not torch.equal(logits[0, 0], moved_logits[0, 0])
     assert torch.equal(maps[0, 1], moved_maps[0, 1])
     assert torch.equal(logits[0, 1], moved_logits[0, 1])
+
+
+@pytest.mark.parametrize("config", [config for config, _ in BACKBONES])
+def test_a_network_that_was_saved_says_the_same(config: NetworkConfig, tmp_path: Path) -> None:
+    network = build_network(config, outputs=2).eval()
+    pixels = torch.randn(1, 3, config.side_px, config.side_px)
+    save_weights(network.state_dict(), tmp_path / "network.safetensors")
+
+    loaded = load_network(config, 2, tmp_path / "network.safetensors")
+
+    with torch.inference_mode():
+        assert torch.equal(network(pixels)[0], loaded(pixels)[0])
 
 
 @pytest.mark.parametrize("merged", [2, 4])

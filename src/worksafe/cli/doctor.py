@@ -30,9 +30,10 @@ def describe() -> None:
     for model in moderator.models:
         table.add_row("model", f"{model.name} {model.version}, {model.license}")
     runtime = moderator.runtime
-    table.add_row(
-        "runtime", f"{runtime.name} on {runtime.device}, {runtime.precision}: {runtime.why}"
+    arithmetic = (
+        f"{runtime.precision} for eight bits too" if runtime.unrounded else runtime.precision
     )
+    table.add_row("runtime", f"{runtime.name} on {runtime.device}, {arithmetic}: {runtime.why}")
     table.add_row("formats", ", ".join(formats))
     table.add_row("policies", ", ".join(sorted(moderator.policies)))
     table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")

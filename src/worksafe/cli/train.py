@@ -86,9 +86,15 @@ def _train(
 
     last = None
     with _progress(console) as bar:
-        task = bar.add_task(config.name, total=None, loss=float("nan"))
+        task = bar.add_task(f"{config.name}, its start", total=None, loss=float("nan"))
         for last in train(config, examples, initial, run_dir, others=others):
-            bar.update(task, total=last.steps, completed=last.step, loss=last.loss)
+            bar.update(
+                task,
+                description=config.name,
+                total=last.steps,
+                completed=last.step,
+                loss=last.loss,
+            )
             if last.validation:
                 figures = "  ".join(
                     f"{name} {value:.3f}"
@@ -134,7 +140,7 @@ def cross_validate_recipe(
     console = Console(stderr=True)
     running = cross_validate(config, examples, initial, run_dir)
     with _progress(console) as bar:
-        task = bar.add_task(config.name, total=None, loss=float("nan"))
+        task = bar.add_task(f"{config.name}, its start", total=None, loss=float("nan"))
         while True:
             try:
                 fold, state = next(running)

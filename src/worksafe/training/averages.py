@@ -59,5 +59,5 @@ def mean_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 def save_weights(weights: dict[str, Tensor], path: Path) -> None:
     """Write a safetensors file; one that is not complete never has its name."""
     unfinished = path.with_name(f"{path.name}.part")
-    save_file(weights, unfinished)
+    save_file({name: values.contiguous() for name, values in weights.items()}, unfinished)
     unfinished.replace(path)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from worksafe.errors import TrainingError
 from worksafe.training.config import NetworkConfig
@@ -52,6 +54,7 @@ def build_network(config: NetworkConfig, outputs: int) -> HazardsNetwork:
         raise TrainingError(msg)
     if config.trained_layers is not None:
         network.freeze_all_but(config.trained_layers)
+    convert_conv2d_weight_memory_format(network, torch.channels_last)  # three fifths of the time
     return network
 
 
