@@ -1,14 +1,21 @@
-"""worksafe: how suitable are images for work? Nudity, violence and drugs, offline, on a CPU."""
+"""worksafe: how suitable are images for work? Nudity, violence and drugs, offline, on a CPU.
 
-from importlib.metadata import version as _version
+A name is imported when it is first asked for: a process that only decodes loads no networks.
+"""
 
-from worksafe.engine.scoring import Look
-from worksafe.errors import InputError, WorksafeError
-from worksafe.items import Item
-from worksafe.moderator import Moderator
-from worksafe.redaction.redactor import Redacted, Redaction
-from worksafe.results import Action, Check, Moderation, Reason, Region, Scores
-from worksafe.settings import Settings
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from worksafe.engine.scoring import Look
+    from worksafe.errors import InputError, WorksafeError
+    from worksafe.items import Item
+    from worksafe.moderator import Moderator
+    from worksafe.redaction.redactor import Redacted, Redaction
+    from worksafe.results import Action, Check, Moderation, Reason, Region, Scores
+    from worksafe.settings import Settings
+
+    __version__: str
 
 __all__ = [
     "Action",
@@ -27,4 +34,34 @@ __all__ = [
     "WorksafeError",
 ]
 
-__version__ = _version("worksafe")
+_HOMES = {
+    "Action": "results",
+    "Check": "results",
+    "InputError": "errors",
+    "Item": "items",
+    "Look": "engine.scoring",
+    "Moderation": "results",
+    "Moderator": "moderator",
+    "Reason": "results",
+    "Redacted": "redaction.redactor",
+    "Redaction": "redaction.redactor",
+    "Region": "results",
+    "Scores": "results",
+    "Settings": "settings",
+    "WorksafeError": "errors",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415 - 50 ms
+
+            return version(__name__)
+        if name not in _HOMES:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted([*globals(), *__all__, "__version__"])

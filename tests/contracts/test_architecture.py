@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -51,12 +52,27 @@ def test_a_file_has_a_docstring_and_at_most_400_lines(path: Path) -> None:
 def test_the_public_names_are_the_ones_that_are_listed() -> None:
     public = {
         name
-        for name, value in vars(worksafe).items()
-        if not name.startswith("_") and not isinstance(value, type(worksafe))
+        for name in dir(worksafe)
+        if not name.startswith("_") and not isinstance(getattr(worksafe, name), ModuleType)
     }
 
-    assert public == set(worksafe.__all__)
+    assert public - {"TYPE_CHECKING"} == set(worksafe.__all__)
     assert sorted(worksafe.__all__) == worksafe.__all__
+    assert all(getattr(worksafe, name).__name__ == name for name in worksafe.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'Moderate'"):
+        worksafe.Moderate  # type: ignore[attr-defined]  # noqa: B018 - asking is the test
+
+
+def test_a_process_that_decodes_loads_nothing_else() -> None:
+    program = "import sys, worksafe.images.walled; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    loaded = set(run.stdout.split())
+    own = {name.split(".")[1] for name in loaded if name.startswith("worksafe.")}
+    assert own == {"errors", "images"}
+    assert not loaded & {"onnxruntime", "openvino", "pydantic", "flask"}
 
 
 def test_importing_the_server_loads_no_training() -> None:
