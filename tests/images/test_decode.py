@@ -1,4 +1,5 @@
 import io
+import struct
 import zlib
 from pathlib import Path
 
@@ -123,6 +124,31 @@ def test_nothing_hides_on_a_white_or_a_black_background(ink: int, name: str) -> 
     assert len(views) == 2, name
     assert {view.frame for view in views} == {0}
     assert max(np.ptp(view.pixels) for view in views) == 255
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "BMP", "TIFF"])
+def test_what_lies_under_nothing_is_seen_too(image_format: str) -> None:
+    """Whatever forgets alpha shows it: a converter to JPEG, a thumbnailer."""
+    hidden = photo("cat").convert("RGBA")
+    hidden.putalpha(0)
+    lossless = {"exact": True, "lossless": True} if image_format == "WEBP" else {}
+    if image_format == "BMP":
+        data = _bmp_with_alpha(hidden)
+    else:
+        data = encode(hidden, image_format, **lossless)
+
+    last = decode(data).views[-1].pixels
+
+    assert np.abs(last.astype(int) - np.asarray(photo("cat")).astype(int)).mean() < 1
+
+
+def _bmp_with_alpha(image: Image.Image) -> bytes:
+    """Write 32 bits for each pixel with a mask for alpha, as a BITMAPV4HEADER has it."""
+    rows = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes("raw", "BGRA")
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", 108, *image.size, 1, 32, 3, len(rows), 0, 0, 0, 0)
+    head = (head + masks).ljust(108, b"\x00")
+    return struct.pack("<2sIHHI", b"BM", 14 + 108 + len(rows), 0, 0, 14 + 108) + head + rows
 
 
 def test_an_opaque_alpha_channel_costs_no_second_view() -> None:
@@ -367,7 +393,7 @@ def test_only_exif_turns_a_picture() -> None:
 def test_premultiplied_grey_is_decoded() -> None:
     grey = Image.merge("LA", [Image.linear_gradient("L"), Image.new("L", (256, 256), 128)])
 
-    assert len(decode(grey.convert("La")).views) == 2
+    assert len(decode(grey.convert("La")).views) == 3
 
 
 class Drip(io.BytesIO):

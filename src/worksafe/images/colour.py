@@ -1,20 +1,28 @@
 """Colours as viewers show them: a profile or gamma that changes a picture much is applied."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from PIL import Image, ImageCms
 
+from worksafe.errors import UndecodableImageError
+
 _SEEN_LEVELS = 10  # of 255, in the mean: less does not change what a detector sees
 _DISPLAY_GAMMA = 2.2
 _PATCH_SIDE = 6  # of a picture of 216 colours
-_MAX_PROFILE_BYTES = 1024**2
+_MAX_PROFILE_BYTES = 2 * 1024**2
+_MODE_BY_SPACE = {b"RGB ": "RGB", b"GRAY": "L"}
+_SPACE = slice(16, 20)  # of a profile, as the ICC's specification has it
 
 
-def as_shown(picture: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
+def as_shown(picture: Image.Image, info: Mapping[Any, Any]) -> Iterator[Image.Image]:
     """Apply what a file says about its colours, where that makes a difference.
+
+    There the picture is given as it is stored, too: what ignores profiles and gamma, as many a
+    thumbnailer does, shows that one.
 
     Parameters
     ----------
@@ -23,44 +31,70 @@ def as_shown(picture: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
     info : mapping
         What the file says: ``icc_profile``, ``gamma`` and ``srgb``, as Pillow names them.
 
-    Returns
-    -------
+    Yields
+    ------
     PIL.Image.Image
-        RGB; the same picture where nothing has to change, or nothing that is said makes sense.
+        RGB; the same picture alone where nothing has to change, or nothing that is said makes
+        sense.
+
+    Raises
+    ------
+    UndecodableImageError
+        If the profile is larger than any honest one.
     """
     profile, gamma = info.get("icc_profile"), info.get("gamma")
-    if isinstance(profile, bytes) and 0 < len(profile) <= _MAX_PROFILE_BYTES:
-        transform = _transform(profile)
-        return picture if transform is None else _applied(transform, picture)
-    if isinstance(gamma, float) and "srgb" not in info and gamma > 0:
+    way = _way(profile) if isinstance(profile, bytes) else None
+    if way is not None:
+        if _changes_much(way):
+            yield way.apply(picture)
+    elif isinstance(gamma, float) and "srgb" not in info and gamma > 0:
         table = _gamma_table(gamma)
-        return picture if table is None else picture.point(list(table) * 3)
-    return picture
+        if table is not None:
+            yield picture.point(list(table) * 3)
+    yield picture
 
 
-@lru_cache(maxsize=64)
-def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """Build a profile's way to sRGB; None where it changes little, or is damaged."""
-    try:
-        transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            "RGB",
-            "RGB",
-        )
-        patch = _patch()
-        changed = _applied(transform, patch)
-    except Exception:  # noqa: BLE001 - of a profile for other modes, or a damaged one
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """From a profile's colours to sRGB."""
+
+    transform: ImageCms.ImageCmsTransform
+    mode: str
+
+    def apply(self, picture: Image.Image) -> Image.Image:
+        stored = picture.convert(self.mode)  # grey that was made RGB becomes grey again
+        applied = ImageCms.applyTransform(stored, self.transform)
+        assert applied is not None  # noqa: S101 - only None when converting in place
+        return applied
+
+
+def _way(profile: bytes) -> _Way | None:
+    """Read a profile; None where it is damaged, or for pictures of another kind."""
+    mode = _MODE_BY_SPACE.get(profile[_SPACE])
+    if mode is None:
         return None
-    levels = zip(patch.tobytes(), changed.tobytes(), strict=True)
+    if len(profile) > _MAX_PROFILE_BYTES:
+        msg = f"the colour profile has more than {_MAX_PROFILE_BYTES // 1024**2} MiB"
+        raise UndecodableImageError(msg)
+    return _built(profile, mode)
+
+
+@lru_cache(maxsize=16)
+def _built(profile: bytes, mode: str) -> _Way | None:
+    try:
+        read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        transform = ImageCms.buildTransform(read, ImageCms.createProfile("sRGB"), mode, "RGB")
+        return _Way(transform, mode)
+    except Exception:  # noqa: BLE001 - a damaged one
+        return None
+
+
+@lru_cache(maxsize=16)
+def _changes_much(way: _Way) -> bool:
+    patch = _patch().convert(way.mode).convert("RGB")
+    levels = zip(patch.tobytes(), way.apply(patch).tobytes(), strict=True)
     differences = [abs(before - after) for before, after in levels]
-    return transform if sum(differences) / len(differences) > _SEEN_LEVELS else None
-
-
-def _applied(transform: ImageCms.ImageCmsTransform, picture: Image.Image) -> Image.Image:
-    applied = ImageCms.applyTransform(picture, transform)
-    assert applied is not None  # noqa: S101 - only None when converting in place
-    return applied
+    return sum(differences) / len(differences) > _SEEN_LEVELS
 
 
 def _patch() -> Image.Image:

@@ -160,8 +160,9 @@ class _Decoding:
         orientation = _orientation(image)
         factor = max(1, max(image.size) // (2 * self.side_px))
         return [
-            _upright(as_shown(picture, image.info), orientation)
+            _upright(shown, orientation)
             for picture in to_rgb(image, factor)
+            for shown in as_shown(picture, image.info)
         ]
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:

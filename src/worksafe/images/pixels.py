@@ -20,7 +20,9 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     """Convert to RGB, scaled down by a whole factor.
 
     A see-through picture is laid on white and, where that looks different, on black too: what is
-    white on nothing would be invisible on the one, what is black on the other.
+    white on nothing would be invisible on the one, what is black on the other. What forgets that
+    it is see-through, as many a thumbnailer does, shows what lies under the nothing: that comes
+    last, where it looks different from both.
 
     Parameters
     ----------
@@ -32,14 +34,14 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     Yields
     ------
     PIL.Image.Image
-        RGB; one picture, or two (on white, on black).
+        RGB; one picture, or up to three (on white, on black, opaque).
     """
     if image.mode == "La":  # premultiplied grey, of which Pillow knows one way out
         image = image.convert("LA")
     # First the wide modes: Pillow would clip them on the way to an alpha channel, and what their
     # one transparent level hides is shown here all the same.
     if image.mode not in _WIDE_MODES and image.has_transparency_data:
-        yield from _on_backgrounds(_reduced_premultiplied(image, factor))
+        yield from _see_through(image, factor)
     else:
         yield _opaque_rgb(image, factor)
 
@@ -48,23 +50,45 @@ def _reduce(image: Image.Image, factor: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def _reduced_premultiplied(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    """Multiply colour by alpha, and scale down: band by band, for each step is a copy."""
-    rows = factor * _BAND_ROWS
-    bands = (
-        image.crop((0, top, image.width, min(top + rows, image.height)))
-        for top in range(0, image.height, rows)
-    )
-    reduced = [np.asarray(_reduce(band.convert("RGBA").convert("RGBa"), factor)) for band in bands]
-    return np.concatenate(reduced)
-
-
-def _on_backgrounds(rgba: NDArray[np.uint8]) -> Iterator[Image.Image]:
-    """Lay a picture (h, w, 4), its colour already multiplied by alpha, on white and on black."""
-    on_black, nothing = rgba[..., :3], 255 - rgba[..., 3:]
+def _see_through(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    on_black, nothing = _split(_reduced(image, factor, "RGBa"))
     yield Image.fromarray(on_black + nothing)
-    if np.mean(nothing > _SEEN_LEVELS) > _SEEN_SHARE:
-        yield Image.fromarray(np.ascontiguousarray(on_black))
+    if not _differ(nothing, np.zeros_like(nothing)):
+        return
+    yield Image.fromarray(on_black)
+    opaque = _reduced(image, factor, "RGB")
+    if _differ(opaque, on_black) and _differ(opaque, on_black + nothing):
+        yield Image.fromarray(opaque)
+
+
+def _split(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Split off colour that is already multiplied by alpha, and what alpha leaves of 255."""
+    return np.ascontiguousarray(rgba[..., :3]), 255 - rgba[..., 3:]
+
+
+def _reduced(image: Image.Image, factor: int, mode: str) -> NDArray[np.uint8]:
+    """Scale down, with colour multiplied by alpha (RGBa) or without alpha (RGB).
+
+    Band by band, for each step is a copy.
+    """
+    rows = factor * _BAND_ROWS
+    height, width = -(-image.height // factor), -(-image.width // factor)
+    reduced = np.empty((height, width, len(mode)), dtype=np.uint8)
+    for row in range(0, height, _BAND_ROWS):
+        top = row * factor
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        small = _reduce(band.convert("RGBA").convert(mode), factor)
+        reduced[row : row + small.height] = np.asarray(small)
+    return reduced
+
+
+def _differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Tell whether two pictures differ by more than too little to be seen."""
+    seen = sum(
+        np.count_nonzero(np.maximum(mine, its) - np.minimum(mine, its) > _SEEN_LEVELS)
+        for mine, its in zip(one, other, strict=True)  # by rows, which are small
+    )
+    return bool(seen > _SEEN_SHARE * one.size)
 
 
 def _opaque_rgb(image: Image.Image, factor: int) -> Image.Image:
