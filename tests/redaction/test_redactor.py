@@ -90,6 +90,22 @@ def test_labels_that_were_asked_for_are_covered_though_the_policy_allows_them() 
     made.close()
 
 
+def test_labels_that_were_asked_for_are_looked_for_again() -> None:
+    """A map's hottest places are covered first; what is less hot may still be seen."""
+    policies = {"default": Policy.model_validate({"name": "default", "rules": {}})}
+    detectors = [colour_detector(BLOOD, BLUE, maps=True)]
+    made = Moderator(Settings(), detectors=detectors, policies=policies)
+    image = with_square(BLUE)
+    for place in range(8):  # a quarter of a place each
+        image.paste(BLUE, (32 * place + 4, 4, 32 * place + 12, 12))
+
+    done = made.redact(encode(image, "PNG"), Redaction((BLOOD,), "box"))
+
+    assert pixels_of(done.data)[144, 80].tolist() == [0, 0, 0]
+    assert made.check(done.data).scores.labels[BLOOD] < 0.25  # type: ignore[union-attr]
+    made.close()
+
+
 def test_labels_that_were_asked_for_and_are_not_there_cover_nothing(moderator: Moderator) -> None:
     image = photo("coffee").convert("L").convert("RGB")
 
