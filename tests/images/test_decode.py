@@ -418,3 +418,37 @@ def test_a_stream_is_read_to_its_end_and_its_faults_are_ours_to_name() -> None:
         decode(Drip(data, RuntimeError("gone")))
     with pytest.raises(ImageBytesError):
         decode(Drip(data), max_bytes=1500)
+
+
+def test_the_picture_beside_the_film_of_an_avif_is_seen_too() -> None:
+    """By its brand a viewer shows the one or the other."""
+    frames = [Image.new("RGB", (128, 128), (level, 180, level)) for level in (100, 160, 220)]
+    film = encode(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=100)
+    still = photo("cat").resize((128, 128))
+    data = _with_still(film, encode(still, "AVIF"))
+
+    for brand in (b"avif", b"avis"):
+        decoded = decode(data[:8] + brand + data[12:])
+
+        assert decoded.odd_thumbnail
+        assert decoded.frames == 3
+        differences = [
+            np.abs(view.pixels.astype(int) - np.asarray(still).astype(int)).mean()
+            for view in decoded.views
+        ]
+        assert min(differences) < 10
+
+
+def _with_still(film: bytes, still: bytes) -> bytes:
+    """Let an AVIF's item be another file's: it comes last, and the item points there."""
+    (place, _, _), (_, start, length) = _item(film), _item(still)
+    payload = still[start : start + length]
+    pointer = struct.pack(">2I", len(film) + 8, length)
+    moved = film[:place] + pointer + film[place + 8 :]
+    return moved + struct.pack(">I4s", 8 + length, b"mdat") + payload
+
+
+def _item(data: bytes) -> tuple[int, int, int]:
+    """Find where the place of an AVIF's first item stands, and what it says: start and length."""
+    place = data.index(b"iloc") + 18  # version, sizes, count, number and reference come before
+    return (place, *struct.unpack_from(">2I", data, place))

@@ -1,4 +1,5 @@
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -74,6 +75,33 @@ def test_junk_between_the_blocks_of_a_gif_hides_no_frames(junk: bytes) -> None:
 
     with pytest.raises(ImageFramesError):
         check(small[:at] + (junk + small[at:-1]) * 30_000 + b";")
+
+
+def animated(announced: list[int], *, late: bool = False) -> bytes:
+    """An animated PNG of two frames that announces others."""
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = encode(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    at = data.index(b"acTL") - 4
+    said = b"".join(_png_chunk(b"acTL", struct.pack(">2I", count, 0)) for count in announced)
+    rest = data[at + 20 :]
+    to = rest.index(b"fdAT") - 4 if late else 0
+    return data[:at] + rest[:to] + said + rest[to:]
+
+
+def _png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [animated([1]), animated([3]), animated([2, 2]), animated([1, 2]), animated([2], late=True)],
+)
+def test_an_animation_is_what_it_announces(data: bytes) -> None:
+    """Players differ in which count they believe, and one that believes less shows less."""
+    check(animated([2]))
+
+    with pytest.raises(UndecodableImageError, match="announces"):
+        check(data)
 
 
 def test_honest_files_pass() -> None:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from films import film, quiet_film_with, scene
 from pictures import BROKEN, encode, photo, quadrants
@@ -107,6 +108,24 @@ def test_a_process_that_died_while_it_was_idle_is_not_used(wall: Wall) -> None:
 
     with wall.open(GIF, "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
+
+
+def test_a_process_that_stopped_while_it_was_idle_holds_nobody_up(
+    wall: Wall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worksafe.images.wall._STALL_S", 1)
+    large = encode(Image.new("RGB", (1000, 1000)), "TIFF")  # more than a socket takes unread
+    before = decoders()
+    wall.warm_up()
+    (pid,) = decoders() - before
+    with wall.open(GIF, "gif", LIMITS, 320):
+        pass
+    os.kill(pid, signal.SIGSTOP)
+
+    with wall.open(large, "tiff", LIMITS, 320) as pictures:
+        assert list(pictures.views)
+
+    assert pid not in decoders()
 
 
 def test_a_picture_that_takes_too_long_is_given_up_and_its_process_ended(wall: Wall) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
-from worksafe.images.structure import as_sequence, refuse_costly
+from worksafe.images.structure import readings, refuse_costly
 from worksafe.images.thumbnail import read_thumbnail, shows_something_else
 
 pi_heif.register_heif_opener(thumbnails=False)
@@ -80,16 +80,43 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
         msg = f"the bytes are a video ({image_format.name}), not a picture"
         raise NotAnImageError(msg)
     refuse_costly(image_format, data)
-    data = as_sequence(image_format, data)
+    plugin = image_format.plugin
+    first, *others = readings(image_format, data)
+    decoded = _decode_file(first, plugin, image_format.name, limits, side_px)
+    for other in others:
+        try:
+            beside = _decode_file(other, plugin, image_format.name, limits, side_px)
+        except UndecodableImageError:
+            continue  # it cannot be read that way
+        decoded = _beside(decoded, beside)
+    return decoded
+
+
+def _decode_file(
+    data: bytes, plugin: str, name: str, limits: ImageLimits, side_px: int
+) -> DecodedImage:
     try:
-        image = Image.open(io.BytesIO(data), formats=[image_format.plugin])
+        image = Image.open(io.BytesIO(data), formats=[plugin])
     except Image.DecompressionBombError as error:
         msg = f"image has more pixels than the limit of {limits.max_pixels / 1e6:g} Mpx"
         raise ImagePixelsError(msg) from error
     except Exception as error:
-        raise _undecodable(image_format.name) from error
+        raise _undecodable(name) from error
     with image:
-        return _Decoding(image, image_format.name, limits, side_px, is_ours=True).run()
+        return _Decoding(image, name, limits, side_px, is_ours=True).run()
+
+
+def _beside(decoded: DecodedImage, other: DecodedImage) -> DecodedImage:
+    """Add what the same file shows to others, as a preview, if it is not its first picture."""
+    added = tuple(
+        replace(view, frame=0, is_preview=True)
+        for view in other.views
+        if not np.array_equal(view.pixels, decoded.picture)
+    )
+    is_odd = any(shows_something_else(view.pixels, decoded.picture) for view in added)
+    return replace(
+        decoded, views=(*added, *decoded.views), odd_thumbnail=decoded.odd_thumbnail or is_odd
+    )
 
 
 def _undecodable(name: str) -> UndecodableImageError:

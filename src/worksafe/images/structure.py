@@ -18,6 +18,7 @@ MAX_ENTRIES = 512  # of one TIFF directory; cameras write some fifty
 MAX_SCANS = 64  # of one JPEG; encoders write ten to twenty
 MAX_JPEGS = 50  # in one file: thumbnails, the further pictures of a phone, chance
 MAX_GIF_BLOCKS = 1_000_000
+MAX_PNG_CHUNKS = 200_000  # an encoder's smallest hold 8 KiB of pixels
 
 _JPEG_START = re.compile(rb"\xff\xd8\xff")
 # In a JPEG's compressed data, FF is followed by 0, by a restart marker, or by another FF.
@@ -44,6 +45,7 @@ _TIFF_SPARE_BYTES = 1024**2
 _JPEG_SPARE_BYTES = 1024**2
 
 _MAX_BOXES, _BOX_HEAD_BYTES = 1000, 8
+_PNG_CHUNK_BYTES = 12  # besides what it holds: length, kind, checksum
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 _GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
 
@@ -93,8 +95,8 @@ def has_several_pictures(image_format: ImageFormat, data: bytes) -> bool:
     return is_extended and bool(data[_WEBP_FLAGS_AT] & _WEBP_MOVES)
 
 
-def as_sequence(image_format: ImageFormat, data: bytes) -> bytes:
-    """Let the decoder look at the film inside an AVIF, whatever its brand says: viewers may.
+def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
+    """Give a file as viewers may read it: of an AVIF with a film inside, film and picture.
 
     Parameters
     ----------
@@ -105,8 +107,9 @@ def as_sequence(image_format: ImageFormat, data: bytes) -> bytes:
 
     Returns
     -------
-    bytes
-        The file, with the brand of a sequence where it has a track.
+    list of bytes
+        The file; or the file with the brand of a film, and with that of a picture, which another
+        decoder may not find in it.
 
     Raises
     ------
@@ -114,10 +117,10 @@ def as_sequence(image_format: ImageFormat, data: bytes) -> bytes:
         If a HEIC has a track, which its decoder does not look at.
     """
     if image_format not in {AVIF, HEIC} or not _has_track(data):
-        return data
+        return [data]
     if image_format is HEIC:
         raise UndecodableImageError("the heic is a sequence, which cannot be looked through")
-    return data[:8] + b"avis" + data[12:]
+    return [data[:8] + brand + data[12:] for brand in (b"avis", b"avif")]
 
 
 def _has_track(data: bytes) -> bool:
@@ -229,8 +232,33 @@ def _gif_table_bytes(flags: bytes) -> int:
     return int(3 * 2 ** ((flags[0] & 7) + 1))
 
 
+def _walk_png(data: bytes) -> None:
+    """Refuse an animation that is not what it announces: players differ in what they believe."""
+    if b"acTL" not in data:
+        return
+    announced: list[bytes] = []
+    frames, at, has_begun = 0, 8, False
+    for _ in range(MAX_PNG_CHUNKS):
+        kind = data[at + 4 : at + 8]
+        if kind == b"acTL":
+            announced.append(b"" if has_begun else data[at + 8 : at + 12])
+        elif kind == b"fcTL":
+            frames += 1
+        elif kind == b"IDAT":
+            has_begun = True
+        elif kind in {b"IEND", b""}:
+            break
+        at += _PNG_CHUNK_BYTES + int.from_bytes(data[at : at + 4], "big")
+    else:
+        msg = f"the png has more than {MAX_PNG_CHUNKS} chunks"
+        raise ImageFramesError(msg)
+    if announced and announced != [frames.to_bytes(4, "big")]:
+        raise UndecodableImageError("the png is an animation of other frames than it announces")
+
+
 _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
     JPEG: _walk_jpegs,
+    PNG: _walk_png,
     TIFF: _walk_tiff,
     GIF: _walk_gif,
 }

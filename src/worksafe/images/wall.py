@@ -5,6 +5,7 @@ What comes back over the wall is plain text and pixels, checked before it is bel
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from socket import socketpair
+from socket import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socketpair
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from worksafe.images.resize import RgbImage
 _MODULE = "worksafe.images.walled"
 _TEXT_BYTES = 65_536
 _PIXEL_BYTES = 256 * 1024**2
+_STALL_S = 10
 _ENDED = "end"
 
 
@@ -146,6 +148,8 @@ class _Process:
 
     def __init__(self) -> None:
         ours, theirs = socketpair()
+        for direction in (SO_SNDTIMEO, SO_RCVTIMEO):  # of each piece, where it has stopped midway
+            ours.setsockopt(SOL_SOCKET, direction, struct.pack("ll", _STALL_S, 0))
         with theirs:
             self._popen = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno())],
