@@ -145,6 +145,17 @@ def test_a_file_name_that_is_not_unicode_costs_nothing(picture: Path) -> None:
     assert results[1]["id"].endswith("b\ufffd.jpg")
 
 
+def test_a_file_name_does_not_steer_the_terminal(picture: Path, tmp_path: Path) -> None:
+    named = tmp_path / "a\x1b[2K\x1b[1A[red]b.jpg"
+    named.write_bytes(picture.read_bytes())
+    gone = tmp_path / "gone\x1b[2K.jpg"
+
+    run = runner.invoke(app, ["check", str(named), str(gone)])
+
+    assert run.exit_code == 5
+    assert "\x1b" not in run.output
+
+
 def test_explain_writes_a_picture_for_each_image(picture: Path, tmp_path: Path) -> None:
     folder = tmp_path / "why"
 

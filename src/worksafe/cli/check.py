@@ -6,12 +6,12 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from worksafe.api.schemas import render_check
 from worksafe.cli.explain import Readable, keep_pipe, write_overlays
+from worksafe.cli.shown import shown
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.images.source import printable_path
 from worksafe.items import Item
@@ -74,7 +74,7 @@ def check_images(
             look=look,
             on_result=lambda _: progress.advance(task),
             on_frame=lambda name, time_s: progress.update(
-                task, description=escape(f"{name}, {_clock(time_s)}") if time_s else "checking"
+                task, description=shown(f"{name}, {_clock(time_s)}") if time_s else "checking"
             ),
         )
     if as_json:
@@ -126,11 +126,11 @@ def _print_table(check: Check) -> None:
     table.add_column("why", overflow="fold")
     for result in check.results:
         table.add_row(
-            escape(result.id or str(result.index)),
+            shown(result.id or str(result.index)),
             f"[{_STYLE[result.decision]}]{result.decision}[/]",
             "" if result.suitability is None else str(result.suitability),
             *_category_cells(result, categories),
-            escape(_why(result)),
+            shown(_why(result)),
         )
     # Piped into a file there is no window to fold to.
     Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)

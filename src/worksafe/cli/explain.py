@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
+from worksafe.cli.shown import shown
 from worksafe.errors import InputError
 from worksafe.explain.overlay import SIDE_PX, draw_overlay, frames_of
 from worksafe.images.limits import ImageLimits
@@ -73,7 +73,7 @@ def write_overlays(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        console.print(f"[yellow]warning[/]: cannot write to {escape(str(folder))}: {_why(error)}")
+        console.print(f"[yellow]warning[/]: cannot write to {shown(str(folder))}: {_why(error)}")
         return
     written = 0
     for source, result in zip(sources, check.results, strict=True):
@@ -83,10 +83,10 @@ def write_overlays(
             _write_overlay(moderator, source, result, folder)
             written += 1
         except Exception as error:  # noqa: BLE001 - a front door; the answer is out already
-            name = escape(result.id or str(result.index))
+            name = shown(result.id or str(result.index))
             console.print(f"[yellow]warning[/]: no picture of {name}: {_why(error)}")
     if written:
-        console.print(f"wrote {escape(str(folder))}")
+        console.print(f"wrote {shown(str(folder))}")
 
 
 def _write_overlay(
@@ -104,4 +104,4 @@ def _write_overlay(
 def _why(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"frame {error} is not there any more"
-    return escape(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return shown(getattr(error, "strerror", None) or str(error) or type(error).__name__)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
+from worksafe.cli.shown import shown
 from worksafe.errors import InputError, WorksafeError
 
 _USAGE_STATUS = 2
@@ -43,7 +43,7 @@ def main() -> None:
     try:
         app()
     except WorksafeError as error:
-        Console(stderr=True).print(f"[red]error[/]: {escape(str(error))} [dim]({error.code})[/]")
+        Console(stderr=True).print(f"[red]error[/]: {shown(str(error))} [dim]({error.code})[/]")
         is_image = isinstance(error, InputError)
         raise SystemExit(_IMAGE_STATUS if is_image else _USAGE_STATUS) from error
 

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from worksafe.cli.shown import printable
 from worksafe.errors import DatasetError, PolicyError
 from worksafe.evaluation.datasets import NEUTRAL, read_manifest
 from worksafe.evaluation.markdown import table_lines
@@ -252,6 +253,4 @@ def _print_diff(
 
 def _place(image: Stored) -> str:
     """Name an image by its answer, its place there, and as the caller does."""
-    # Whoever uploads a file chooses its name: it must not steer the terminal.
-    name = "".join(one if one.isprintable() else "\ufffd" for one in image.id or "")
-    return f"{image.check}[{image.index}] {name}".strip()
+    return f"{image.check}[{image.index}] {printable(image.id or '')}".strip()

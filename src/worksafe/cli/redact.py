@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from worksafe.cli.check import STANDARD, read_argument
+from worksafe.cli.shown import shown
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
@@ -78,7 +78,7 @@ def redact_image(
         look=Look(thorough or moderator.settings.thorough),
     )
     _write(done, to)
-    Console(stderr=True).print(escape(_summary(done, to)))
+    Console(stderr=True).print(shown(_summary(done, to)))
 
 
 def _write(done: Redacted, to: str) -> None:

@@ -1,0 +1,24 @@
+"""Text of others on a terminal: whoever uploads a file, or fills a folder, chooses its name."""
+
+from rich.markup import escape
+
+
+def shown(text: str) -> str:
+    """Make text harmless for rich and for the terminal.
+
+    Parameters
+    ----------
+    text : str
+        A name or a message, as it came.
+
+    Returns
+    -------
+    str
+        Without control characters but line breaks, and without markup.
+    """
+    return escape("\n".join(map(printable, text.split("\n"))))
+
+
+def printable(text: str) -> str:
+    """Replace all control characters, line breaks too."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
