@@ -8,7 +8,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from worksafe.errors import TrainingError
 from worksafe.training.config import NetworkConfig
-from worksafe.training.networks.base import HazardsNetwork
+from worksafe.training.networks.base import ConvolutionalNetwork, HazardsNetwork
 from worksafe.training.networks.mobilenet import MobileNetV2
 from worksafe.training.networks.pretrained_timm import TimmNetwork
 from worksafe.training.networks.vit import VisionTransformer
@@ -54,7 +54,8 @@ def build_network(config: NetworkConfig, outputs: int) -> HazardsNetwork:
         raise TrainingError(msg)
     if config.trained_layers is not None:
         network.freeze_all_but(config.trained_layers)
-    convert_conv2d_weight_memory_format(network, torch.channels_last)  # three fifths of the time
+    if isinstance(network, ConvolutionalNetwork):  # three fifths of the time on CPUs
+        convert_conv2d_weight_memory_format(network, torch.channels_last)
     return network
 
 
