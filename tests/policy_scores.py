@@ -1,5 +1,6 @@
 """Scores that policies decide on: of stills and of films, also where rounding matters."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -43,10 +44,12 @@ def image(given: dict[str, float], unseen: float = 0.0) -> ImageScores:
     return ImageScores(scores_of(given), {}, (), unseen)
 
 
-def film(frames: list[tuple[float, dict[str, float]]]) -> ImageScores:
-    """A film's scores, from those of frames, each with its time in seconds."""
+def film(
+    frames: list[tuple[float, dict[str, float]]], stills: Collection[float] = ()
+) -> ImageScores:
+    """A film's scores, from those of frames, each with its time in seconds; some may be stills."""
     scored = tuple(
-        FrameScores(frame, time_s, scores_of(given))
+        FrameScores(frame, time_s, scores_of(given), time_s in stills)
         for frame, (time_s, given) in enumerate(sorted(frames, key=lambda one: one[0]))
     )
     highest = {name: max(one.scores.labels[name] for one in scored) for name in LABELS}
@@ -58,4 +61,5 @@ stills = st.builds(image, shown, probabilities)
 films = st.builds(
     film,
     st.lists(st.tuples(times, shown), min_size=1, max_size=8, unique_by=lambda one: one[0]),
+    st.sets(times, max_size=2),
 )

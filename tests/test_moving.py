@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fakes import brightness_detector
-from films import film
+from films import film, with_cover
 from pictures import encode, photo
 from servers import resident_bytes
 from worksafe import Moderator, Settings
 from worksafe.doctor.making import long_gif
 from worksafe.items import Item
 from worksafe.policy.document import VideoRule, read_policies
-from worksafe.results import Action
+from worksafe.results import Action, Moderation
 
 
 def test_one_frame_among_ten_thousand_is_found() -> None:
@@ -69,6 +69,32 @@ def test_a_slide_that_stands_for_seconds_counts_by_itself() -> None:
     patient = Moderator(detectors=[brightness_detector()], policies={"default": apart})
 
     assert [patient.check(data).decision for data in (slides, slow)] == [Action.BLOCK] * 2
+
+
+@pytest.mark.parametrize("shown", [2, 3, 5])
+def test_each_slide_counts_by_itself_however_the_ones_beside_it_look(shown: int) -> None:
+    levels = [20, 90, 20, 90, 20, 90]
+    levels[shown] = 235  # 0.92: voted down, were it one frame of what moves
+    moderator = Moderator(detectors=[brightness_detector()])
+
+    def check(fps: int) -> Moderation:
+        return moderator.check(
+            film(6, lambda i: np.full((48, 64, 3), levels[i], dtype=np.uint8), fps=fps)
+        )
+
+    assert [frame.is_still for frame in check(1).frames] == [True] * 6
+    assert check(1).reasons[0].frame == shown
+    assert check(1).decision is check(5).decision is Action.BLOCK
+    assert check(25).decision is (Action.BLOCK if shown == 5 else Action.ALLOW)  # halts at its last
+
+
+def test_a_cover_picture_counts_by_itself() -> None:
+    quiet, bright = (np.full((48, 64, 3), level, dtype=np.uint8) for level in (20, 235))
+
+    result = Moderator(detectors=[brightness_detector()]).check(with_cover(quiet, bright))
+
+    assert result.decision is Action.BLOCK
+    assert [frame.is_still for frame in result.frames].count(True) == 1
 
 
 def test_a_film_of_half_an_hour_is_checked_in_constant_memory_with_progress(

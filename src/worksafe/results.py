@@ -75,11 +75,23 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class FrameScores:
-    """Scores of one frame, and when it is shown, in seconds from the start."""
+    """Scores of one frame.
+
+    Attributes
+    ----------
+    frame : int
+        Which, from 0.
+    time_s : float
+        When it is shown, in seconds from the start.
+    scores : Scores
+    is_still : bool
+        Of a video: a cover picture or a slide, which no frame beside it can confirm.
+    """
 
     frame: int
     time_s: float
     scores: Scores
+    is_still: bool = False
 
 
 @dataclass(frozen=True, slots=True)

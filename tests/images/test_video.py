@@ -5,8 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from films import film, quiet_film_with, scene
-from pictures import Rgb
+from films import film, quiet_film_with, scene, with_cover
 from worksafe.errors import ImageSideError, InputError, UndecodableImageError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
@@ -102,21 +101,21 @@ def test_a_head_without_a_film_is_an_error(data: bytes) -> None:
         watch(data)
 
 
-def test_a_cover_picture_is_looked_at_too() -> None:
-    file = io.BytesIO()
-    still: Rgb = scene()
-    with av.open(file, "w", format="matroska") as output:
-        streams = [output.add_stream("mpeg4", rate=25) for _ in range(2)]
-        for stream in streams:
-            stream.height, stream.width, stream.pix_fmt = 120, 160, "yuv420p"
-        for stream, picture, count in zip(streams, (still, scene("cat")), (30, 2), strict=True):
-            for _ in range(count):
-                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            output.mux(stream.encode(None))
+def test_a_cover_picture_is_looked_at_too_as_a_still() -> None:
+    views, _ = watch(with_cover(scene(), scene("cat")))
 
-    views, _ = watch(file.getvalue())
+    (cover,) = (view for view in views if view.is_still)
+    assert np.abs(cover.pixels.astype(int) - scene("cat")).mean() < 25
 
-    assert any(np.abs(view.pixels.astype(int) - scene("cat")).mean() < 25 for view in views)
+
+def test_only_what_is_shown_for_as_long_as_a_slide_is_a_still() -> None:
+    def stills(fps: int) -> list[int]:
+        names = ["coffee", "cat", "coffee", "coffee", "coffee"]
+        views, _ = watch(film(5, lambda index: scene(names[index]), fps=fps))
+        return [view.frame for view in views if view.is_still]
+
+    assert stills(1) == stills(5) == [0, 1]
+    assert stills(25) == []
 
 
 def test_one_wild_time_does_not_stop_the_clock() -> None:

@@ -49,6 +49,15 @@ def test_one_of_several_near_each_other_never_counts_for_all() -> None:
         assert of(rule, (0.0, 0.96), (0.5, 0.1)) == 0.96
 
 
+def test_a_still_counts_by_itself_and_has_no_say_in_others() -> None:
+    frames: list[tuple[float, dict[str, float]]] = [(0.0, {BLOOD: 0.8}), (0.5, {BLOOD: 0.1})]
+
+    assert agreed(film(frames, stills=[0.0]).frames, BLOOD, TWO) == (0.8, 0)
+    assert agreed(film(frames, stills=[0.0, 0.5]).frames, BLOOD, TWO) == (0.8, 0)
+    assert agreed(film(frames, stills=[0.5]).frames, BLOOD, TWO) == (0.8, 0)
+    assert agreed(film([*frames, (0.7, {})], stills=[0.5]).frames, BLOOD, TWO)[0] == 0.1
+
+
 def test_any_length_is_no_error() -> None:
     ages = VideoRule(agree=2, within_s=1e307)
 

@@ -97,6 +97,7 @@ BLOOD = {"violence": {"score": 0.99, "labels": {"blood": 0.99}}}
         {"categories": {"violence": {"score": 0.9}}},
         {"frames": {"a": 1}},
         {"frames": [{"frame": 0, "time_s": float("nan"), "categories": BLOOD}]},
+        {"frames": [{"frame": 0, "time_s": 0.0, "still": "no", "categories": BLOOD}]},
     ],
 )
 def test_what_nothing_can_be_decided_on_is_an_error_with_its_line(
@@ -136,7 +137,8 @@ def test_an_answer_without_what_a_rule_may_name_is_not_guessed_about(tmp_path: P
     labels = {name: one for name, one in whole["drugs"]["labels"].items() if name != "tobacco"}
     no_tobacco = whole | {"drugs": whole["drugs"] | {"labels": labels}}
     film = {"duration_s": 2.0, "frames": 2, "frames_checked": 2, "unseen": 0.0}
-    frame = {"frame": 0, "time_s": 0.0, "categories": whole}
+    frame = {"frame": 0, "time_s": 0.0, "still": False, "categories": whole}
+    untold = {name: value for name, value in frame.items() if name != "still"}
 
     stored = read_results(
         write(
@@ -147,10 +149,11 @@ def test_an_answer_without_what_a_rule_may_name_is_not_guessed_about(tmp_path: P
             document(image=film, frames=[frame, frame | {"frame": 1}]),
             document(image=film, frames=[frame, frame | {"frame": 1, "categories": no_tobacco}]),
             document(image=film, frames=[]),
+            document(image=film, frames=[frame, untold]),
         )
     )
 
-    assert [one.is_complete for one in stored] == [True, False, False, True, False, False]
+    assert [one.is_complete for one in stored] == [True, False, False, True, False, False, False]
 
 
 def test_reading_takes_time_in_proportion(tmp_path: Path) -> None:

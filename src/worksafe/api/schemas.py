@@ -182,6 +182,10 @@ class FrameModel(BaseModel):
 
     frame: int
     time_s: float
+    still: Annotated[
+        bool,
+        Field(description="Of a video: a cover picture or a slide, which counts by itself."),
+    ]
     categories: dict[str, CategoryModel]
     regions: list[RegionModel]
 
@@ -342,6 +346,7 @@ def _render_frame(frame: FrameScores) -> FrameModel:
     return FrameModel(
         frame=frame.frame,
         time_s=round(frame.time_s, TIME_DIGITS),
+        still=frame.is_still,
         categories=_render_categories(frame.scores),
         regions=[_render_region(region) for region in frame.scores.regions],
     )

@@ -213,7 +213,8 @@ def score_image(
     ImageScores
     """
     scored = score_frames(pictures.views, detectors, before_each, look, idle)
-    frames = tuple(sorted(scored, key=lambda one: one.frame))
+    latest = {one.frame: one for one in scored}
+    frames = tuple(latest[frame] for frame in sorted(latest))
     scores, winners = highest([frame.scores for frame in frames])
     frame_of = {name: frames[index].frame for name, index in winners.items()}
     return ImageScores(
@@ -246,8 +247,8 @@ def score_frames(
     Yields
     ------
     FrameScores
-        Of each frame, once, the highest scores over its views; a second look's come after those
-        that asked for it.
+        Of each frame the highest scores over its views; a second look's come after those that
+        asked for it, and once more if the frame turns out to be a still.
     """
     done: dict[int, Scores] = {}
 
@@ -259,9 +260,11 @@ def score_frames(
 
     for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
-        if frame not in done:  # else it was looked at for one before it
+        is_known = frame in done  # it was looked at for one before it
+        if not is_known:
             done[frame] = combine([score(view) for view in some])
-            yield FrameScores(frame, some[0].time_s, done[frame])
+        if not is_known or some[0].is_still:
+            yield FrameScores(frame, some[0].time_s, done[frame], some[0].is_still)
         if max(done[frame].labels.values(), default=0.0) >= _SECOND_LOOK:
             for near in some[0].around:
                 if near.frame not in done:

@@ -23,6 +23,9 @@ class View:
         Of a video, frames just before and after it, for a second look.
     is_preview : bool
         It is the preview that the file carries, not the picture itself.
+    is_still : bool
+        Of a video: a cover picture, or a slide: shown for long enough to be seen, between other
+        pictures, so that no frame beside it shows the same.
     """
 
     frame: int
@@ -30,6 +33,7 @@ class View:
     time_s: float = 0.0
     around: "tuple[View, ...]" = ()
     is_preview: bool = False
+    is_still: bool = False
 
 
 class Pictures(Protocol):

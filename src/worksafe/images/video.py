@@ -61,7 +61,8 @@ class Video:
     Every frame is decoded, and compared with the one chosen last: it is chosen where the picture
     has changed, or a second has passed. A flood of changes is held to a rate; `info.unseen` tells
     what was passed over. All tracks are gone through, a cover picture included: which of them is
-    shown is the player's choice.
+    shown is the player's choice. What no frame beside it can confirm, a cover picture or a slide,
+    is marked as a still.
 
     Parameters
     ----------
@@ -150,6 +151,7 @@ class _Track:
     _passed: int = 0  # frames since the one chosen last
     _last: Sketch | None = None  # of the frame chosen last
     _last_s: float = 0.0
+    _is_other: bool = False  # whether the one chosen last differs from the one before it
     _chosen: int = 0
     _scenes: float = _SCENES_AT_ONCE  # that may still be chosen before their time
     _recent: deque[View] = field(default_factory=deque)
@@ -160,14 +162,19 @@ class _Track:
     def offer(self, number: int, frame: VideoFrame) -> Iterator[View]:
         """Take the next frame; give the chosen ones that now have their neighbours."""
         self._tell_time(frame)
-        is_chosen = self._is_chosen(frame)
-        is_next = bool(self._waiting) and self._waiting[-1].frame == number - 1
+        drawn = self._sketch(frame)
+        changed = 1.0 if self._last is None else float(change(drawn, self._last))
+        is_next = self._last is not None and not self._passed
+        is_slide = self._is_other and changed > _NEW_SCENE
+        is_chosen = self._is_chosen(drawn, changed)
         is_due = not self._recent or self.time_s - self._recent[-1].time_s >= _NEAR_S
         if is_chosen or is_next or is_due:
             view = View(number, self._pixels(frame), self.time_s)
             if is_next:  # what shows for two frames is no accident of one
                 shown = self._waiting.pop()
-                self._waiting.append(replace(shown, around=(*shown.around, view)))
+                is_still = is_slide and self.time_s - shown.time_s >= _NEAR_S
+                around = (*shown.around, view)
+                self._waiting.append(replace(shown, around=around, is_still=is_still))
             while self._waiting and self._waiting[0].time_s <= self.time_s - _NEAR_S:
                 yield self._with_neighbour(view)
             if is_chosen:
@@ -178,7 +185,9 @@ class _Track:
                 self._recent.popleft()
 
     def end(self) -> Iterator[View]:
-        """Give the chosen ones for which no frame came after them."""
+        """Give the chosen ones for which no frame came after them; a player halts at the last."""
+        if self._waiting and not self._passed:
+            self._waiting.append(replace(self._waiting.pop(), is_still=self._is_other))
         yield from self._waiting
 
     def _with_neighbour(self, after: View) -> View:
@@ -192,27 +201,29 @@ class _Track:
             self.time_s += max(0.0, frame.time - before)
             self._raw_s = frame.time
 
-    def _is_chosen(self, frame: VideoFrame) -> bool:
+    def _sketch(self, frame: VideoFrame) -> Sketch:
         small = self._shrink.reformat(
             frame, _SKETCH_PX, _SKETCH_PX, "rgb24", interpolation=Interpolation.FAST_BILINEAR
         )
-        drawn = sketch([np.asarray(small.to_ndarray(), dtype=np.uint8)])
+        return sketch([np.asarray(small.to_ndarray(), dtype=np.uint8)])
+
+    def _is_chosen(self, drawn: Sketch, changed: float) -> bool:
+        self._passed += 1
         if self._last is None:
-            return self._choose(drawn, self._scenes)
+            return self._choose(drawn, changed, self._scenes)
         passed_s = self.time_s - self._last_s
         scenes = min(_SCENES_AT_ONCE, self._scenes + _SCENES_PER_S * passed_s)
-        self._passed += 1
         is_time = passed_s >= _SPACING_S * 2 ** (self._chosen // self.most)
         if is_time or self._passed >= _MOST_PASSED:
-            return self._choose(drawn, scenes)
-        changed = float(change(drawn, self._last))
+            return self._choose(drawn, changed, scenes)
         if changed > _NEW_SCENE and scenes >= 1:
-            return self._choose(drawn, scenes - 1)
+            return self._choose(drawn, changed, scenes - 1)
         self.unseen = max(self.unseen, changed)
         return False
 
-    def _choose(self, drawn: Sketch, scenes: float) -> bool:
+    def _choose(self, drawn: Sketch, changed: float, scenes: float) -> bool:
         self._last, self._last_s, self._scenes = drawn, self.time_s, scenes
+        self._is_other = changed > _NEW_SCENE
         self._chosen += 1
         self._passed = 0
         return True

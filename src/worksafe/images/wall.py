@@ -13,7 +13,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socketpair
@@ -218,7 +218,7 @@ class _Process:
             if said["kind"] == "view":
                 view = self._view(said)
                 around = tuple(self._view(near) for near in said["around"])
-                yield View(view.frame, view.pixels, view.time_s, around)
+                yield replace(view, around=around)
                 until = time.monotonic() + patience_s
 
     def _view(self, said: dict[str, Any]) -> View:
@@ -227,6 +227,7 @@ class _Process:
             self._pixels(said["shape"]),
             float(said["time_s"]),
             is_preview=bool(said["is_preview"]),
+            is_still=bool(said["is_still"]),
         )
 
     def _pixels(self, shape: list[int]) -> RgbImage:

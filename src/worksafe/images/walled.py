@@ -110,6 +110,7 @@ def _described(view: View) -> dict[str, Any]:
         "frame": view.frame,
         "time_s": view.time_s,
         "is_preview": view.is_preview,
+        "is_still": view.is_still,
         "shape": view.pixels.shape[:2],
     }
 

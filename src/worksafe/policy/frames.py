@@ -22,18 +22,21 @@ def agreed(frames: Sequence[FrameScores], name: str, rule: VideoRule) -> tuple[f
     -------
     score : float
         The largest that `agree` frames within `within_s` all reach, or that one frame has, if it
-        is at least `alone`. Where fewer were checked within that time, all of them must agree: a
-        frame that has no other near it counts by itself.
+        is at least `alone`, or if it is a still, which is a picture by itself and has no say in
+        others. Where fewer were checked within that time, all of them must agree: a frame that has
+        no other near it counts by itself.
     frame : int
         The one that scores highest among them.
     """
-    of_frame = sorted((_ms(one.time_s), one.frame, _score(one, name)) for one in frames)
-    best = (0.0, of_frame[0][1])
+    moving = [one for one in frames if not one.is_still]
+    of_frame = sorted((_ms(one.time_s), one.frame, _score(one, name)) for one in moving)
+    best = (0.0, frames[0].frame)
     for first, last in _windows([time_ms for time_ms, _, _ in of_frame], rule.within_s):
         window = sorted((score, frame) for _, frame, score in of_frame[first : last + 1])
         needed = min(rule.agree, len(window))
         best = max(best, (window[-needed][0], window[-1][1]), key=_first)
-    alone = ((score, frame) for _, frame, score in of_frame if score >= rule.alone)
+    each = ((_score(one, name), one) for one in frames)
+    alone = ((score, one.frame) for score, one in each if one.is_still or score >= rule.alone)
     return max([best, *alone], key=_first)
 
 

@@ -27,8 +27,9 @@ class Stored:
         None where it could not be checked.
     is_complete : bool
         False where the answer does not hold what decides: of a video its frames, which must agree,
-        of what moves how far the frames that were not checked differ, and of all images each
-        category and label that a rule can be about: one that was not scored would be passed over.
+        and which of them are stills, of what moves how far the frames that were not checked differ,
+        and of all images each category and label that a rule can be about: one that was not scored
+        would be passed over.
     check : str
         Id of the answer that it stands in; empty where there is none.
     index : int
@@ -129,15 +130,23 @@ def _result(found: Mapping[str, Any], check: str) -> Stored:
         _scores(found["categories"]),
         {},
         tuple(
-            FrameScores(int(one["frame"]), _number(one["time_s"]), _scores(one["categories"]))
+            FrameScores(
+                int(one["frame"]),
+                _number(one["time_s"]),
+                _scores(one["categories"]),
+                _truth(one.get("still", False)),
+            )
             for one in frames or ()
         ),
         _score(image.get("unseen", 0.0)),
         is_video=is_video,
     )
     all_seen = "unseen" in image or image["frames"] <= image["frames_checked"]
+    all_told = not is_video or all("still" in one for one in frames or ())
     deciding = [one.scores for one in scored.frames] if is_video else [scored.scores]
-    is_complete = all_seen and bool(deciding) and all(map(_has_all, (scored.scores, *deciding)))
+    is_complete = (
+        all_seen and all_told and bool(deciding) and all(map(_has_all, (scored.scores, *deciding)))
+    )
     return Stored(scored, is_complete, check, index, name)
 
 
@@ -164,6 +173,13 @@ def _score(value: object) -> float:
         msg = f"{value!r} is no score"
         raise ValueError(msg)
     return score
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        msg = f"{value!r} is neither true nor false"
+        raise ValueError(msg)
+    return value
 
 
 def _number(value: object) -> float:
