@@ -116,14 +116,17 @@ def _stretch(image: Image.Image, factor: int) -> Image.Image:
     extreme levels would press all the rest into one, so the outermost hundredths are cut off.
     """
     has_range = image.mode.startswith("I;16")
-    small = _reduce(image.convert("I") if has_range else image, factor)
-    wide = np.nan_to_num(np.asarray(small, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = wide.min(), wide.max()
+    levels = np.asarray(_reduce(image.convert("I") if has_range else image, factor))
+    levels = np.nan_to_num(levels, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(levels.min()), float(levels.max())
     if not has_range:
-        inner_low, inner_high = np.percentile(wide, _INNER_PERCENTILES)
+        inner_low, inner_high = np.percentile(levels, _INNER_PERCENTILES)
         if inner_high > inner_low:
-            low, high = inner_low, inner_high
-    if high <= low:
-        return Image.new("RGB", small.size)
-    unit = np.clip((wide - low) / (high - low), 0.0, 1.0)
-    return Image.fromarray((unit * 255.0).astype(np.uint8)).convert("RGB")
+            low, high = float(inner_low), float(inner_high)
+    grey = np.zeros(levels.shape, dtype=np.uint8)
+    if high > low:
+        for row in range(0, len(levels), _BAND_ROWS):  # on the way they have eight bytes
+            band = slice(row, row + _BAND_ROWS)
+            unit = np.clip((levels[band].astype(np.float64) - low) / (high - low), 0.0, 1.0)
+            grey[band] = unit * 255.0
+    return Image.fromarray(grey).convert("RGB")
