@@ -13,6 +13,7 @@ from worksafe import __version__
 from worksafe.doctor.attack import Answered, attack
 from worksafe.doctor.corpus import all_cases
 from worksafe.engine.cores import count_cores
+from worksafe.engine.runtime import PORTABLE
 from worksafe.images.formats import FORMATS
 from worksafe.images.open import has_video
 from worksafe.moderator import Moderator
@@ -30,10 +31,10 @@ def describe() -> None:
     for model in moderator.models:
         table.add_row("model", f"{model.name} {model.version}, {model.license}")
     runtime = moderator.runtime
-    arithmetic = (
-        f"{runtime.precision} for eight bits too" if runtime.unrounded else runtime.precision
-    )
-    table.add_row("runtime", f"{runtime.name} on {runtime.device}, {arithmetic}: {runtime.why}")
+    on = f"{runtime.name} on {runtime.device}, {runtime.precision}"
+    table.add_row("runtime", f"{on}: {runtime.why}")
+    if runtime.name != PORTABLE.name:
+        table.add_row("", f"{PORTABLE.name} for what is in eight bits: scores are alike everywhere")
     table.add_row("formats", ", ".join(formats))
     table.add_row("policies", ", ".join(sorted(moderator.policies)))
     table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")

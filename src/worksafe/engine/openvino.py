@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402 - after that
-from openvino.passes import ConstantFolding, Manager  # noqa: E402 - the same
 
 # The first reading of a tensor fills a table of types under a lock, and waits inside it for the
 # interpreter's; when two threads make theirs at once, each may wait for the other for ever. So it
@@ -33,18 +32,12 @@ class OpenVinoSession:
         Of its arithmetic; inputs and outputs are float32 either way.
     streams : int
         Runs at once.
-    unrounded : bool
-        Compute in `precision` what is written to be computed in eight bits.
     """
 
-    def __init__(
-        self, model: bytes, precision: str, streams: int, *, unrounded: bool = False
-    ) -> None:
-        network = openvino.Core().read_model(model)
-        if unrounded:
-            _forget_rounding(network)
-        compiled = openvino.Core().compile_model(
-            network,
+    def __init__(self, model: bytes, precision: str, streams: int) -> None:
+        core = openvino.Core()
+        compiled = core.compile_model(
+            core.read_model(model),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": precision,
@@ -65,17 +58,3 @@ class OpenVinoSession:
             return [request.get_tensor(name).data.copy() for name in outputs]
         finally:
             self._idle.put(request)
-
-
-def _forget_rounding(network: openvino.Model) -> None:
-    """Let layers in eight bits see their inputs as they are, and hold their weights in float."""
-    for node in network.get_ops():
-        if node.get_type_name() == "FakeQuantize":  # to bytes; what makes them floats again follows
-            last = node
-            while last.get_type_name() != "Multiply":
-                (reader,) = last.output(0).get_target_inputs()
-                last = reader.get_node()
-            last.output(0).replace(node.input_value(0))
-    passes = Manager()
-    passes.register_pass(ConstantFolding())  # else weights are made floats anew in each run
-    passes.run_passes(network)

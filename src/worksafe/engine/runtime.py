@@ -18,8 +18,7 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["f32", "bf16"]
 
 _CPUINFO = Path("/proc/cpuinfo")
-_AMX_FLAG = "amx_bf16"
-_BF16_FLAGS = frozenset({"avx512_bf16", _AMX_FLAG})
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 _CUDA_PROVIDER = "CUDAExecutionProvider"
 
 
@@ -34,9 +33,7 @@ class Runtime:
     device : {"cpu", "cuda"}
         Where.
     precision : {"f32", "bf16"}
-        Of its arithmetic.
-    unrounded : bool
-        Whether it computes in that precision what is written to be computed in eight bits.
+        Of its arithmetic, where a network is in float.
     why : str
         For people.
     """
@@ -44,14 +41,12 @@ class Runtime:
     name: RuntimeName
     device: DeviceName = "cpu"
     precision: Precision = "f32"
-    unrounded: bool = False
     why: str = "chosen by hand"
 
     @property
     def key(self) -> str:
         """Tells results of this runtime from those of others, which differ a little."""
-        key = f"{self.name}-{self.device}-{self.precision}"
-        return f"{key}-unrounded" if self.unrounded else key
+        return f"{self.name}-{self.device}-{self.precision}"
 
 
 PORTABLE = Runtime("onnxruntime", why="it is always there")
@@ -67,24 +62,19 @@ class Machine:
         Whether OpenVINO, and onnxruntime with CUDA, are installed.
     has_bf16 : bool
         Whether the processor multiplies matrices in bfloat16.
-    has_amx : bool
-        Whether it does so in tiles, which is as fast as in bytes.
     """
 
     has_openvino: bool
     has_cuda: bool
     has_bf16: bool
-    has_amx: bool = False
 
 
 def look_at_machine() -> Machine:
     """Look at what is installed, and at the processor."""
-    flags = _processor_flags()
     return Machine(
         has_openvino=importlib.util.find_spec("openvino") is not None,
         has_cuda=_CUDA_PROVIDER in onnxruntime.get_available_providers(),
-        has_bf16=bool(_BF16_FLAGS & flags),
-        has_amx=_AMX_FLAG in flags,
+        has_bf16=bool(_BF16_FLAGS & _processor_flags()),
     )
 
 
@@ -92,9 +82,8 @@ def choose_runtime(name: RuntimeChoice, device: DeviceChoice, machine: Machine) 
     """Choose what runs networks.
 
     OpenVINO computes in bfloat16 where the processor can: nearly twice as fast, which is why it
-    comes first there, and with AMX instead of eight bits, too. Without bfloat16 it is hardly
-    faster, takes longer to start and is another library, so onnxruntime, which is always there,
-    stays.
+    comes first there. Without bfloat16 it is hardly faster, takes longer to start and is another
+    library, so onnxruntime, which is always there, stays.
 
     Parameters
     ----------
@@ -122,7 +111,7 @@ def choose_runtime(name: RuntimeChoice, device: DeviceChoice, machine: Machine) 
     if name == "auto":
         return _choose_for_processor(machine)
     if name == "openvino" and machine.has_bf16:
-        return _openvino_in_bf16(machine, "chosen by hand")
+        return Runtime("openvino", precision="bf16")
     return Runtime(name)
 
 
@@ -140,15 +129,12 @@ def _choose_for_processor(machine: Machine) -> Runtime:
         return Runtime("onnxruntime", why="the processor has no bfloat16")
     if not machine.has_openvino:
         return Runtime("onnxruntime", why="OpenVINO, faster on this processor, is not installed")
-    return _openvino_in_bf16(machine, "the processor has bfloat16")
+    return Runtime("openvino", precision="bf16", why="the processor has bfloat16")
 
 
-def _openvino_in_bf16(machine: Machine, why: str) -> Runtime:
-    """Choose bfloat16 instead of eight bits, too, where it is faster."""
-    return Runtime("openvino", precision="bf16", unrounded=machine.has_amx, why=why)
-
-
-def open_session(model: bytes, runtime: Runtime, streams: int) -> Session:
+def open_session(
+    model: bytes, runtime: Runtime, streams: int, *, eight_bits: bool = False
+) -> Session:
     """Load a network.
 
     Parameters
@@ -159,15 +145,18 @@ def open_session(model: bytes, runtime: Runtime, streams: int) -> Session:
         What runs it.
     streams : int
         Runs at once at most, each on one thread.
+    eight_bits : bool, optional
+        Whether the network computes in eight bits. Libraries round these differently, by enough
+        to change one decision in seventy: onnxruntime runs such networks whatever runs others.
 
     Returns
     -------
     Session
     """
-    if runtime.name == "openvino":
+    if runtime.name == "openvino" and not eight_bits:
         from worksafe.engine.openvino import OpenVinoSession  # noqa: PLC0415 - an extra
 
-        return OpenVinoSession(model, runtime.precision, streams, unrounded=runtime.unrounded)
+        return OpenVinoSession(model, runtime.precision, streams)
     return OnnxSession(model, runtime.device)
 
 

@@ -150,7 +150,8 @@ def load_detectors(
     def load(spec: DetectorSpec) -> Detector:
         glance = load(spec.glance.spec) if spec.glance else None
         model = spec.adapt(read_weights(spec.weights))
-        return Detector(spec, open_session(model, runtime, streams), glance)
+        session = open_session(model, runtime, streams, eight_bits=spec.eight_bits)
+        return Detector(spec, session, glance)
 
     with ThreadPoolExecutor() as pool:  # side by side a server is ready in two thirds of the time
         return tuple(pool.map(load, specs))

@@ -46,7 +46,7 @@ def make_spec(contract: Mapping[str, Any], package: str, stem: str) -> DetectorS
     Parameters
     ----------
     contract : mapping
-        Outputs, input, calibration, thresholds.
+        Outputs, input, arithmetic, calibration, thresholds.
     package, stem : str
         The installed package that carries the ONNX files, empty for files of their own, and where
         in it they lie: ``<stem>.onnx`` and, of the glance, ``<stem>-glance.onnx``.
@@ -82,6 +82,7 @@ def make_spec(contract: Mapping[str, Any], package: str, stem: str) -> DetectorS
         outputs=("logits",),
         maps=("maps",),
         interpret=_interpreter(labels, contract["outputs"], contract["calibration"]),
+        eight_bits=contract["eight_bits"],
         calibrated=True,
         thresholds=contract["thresholds"],
     )
@@ -93,6 +94,7 @@ def make_spec(contract: Mapping[str, Any], package: str, stem: str) -> DetectorS
         weights=WeightsFile(package, f"{stem}-glance.onnx", quick["sha256"]),
         side_px=quick["side_px"],
         multiple=quick["side_px"],
+        eight_bits=quick["eight_bits"],
         interpret=_interpreter(labels, contract["outputs"], quick["calibration"]),
     )
     return replace(spec, glance=Glance(glance, quick["settles_below"]))

@@ -135,6 +135,8 @@ class DetectorSpec:
     thresholds : mapping of str to mapping of str to float
         For each category and label, thresholds by false-positive rate on ordinary photographs
         (``"0.01"``: one in a hundred reaches it).
+    eight_bits : bool
+        Whether layers of the network compute in eight bits.
     adapt : callable
         Changes the ONNX file's content before it is loaded; never what it answers.
     glance : Glance or None
@@ -157,6 +159,7 @@ class DetectorSpec:
     interpret: Callable[[Sequence[NDArray[Any]], Placement], Scores]
     calibrated: bool
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    eight_bits: bool = False
     adapt: Callable[[bytes], bytes] = as_it_is
     maps: tuple[str, ...] = ()
     thorough_side_px: int | None = None

@@ -75,6 +75,7 @@ class _Written:
 
     sha256: str
     side_px: int
+    eight_bits: bool
     calibration: dict[str, dict[str, float]]
     scores: dict[str, NDArray[np.float64]]  # by label, of the held pictures
 
@@ -102,6 +103,7 @@ def _write_network(
     return _Written(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         side_px=side_px,
+        eight_bits=config.export.eight_bits,
         calibration={
             name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
             for name, fit in fits.items()
@@ -220,6 +222,7 @@ def _contract(
         quick["glance"] = {
             "sha256": glance.sha256,
             "side_px": glance.side_px,
+            "eight_bits": glance.eight_bits,
             "settles_below": config.glance.settles_below,
             "in_doubt": round(1 - float(settled[neutral].mean()), 3),  # of the ordinary pictures
             "calibration": glance.calibration,
@@ -233,6 +236,7 @@ def _contract(
         "licence": config.licence,
         "sha256": full.sha256,
         "side_px": full.side_px,
+        "eight_bits": full.eight_bits,
         "mean": MEAN,
         "std": STD,
         "outputs": config.labels.outputs,
