@@ -57,6 +57,8 @@ LABELLED = np.array([label is not None for _, label in CLASSES])
 MIN_REGION_SCORE = 0.25
 MAX_OVERLAP = 0.45
 
+_COORDINATES = 4  # of a box, before the scores of its classes
+
 Boxes = NDArray[np.float32]
 
 
@@ -83,7 +85,7 @@ def decode_boxes(
     limit = np.array([placement.width, placement.height], dtype=np.float32)
     upper_left = np.clip(centre - size / 2, 0, limit)
     lower_right = np.clip(centre + size / 2, upper_left, limit)
-    return np.hstack([upper_left, lower_right - upper_left]), rows[:, 4:]
+    return np.hstack([upper_left, lower_right - upper_left]), rows[:, _COORDINATES:]
 
 
 def suppress_overlaps(
@@ -144,16 +146,18 @@ def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:
     -------
     Scores
     """
-    boxes, scores = decode_boxes(outputs[0], placement)
-    best = scores.max(axis=0)
+    (output,) = outputs
+    best = output[0, _COORDINATES:].max(axis=1)
     labels = {
         label.name: float(max(best[i] for i, (_, of) in enumerate(CLASSES) if of == label.name))
         for label in LABELS
     }
-    return Scores(category_scores(LABELS, labels), labels, _regions(boxes, scores, placement))
+    return Scores(category_scores(LABELS, labels), labels, _regions(output, placement))
 
 
-def _regions(boxes: Boxes, scores: NDArray[np.float32], placement: Placement) -> tuple[Region, ...]:
+def _regions(output: NDArray[np.float32], placement: Placement) -> tuple[Region, ...]:
+    is_wanted = (output[0, _COORDINATES:][LABELLED] > MIN_REGION_SCORE).any(axis=0)
+    boxes, scores = decode_boxes(output[..., is_wanted], placement)  # of few anchors, if any
     anchors, classes = np.nonzero((scores > MIN_REGION_SCORE) & LABELLED)
     if not anchors.size:
         return ()
