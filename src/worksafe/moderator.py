@@ -94,7 +94,8 @@ class Moderator:
         self.admission = Admission(running, self.settings.waiting)
         self._wall = Wall(cores)
         self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
-        self._recall = Recall(self._cache(), self.models, self.settings.limits, self.runtime.key)
+        looks = [look.info for detector in self._detectors for look in detector.spec.looks]
+        self._recall = Recall(self._cache(), looks, self.settings.limits, self.runtime.key)
         self._finder = Finder(self._opener, self._detectors, self._recall, IdlePlaces(running))
         self._checker = ItemChecker(self._finder, self.settings.limits)
         self._redactor = Redactor(self._opener, self._finder, self.settings.limits)

@@ -15,6 +15,7 @@ from servers import free_port
 from worksafe import Moderator, Settings
 from worksafe.engine.cache import MemoryCache, Recall, RedisCache
 from worksafe.images.limits import ImageLimits
+from worksafe.models.spec import Glance
 from worksafe.policy.document import Policy
 from worksafe.results import Moderation
 
@@ -70,6 +71,18 @@ def test_another_version_or_other_weights_look_anew(change: dict[str, str]) -> N
     after = Recall(cache, [replace(model, **change)], limits).key(b"a picture", "never")
 
     assert before != after
+
+
+def test_a_glance_with_other_weights_looks_anew() -> None:
+    quick = brightness_detector()
+
+    def key(sha256: str) -> str:
+        weights = replace(quick.spec.weights, sha256=sha256)
+        glance = Glance(replace(quick.spec, weights=weights), settles_below=0.05)
+        detector = replace(quick, spec=replace(quick.spec, glance=glance), glance=quick)
+        return Moderator(detectors=[detector])._recall.key(b"a picture", "never")
+
+    assert key("0" * 64) != key("1" * 64)
 
 
 def test_another_policy_decides_anew_on_what_is_known() -> None:

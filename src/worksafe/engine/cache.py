@@ -116,7 +116,7 @@ class Recall:
     cache : ResultCache
         Where results are kept.
     models : sequence of ModelInfo
-        What scores: other versions and other weights have other results.
+        What scores, glances too: other versions and other weights have other results.
     limits : ImageLimits
         What is decoded, and how many frames are chosen.
     runtime : str, optional

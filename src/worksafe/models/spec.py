@@ -171,6 +171,11 @@ class DetectorSpec:
         return tuple(dict.fromkeys(label.category for label in self.labels))
 
     @property
+    def looks(self) -> "tuple[DetectorSpec, ...]":
+        """Itself, and before it its glance where it has one: all that may score a picture."""
+        return (self.glance.spec, self) if self.glance else (self,)
+
+    @property
     def info(self) -> ModelInfo:
         """As results name it."""
         return ModelInfo(self.name, self.version, self.weights.sha256, self.licence)
