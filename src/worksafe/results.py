@@ -198,7 +198,8 @@ class ImageInfo:
     duration_s : float or None
         Of a video, in seconds.
     odd_thumbnail : bool
-        It carries a preview that shows something else, which was checked too.
+        Other viewers show something else (a preview inside, the picture turned otherwise), which
+        was checked too.
     unseen : float
         How far the frame that is least like any that was checked differs from it, 0 to 1.
     """

@@ -86,6 +86,36 @@ def test_turns_pictures_upright_by_their_exif(orientation: int, image_format: st
     assert (decoded.width, decoded.height) == (96, 64)
 
 
+def turned_by(tag_type: int, image_format: str) -> bytes:
+    """A picture stored upright that its EXIF wants turned by half."""
+    value = struct.pack("<I", 3) if tag_type == 4 else struct.pack("<HH", 3, 0)
+    entry = struct.pack("<HHI", 0x0112, tag_type, 1) + value
+    exif = b"Exif\x00\x00II*\x00" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    return encode(quadrants(), image_format, exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("tag_type", "image_format"), [(4, "JPEG"), (3, "PNG"), (3, "WEBP"), (4, "WEBP")]
+)
+def test_where_viewers_differ_in_turning_both_ways_are_looked_at(
+    tag_type: int, image_format: str
+) -> None:
+    decoded = decode(turned_by(tag_type, image_format))
+
+    turned, stored = decoded.views
+    assert corner_colours(turned.pixels) == UPRIGHT[::-1]
+    assert corner_colours(stored.pixels) == UPRIGHT
+    assert stored.is_preview
+    assert decoded.odd_thumbnail
+
+
+def test_a_photo_that_all_viewers_turn_is_looked_at_once() -> None:
+    decoded = decode(turned_by(3, "JPEG"))
+
+    assert len(decoded.views) == 1
+    assert not decoded.odd_thumbnail
+
+
 def test_damaged_exif_does_not_cost_the_picture() -> None:
     data = encode(quadrants(), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
 

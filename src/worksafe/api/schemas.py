@@ -169,7 +169,11 @@ class ImageModel(BaseModel):
     frames_checked: int
     duration_s: Annotated[float | None, Field(description="Of a video.")]
     odd_thumbnail: Annotated[
-        bool, Field(description="A preview inside shows something else; it was checked too.")
+        bool,
+        Field(
+            description="Other viewers show something else (a preview inside, the picture turned "
+            "otherwise); it was checked too."
+        ),
     ]
     unseen: Annotated[
         Score,

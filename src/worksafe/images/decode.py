@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pi_heif
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import (
@@ -22,6 +22,7 @@ from worksafe.images.colour import as_shown
 from worksafe.images.formats import sniff_format
 from worksafe.images.frames import FrameWalk, count_frames
 from worksafe.images.limits import ImageLimits
+from worksafe.images.orientation import Orientation, read_orientation
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
@@ -35,16 +36,6 @@ pi_heif.register_heif_opener(thumbnails=False)
 # for all: changing filters around each call would not be safe between threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-_TRANSPOSE_BY_ORIENTATION = {  # of the EXIF standard, table 4.6.4
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SWAPS_SIDES = frozenset({5, 6, 7, 8})
 _ARRAY_NAME = "array"
 
 
@@ -150,47 +141,54 @@ class _Decoding:
         self.limits.check_animation(frames, frames * width * height)
         walk = FrameWalk(self.image, self.limits)
         chooser = SceneChooser(self.limits.max_frames)
-        chosen: dict[int, tuple[View, ...]] = {}
-        time_s, is_turned, preview = 0.0, False, None
+        chosen: dict[int, list[View]] = {}
+        time_s, is_turned, is_odd, preview = 0.0, False, False, None
         for frame in range(frames):
-            pictures = self._frame_pixels(frame, walk)
+            walk.go_to(frame)
+            orientation = self._load()
+            views = self._views(frame, time_s, orientation)
             if frame == 0:
-                is_turned = _orientation(self.image) in _SWAPS_SIDES
-                preview = self._odd_thumbnail(pictures[0])
-            chosen[frame] = tuple(View(frame, pixels, time_s) for pixels in pictures)
+                is_turned, is_odd = orientation.swaps_sides, not orientation.is_sure
+                preview = self._odd_thumbnail(views[0].pixels, orientation)
+            chosen[frame] = views
             time_s += _duration_s(self.image)
+            pictures = [view.pixels for view in views if not view.is_preview]
             if frames > 1 and (dropped := chooser.offer(frame, pictures)) is not None:
                 del chosen[dropped]
         if is_turned:
             width, height = height, width
-        views = tuple(view for some in chosen.values() for view in some)
+        all_views = [view for some in chosen.values() for view in some]
         if preview is not None:
-            views = (View(0, preview, is_preview=True), *views)
+            all_views.insert(0, View(0, preview, is_preview=True))
+        is_odd |= preview is not None
         return DecodedImage(
-            self.name, width, height, frames, views, chooser.unseen, preview is not None
+            self.name, width, height, frames, tuple(all_views), chooser.unseen, is_odd
         )
 
-    def _odd_thumbnail(self, picture: RgbImage) -> RgbImage | None:
+    def _load(self) -> Orientation:
+        if self.is_ours and isinstance(self.image, JpegImageFile):
+            self._scale_in_decoder(self.image)
+        self.image.load()
+        return read_orientation(self.image)
+
+    def _views(self, frame: int, time_s: float, orientation: Orientation) -> list[View]:
+        """Make the views of the frame that is loaded, the first of them upright on white."""
+        image, views = self.image, []
+        factor = max(1, max(image.size) // (2 * self.side_px))
+        for picture in to_rgb(image, factor):
+            for stored in as_shown(picture, image.info):
+                views.append(View(frame, orientation.turn(stored), time_s))
+                if not orientation.is_sure:  # as many viewers show it
+                    views.append(View(frame, np.asarray(stored), time_s, is_preview=True))
+        return views
+
+    def _odd_thumbnail(self, picture: RgbImage, orientation: Orientation) -> RgbImage | None:
         """Read the preview in the file's EXIF, where it shows something else than the picture."""
         thumbnail = read_thumbnail(self.image.info.get("exif"))
         if thumbnail is None:
             return None
-        pixels = _upright(thumbnail, _orientation(self.image))
+        pixels = orientation.turn(thumbnail)
         return pixels if shows_something_else(pixels, picture) else None
-
-    def _frame_pixels(self, frame: int, walk: FrameWalk) -> list[RgbImage]:
-        walk.go_to(frame)
-        image = self.image
-        if self.is_ours and isinstance(image, JpegImageFile):
-            self._scale_in_decoder(image)
-        image.load()
-        orientation = _orientation(image)
-        factor = max(1, max(image.size) // (2 * self.side_px))
-        return [
-            _upright(shown, orientation)
-            for picture in to_rgb(image, factor)
-            for shown in as_shown(picture, image.info)
-        ]
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:
         """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""
@@ -198,25 +196,6 @@ class _Decoding:
         width, height = image.size
         image.decoderconfig = ()  # of an MPO Pillow would keep the scale of the frame before
         image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
-
-
-def _orientation(image: Image.Image) -> int:
-    """Read how a loaded image is still to be turned, 1 to 8; damaged EXIF counts as not at all.
-
-    Only from EXIF, as viewers do: Pillow's getexif() believes XMP too, which would let a picture
-    be checked upside down. Only after loading: TIFF is turned by Pillow itself.
-    """
-    try:
-        exif = Image.Exif()
-        exif.load(image.info.get("exif") or b"")
-        return int(exif.get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - the parser raises nearly every type there is
-        return 1
-
-
-def _upright(image: Image.Image, orientation: int) -> RgbImage:
-    turn = _TRANSPOSE_BY_ORIENTATION.get(orientation)
-    return np.asarray(image if turn is None else image.transpose(turn))
 
 
 def _duration_s(image: Image.Image) -> float:

@@ -22,7 +22,8 @@ class View:
     around : tuple of View
         Of a video, frames just before and after it, for a second look.
     is_preview : bool
-        It is the preview that the file carries, not the picture itself.
+        It is not the picture itself, but what other viewers may show in its place: the preview
+        that the file carries, or the picture turned otherwise.
     is_still : bool
         Of a video: a cover picture, or a slide: shown for long enough to be seen, between other
         pictures, so that no frame beside it shows the same.
@@ -52,7 +53,8 @@ class Pictures(Protocol):
     unseen : float
         How far the frame that is least like any in `views` differs from it, 0 to 1.
     odd_thumbnail : bool
-        The file carries a preview that shows something else; it is among the views.
+        Other viewers show something else: a preview that the file carries, or the picture
+        turned otherwise; it is among the views.
     duration_s : float or None
         Of a video, in seconds.
     """
