@@ -1,4 +1,5 @@
 import ipaddress
+import threading
 import time
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
@@ -226,6 +227,21 @@ def test_answers_that_are_given_up_in_time(answer: Answer, error: type[InputErro
         Fetcher(["localhost"], seconds=1).fetch(f"{base}/loop", LIMITS)
 
     assert time.monotonic() - began < 3
+
+
+def test_a_name_that_nobody_answers_for_is_given_up_in_time() -> None:
+    is_over = threading.Event()
+
+    def never(host: str, port: int) -> list[str]:  # noqa: ARG001
+        is_over.wait(10)
+        return ["8.8.8.8"]
+
+    began = time.monotonic()
+    with pytest.raises(UrlFailedError, match="in time"):
+        Fetcher(seconds=0.2, resolve=never).fetch("http://slow.example/a.png", LIMITS)
+    is_over.set()
+
+    assert time.monotonic() - began < 5
 
 
 def test_the_body_of_a_redirect_is_not_read() -> None:

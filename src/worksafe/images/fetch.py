@@ -6,8 +6,10 @@ resolves to something else a moment later changes nothing.
 
 import ipaddress
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -210,13 +212,28 @@ class _Guard(httpcore.NetworkBackend):
             msg = f"URLs may use the ports 80 and 443, not {port}"
             raise UrlRefusedError(msg)
         try:
-            addresses = self._resolve(host, port)
+            addresses = self._addresses(host, port)
+        except TimeoutError as error:
+            raise UrlFailedError("the URL's host was not found in time") from error
         except OSError as error:
             raise UrlFailedError("the URL's host has no address") from error
         # One that is not allowed is enough: which of them is used is left to chance elsewhere.
         if not is_own and not all(is_public(ipaddress.ip_address(one)) for one in addresses):
             raise UrlRefusedError("the URL leads to an address that is not public")
         return addresses[0]
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        """Look a name up, no longer than there is time: the system's own call knows no limit."""
+        found: Future[list[str]] = Future()
+
+        def look_up() -> None:
+            try:
+                found.set_result(self._resolve(host, port))
+            except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+                found.set_exception(error)
+
+        threading.Thread(target=look_up, name="look-up", daemon=True).start()
+        return found.result(self.remaining_s())
 
 
 class _TimedStream(httpcore.NetworkStream):
