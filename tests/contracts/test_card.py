@@ -1,5 +1,6 @@
-"""The model card cannot drift from the results and the weights that ship."""
+"""The model card and the README cannot drift from the results and the weights that ship."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,12 @@ def test_the_figures_in_the_card_are_of_the_weights_that_ship(split: str) -> Non
 def test_the_card_has_figures_thresholds_and_weights() -> None:
     assert MEASURED
     assert {"weights", "thresholds"} <= {*find_blocks(CARD)}
+
+
+@pytest.mark.parametrize("subject", ["violence", "drugs", "drugs.tobacco"])
+def test_the_figures_in_the_readme_are_those_of_the_results(subject: str) -> None:
+    with (RESULTS / "hazards-test.csv").open(newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["subject"] == subject]
+    auc, low, high = (float(row[name]) for name in ("auc", "auc_low", "auc_high"))
+
+    assert f"{auc:.3f} ({low:.3f} to {high:.3f}) |" in (ROOT / "README.md").read_text()
