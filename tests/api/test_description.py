@@ -1,6 +1,10 @@
+import io
+
+import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
+from pictures import encode, photo
 from worksafe.api.app import create_app
 from worksafe.moderator import Moderator
 
@@ -37,6 +41,30 @@ def test_a_check_is_described_in_its_three_forms(client: FlaskClient) -> None:
         "thorough",
     }
     assert set(check["responses"]) == {"200", "413", "415", "422", "503"}
+
+
+@pytest.mark.parametrize("path", ["/v1/check", "/v1/redact"])
+def test_what_the_page_offers_to_try_is_answered(client: FlaskClient, path: str) -> None:
+    description = client.get("/openapi.json").get_json()
+    operation = description["paths"][path]["post"]
+    content = operation["requestBody"]["content"]
+    form = content["multipart/form-data"]["schema"]["properties"]
+    prefilled = {
+        name: ",".join(field["default"]) if field["type"] == "array" else str(field["default"])
+        for name, field in form.items()
+        if "default" in field
+    }
+    picture = (io.BytesIO(encode(photo())), "a.jpg")
+    name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    example = description["components"]["schemas"][name]["example"]
+
+    answers = [
+        client.post(path, data={**prefilled, "images": picture}),
+        client.post(path, json=example),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert all(parameter["description"] for parameter in operation["parameters"])
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:

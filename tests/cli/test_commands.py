@@ -156,6 +156,26 @@ def test_a_file_name_does_not_steer_the_terminal(picture: Path, tmp_path: Path) 
     assert "\x1b" not in run.output
 
 
+def test_a_file_name_forges_no_row_of_the_table(picture: Path, tmp_path: Path) -> None:
+    named = tmp_path / "a.jpg\nb.jpg   allow   99"
+    named.write_bytes(picture.read_bytes())
+
+    lines = runner.invoke(app, ["check", str(named)]).output.splitlines()
+
+    assert not any(line.startswith("b.jpg") for line in lines)
+
+
+def test_frames_are_not_left_out_in_silence(picture: Path) -> None:
+    assert runner.invoke(app, ["check", "--frames", str(picture)]).exit_code == 2
+
+
+def test_a_service_to_attack_needs_a_url() -> None:
+    run = runner.invoke(app, ["doctor", "--hostile", "localhost"])
+
+    assert run.exit_code == 2
+    assert "localhost is no URL" in run.output
+
+
 def test_explain_writes_a_picture_for_each_image(picture: Path, tmp_path: Path) -> None:
     folder = tmp_path / "why"
 

@@ -1,6 +1,7 @@
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pictures import encode, photo, quadrants
 from servers import free_port
 from worksafe import Moderator, Settings
 from worksafe.engine.cache import MemoryCache, Recall, RedisCache
+from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
 from worksafe.models.spec import Glance
 from worksafe.policy.document import Policy
@@ -145,6 +147,13 @@ def redis_url() -> Iterator[str]:
     yield f"redis://127.0.0.1:{port}/0"
     server.terminate()
     server.wait()
+
+
+def test_a_redis_without_its_client_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+
+    with pytest.raises(SettingsError, match="redis"):
+        counted(cache_url="redis://localhost")
 
 
 def test_several_servers_share_a_redis(redis_url: str) -> None:

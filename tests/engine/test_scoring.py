@@ -216,3 +216,8 @@ def test_passes_over_one_picture_keep_what_either_found_where() -> None:
     assert both.labels == {"nudity.explicit": 0.8}
     assert both.regions == (again, far)
     assert both.maps == second.maps
+
+
+def test_a_wrong_way_of_looking_is_not_taken_for_another() -> None:
+    with pytest.raises(ValueError, match="thorough"):
+        Look(thorough="alway")  # type: ignore[arg-type]

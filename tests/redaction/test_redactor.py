@@ -310,3 +310,9 @@ def test_of_people_in_photographs_only_the_covered_parts_change(labelled_picture
             break
     assert seen
     made.close()
+
+
+@pytest.mark.parametrize("wrong", [{"method": "bar"}, {"labels": "nudity.explicit"}])
+def test_a_wrong_wish_is_refused_before_anything_is_covered(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Redaction(**wrong)  # type: ignore[arg-type]

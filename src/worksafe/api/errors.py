@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -158,7 +158,11 @@ def _answer_http(error: HTTPException) -> Response:
         (code for kind, code in _CODE_BY_HTTP_ERROR.items() if isinstance(error, kind)),
         status.name.lower(),
     )
-    response = problem(status, code, error.description or status.description)
+    detail = error.description or status.description
+    if isinstance(error, RequestEntityTooLarge):
+        most = current_app.config["MAX_CONTENT_LENGTH"]
+        detail = f"the body has more than {most} bytes, the limit (WORKSAFE_MAX_REQUEST_BYTES)"
+    response = problem(status, code, detail)
     for name, value in error.get_headers():
         if name.lower() != "content-type":  # Allow of a 405, Location of a redirect
             response.headers[name] = value

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from worksafe.engine.scoring import Thorough
 from worksafe.explain.heat import data_url
@@ -78,12 +79,18 @@ class CheckOptions(Options):
     ] = []
 
 
+# A grey square, 8 px: what the API's page offers to try is answered.
+_GREY_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR4nGNsYIAAJgaKGAAmCACQXTClHgAAAABJRU5E"
+    "rkJggg=="
+)
+_EXAMPLE: JsonDict = {"images": [{"id": "mine", "base64": _GREY_PNG}]}
+
+
 class CheckBody(CheckOptions):
     """A JSON request."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"images": [{"id": "mine", "base64": "/9j/4AAQSkZJRg..."}]}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     images: Annotated[list[ImageEntry], Field(min_length=1)]
 
@@ -100,6 +107,8 @@ class RedactOptions(Options):
 
 class RedactBody(RedactOptions):
     """A JSON request for a redaction."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     images: Annotated[list[ImageEntry], Field(min_length=1, max_length=1)]
 
@@ -167,7 +176,9 @@ class ImageModel(BaseModel):
     height: int
     frames: int
     frames_checked: int
-    duration_s: Annotated[float | None, Field(description="Of a video.")]
+    duration_s: Annotated[
+        float | None, Field(description="Of a video: when its last frame is shown.")
+    ]
     odd_thumbnail: Annotated[
         bool,
         Field(

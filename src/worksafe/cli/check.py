@@ -11,7 +11,7 @@ from rich.table import Table
 
 from worksafe.api.schemas import render_check
 from worksafe.cli.explain import Readable, keep_pipe, write_overlays
-from worksafe.cli.shown import shown
+from worksafe.cli.shown import printable, shown
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.images.source import printable_path
 from worksafe.items import Item
@@ -54,9 +54,13 @@ def check_images(
 
     Raises
     ------
+    typer.BadParameter
+        If frames are asked for in a table.
     typer.Exit
-        Always, with the status.
+        Always otherwise, with the status.
     """
+    if frames and not as_json:
+        raise typer.BadParameter("--frames needs --json: a table has no room for them")
     moderator = Moderator(Settings.load(fetch_urls=True))  # whoever typed a URL means it
     sources: list[Readable] = [read_argument(image) for image in images]
     if explain is not None:
@@ -126,7 +130,7 @@ def _print_table(check: Check) -> None:
     table.add_column("why", overflow="fold")
     for result in check.results:
         table.add_row(
-            shown(result.id or str(result.index)),
+            shown(printable(result.id or str(result.index))),  # a line break would forge a row
             f"[{_STYLE[result.decision]}]{result.decision}[/]",
             "" if result.suitability is None else str(result.suitability),
             *_category_cells(result, categories),

@@ -59,7 +59,10 @@ def attack_service(url: str, host: str | None) -> None:
     typer.Exit
         With status 1 if an answer was wrong.
     """
-    named = urlsplit(url).hostname or ""
+    named = urlsplit(url).hostname
+    if named is None:
+        msg = f"{url} is no URL: give one like http://localhost:8000"
+        raise typer.BadParameter(msg)
     if not _is_here(named) and named != host:
         msg = f"{named} is not this machine; if it is yours, say so with --host {named}"
         raise typer.BadParameter(msg)

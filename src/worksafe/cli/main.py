@@ -43,7 +43,9 @@ def main() -> None:
     try:
         app()
     except WorksafeError as error:
-        Console(stderr=True).print(f"[red]error[/]: {shown(str(error))} [dim]({error.code})[/]")
+        Console(stderr=True, soft_wrap=True).print(
+            f"[red]error[/]: {shown(str(error))} [dim]({error.code})[/]"
+        )
         is_image = isinstance(error, InputError)
         raise SystemExit(_IMAGE_STATUS if is_image else _USAGE_STATUS) from error
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
 from worksafe.results import TAXONOMY, ImageInfo, ImageScores, ModelInfo
 
@@ -80,11 +81,19 @@ class RedisCache:
     ----------
     url : str
         ``redis://`` or ``rediss://``.
+
+    Raises
+    ------
+    SettingsError
+        If Redis's client is not installed.
     """
 
     def __init__(self, url: str) -> None:
-        import redis  # noqa: PLC0415 - an extra
-
+        try:
+            import redis  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            msg = "WORKSAFE_CACHE_URL needs Redis's client: pip install 'worksafe[redis]'"
+            raise SettingsError(msg) from error
         self._failures: tuple[type[Exception], ...] = (redis.RedisError, ValidationError)
         self._redis = redis.Redis.from_url(
             url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S

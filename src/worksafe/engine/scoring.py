@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +38,21 @@ class Look:
         ``always`` no glance settles anything.
     maps : bool
         Whether detectors say which places speak for a label.
+
+    Raises
+    ------
+    ValueError
+        If `thorough` is none of the three.
     """
 
     thorough: Thorough = "never"
     maps: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what would be taken for "never"."""
+        if self.thorough not in get_args(Thorough):
+            msg = f"thorough must be one of {get_args(Thorough)}, not {self.thorough!r}"
+            raise ValueError(msg)
 
     def side_px(self, specs: Iterable[DetectorSpec]) -> int:
         """Tell the longest side that some detectors want of a picture."""

@@ -18,7 +18,7 @@ from worksafe.models.registry import LABELS
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
-from worksafe.redaction.cover import Method, cover
+from worksafe.redaction.cover import METHODS, Method, cover
 from worksafe.redaction.write import write_image
 from worksafe.results import Action, Decision, PolicyInfo
 
@@ -45,10 +45,24 @@ class Redaction:
         of it. What the policy does not allow is always covered.
     method : {"blur", "pixelate", "box"}
         With what.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is one text, or there is no such method.
     """
 
     labels: tuple[str, ...] = ()
     method: Method = "blur"
+
+    def __post_init__(self) -> None:
+        """Refuse what would cover nothing, or fail once something is to be covered."""
+        if isinstance(self.labels, str):
+            msg = f"labels must be a tuple of names, not the text {self.labels!r}"
+            raise ValueError(msg)
+        if self.method not in METHODS:
+            msg = f"method must be one of {tuple(METHODS)}, not {self.method!r}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -50,7 +50,8 @@ def image_request(
     Documented
     """
     reference = "#/components/schemas/{model}"
-    fields = options.model_json_schema()["properties"]
+    described = options.model_json_schema()["properties"]
+    fields = {name: _as_text(schema) for name, schema in described.items()}
     json_body = body.model_json_schema(ref_template=reference)
     schemas = {**json_body.pop("$defs"), body.__name__: json_body}
     images: dict[str, Any] = {"type": "array", "items": _FILE, "minItems": 1}
@@ -70,10 +71,26 @@ def image_request(
         RAW_TYPE: {"schema": _FILE},
     }
     query = [
-        {"name": name, "in": "query", "required": False, "schema": schema, "style": "form"}
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema["description"],
+            "schema": schema,
+            "style": "form",
+        }
         for name, schema in fields.items()
     ]
     return Documented(
         {"requestBody": {"required": True, "content": content}, "parameters": query},
         {name: Schema(**schema) for name, schema in schemas.items()},
     )
+
+
+def _as_text(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe an option where all is text: what is not given is left out, and never null."""
+    if "anyOf" not in schema:
+        return schema
+    (variant,) = [one for one in schema["anyOf"] if one != {"type": "null"}]
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
+    return {**rest, **variant}
