@@ -61,7 +61,13 @@ class ImageEntry(_Request):
 class Options(_Request):
     """Options of any look at pictures; as JSON members, form fields or query parameters."""
 
-    policy: Annotated[str | None, Field(description="Name of the policy that decides.")] = None
+    policy: Annotated[
+        str | None,
+        Field(
+            description="Name of the policy that decides.",
+            json_schema_extra={"example": "default"},
+        ),
+    ] = None
     thorough: Annotated[
         Thorough | None,
         Field(
