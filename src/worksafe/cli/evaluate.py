@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -42,6 +43,7 @@ from worksafe.moderator import Moderator
 
 T = TypeVar("T")
 _SHEET_SUFFIXES = (".png", ".jpg", ".webp")
+_PIPED_WIDTH = 200
 
 
 def evaluate_detectors(
@@ -192,7 +194,8 @@ def _print(report: Report, written: Sequence[Path]) -> None:
     lines = []
     for name, write in (("subjects", subject_lines), ("decisions", decision_lines)):
         lines += [*write(report.tables[name]), ""] if name in report.tables else []
-    console = Console()
+    # Piped into a file there is no window to cut tables for.
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
     console.print(Markdown("\n".join(lines)))
     for path in written:
         console.print(f"wrote {path}", highlight=False, markup=False)
