@@ -78,7 +78,8 @@ class Redacted:
     before, after : Decision
         On the picture as it came, and on `data`.
     areas : tuple of Area
-        What was covered; empty where nothing had to be.
+        What was covered, one attempt after the other: a later one may hold an earlier; empty where
+        nothing had to be.
     policy : PolicyInfo
         Whose decisions they are.
     """
