@@ -1,7 +1,8 @@
 """Videos for tests, made frame by frame."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -19,10 +20,12 @@ def film(
     container: str = "mp4",
     fps: int = 25,
     path: Path | None = None,
+    *,
+    options: dict[str, str] | None = None,
 ) -> bytes:
     """Encode a film; by path it is written there, and nothing comes back."""
     file = io.BytesIO()
-    with av.open(str(path) if path else file, "w", format=container) as output:
+    with av.open(str(path) if path else file, "w", container, options or {}) as output:
         first = frame(0)
         stream = output.add_stream(CODEC[container], rate=fps)
         assert isinstance(stream, VideoStream)
@@ -34,6 +37,26 @@ def film(
             picture = av.VideoFrame.from_ndarray(frame(index), format="rgb24")
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def tracks_of(*tracks: Sequence[tuple[int, Rgb]]) -> bytes:
+    """A film of pictures at times, in milliseconds, on a track each."""
+    file, clock = io.BytesIO(), Fraction(1, 1000)
+    with av.open(file, "w", format="matroska") as output:
+        streams = [output.add_stream("mpeg4", rate=25) for _ in tracks]
+        packets = []
+        for stream, track in zip(streams, tracks, strict=True):
+            stream.height, stream.width = track[0][1].shape[:2]
+            stream.pix_fmt = "yuv420p"
+            stream.time_base = stream.codec_context.time_base = clock
+            for time_ms, picture in track:
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = time_ms, clock
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        for packet in sorted(packets, key=lambda one: (one.dts or 0) * one.time_base):
+            output.mux(packet)
     return file.getvalue()
 
 

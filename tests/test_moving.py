@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fakes import brightness_detector
-from films import film, with_cover
+from films import film, tracks_of, with_cover
 from pictures import encode, photo
 from servers import resident_bytes
 from worksafe import Moderator, Settings
@@ -86,6 +86,20 @@ def test_each_slide_counts_by_itself_however_the_ones_beside_it_look(shown: int)
     assert check(1).reasons[0].frame == shown
     assert check(1).decision is check(5).decision is Action.BLOCK
     assert check(25).decision is (Action.BLOCK if shown == 5 else Action.ALLOW)  # halts at its last
+
+
+def test_what_stands_for_long_counts_by_itself_though_the_next_frame_is_the_same() -> None:
+    quiet, bright = (np.full((48, 64, 3), level, dtype=np.uint8) for level in (20, 235))
+    before, after = ([(time_ms, quiet) for time_ms in range(at, at + 1000, 40)]
+                     for at in (0, 11_040))  # fmt: skip
+    twice = tracks_of([*before, (1000, bright), (11_000, bright), *after])
+    slow = tracks_of(
+        [(time_ms, quiet) for time_ms in range(0, 8000, 40)],
+        [(time_ms, bright) for time_ms in range(0, 8000, 2000)],
+    )
+    moderator = Moderator(detectors=[brightness_detector()])
+
+    assert [moderator.check(data).decision for data in (twice, slow)] == [Action.BLOCK] * 2
 
 
 def test_a_cover_picture_counts_by_itself() -> None:

@@ -1,5 +1,6 @@
 import io
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -99,6 +100,16 @@ def test_a_film_cut_off_gives_pictures_or_an_error_of_ours(container: str, share
 def test_a_head_without_a_film_is_an_error(data: bytes) -> None:
     with pytest.raises(UndecodableImageError):
         watch(data)
+
+
+def test_a_film_whose_index_says_more_than_can_be_read_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    film(50, lambda _: scene(), path=path, options={"movflags": "faststart"})
+    data = path.read_bytes()
+
+    assert watch(data)[0]
+    with pytest.raises(UndecodableImageError, match="cut off"):
+        watch(data[: len(data) * 2 // 3])
 
 
 def test_a_cover_picture_is_looked_at_too_as_a_still() -> None:

@@ -110,6 +110,20 @@ def test_a_process_that_died_while_it_was_idle_is_not_used(wall: Wall) -> None:
         assert list(pictures.views)
 
 
+def test_a_signal_to_all_of_a_service_stops_no_decoder(wall: Wall) -> None:
+    before = decoders()
+    wall.warm_up()
+    (pid,) = decoders() - before
+    with wall.open(GIF, "gif", LIMITS, 320):  # it is past its start
+        pass
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        os.kill(pid, one)
+    time.sleep(0.2)
+
+    assert pid in decoders()
+
+
 def test_a_process_that_stopped_while_it_was_idle_holds_nobody_up(
     wall: Wall, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,3 +170,17 @@ def test_reading_takes_time_in_proportion(tmp_path: Path) -> None:
 
 def test_every_category_is_in_the_answers_these_tests_make() -> None:
     assert set(document()["results"][0]["categories"]) == set(CATEGORIES)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_film_whose_frames_were_cut_short_is_not_decided_anew(tmp_path: Path, kept: int) -> None:
+    found = document()["results"][0]
+    frames = [
+        {"frame": at, "time_s": at / 25, "categories": found["categories"], "still": False}
+        for at in range(2)
+    ]
+    film = found["image"] | {"duration_s": 1.0, "frames": 25, "frames_checked": 2}
+
+    (stored,) = read_results(write(tmp_path, document(image=film, frames=frames[:kept])))
+
+    assert stored.is_complete is (kept == 2)

@@ -6,6 +6,7 @@ Scores are kept, not decisions: a policy that changes decides anew on what is kn
 import hashlib
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ _VERSION = version("worksafe")  # another one may decode, calibrate or choose fr
 _REDIS_PREFIX = "worksafe:"
 _REDIS_TIMEOUT_S = 0.2
 _REDIS_SECONDS = 7 * 24 * 3600
+_REDIS_PAUSE_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ class RedisCache:
         except ImportError as error:
             msg = "WORKSAFE_CACHE_URL needs Redis's client: pip install 'worksafe[redis]'"
             raise SettingsError(msg) from error
-        self._failures: tuple[type[Exception], ...] = (redis.RedisError, ValidationError)
+        self._asked_again_at = 0.0
         self._redis = redis.Redis.from_url(
             url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
         )
@@ -102,19 +104,34 @@ class RedisCache:
 
     def get(self, key: str) -> Found | None:
         """Give what is kept under a key; None, too, where Redis does not answer."""
+        if time.monotonic() < self._asked_again_at:
+            return None
         try:
             kept = self._redis.get(_REDIS_PREFIX + key)
-            return None if kept is None else self._adapter.validate_json(kept)
-        except self._failures as error:
-            _log.warning("the result cache does not answer: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever answers there may say anything
+            self._leave_alone(error)
+            return None
+        if kept is None:
+            return None
+        try:
+            return self._adapter.validate_json(kept)
+        except ValidationError:
+            _log.warning("the result cache holds something that is no result")
             return None
 
     def put(self, key: str, found: Found) -> None:
         """Keep something for a week."""
+        if time.monotonic() < self._asked_again_at:
+            return
         try:
             self._redis.set(_REDIS_PREFIX + key, self._adapter.dump_json(found), _REDIS_SECONDS)
-        except self._failures as error:
-            _log.warning("the result cache does not answer: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._leave_alone(error)
+
+    def _leave_alone(self, error: Exception) -> None:
+        """Ask no more for some seconds: looking its name up may take that long each time."""
+        self._asked_again_at = time.monotonic() + _REDIS_PAUSE_S
+        _log.warning("the result cache does not answer: %s", type(error).__name__)
 
 
 class Recall:

@@ -118,6 +118,7 @@ class Video:
         if not tracks:
             raise UndecodableImageError("the video has no pictures")
         for packet in container.demux(*container.streams.video):
+            tracks[packet.stream.index].packets += packet.size > 0
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
                 self._limits.check_size(frame.width, frame.height)
@@ -128,6 +129,8 @@ class Video:
                 yield None
         if not self.info.frames:
             raise UndecodableImageError("the video has no pictures")
+        for index, track in tracks.items():
+            track.refuse_unread(len(container.streams[index].index_entries))
         for track in tracks.values():
             yield from track.end()
 
@@ -147,6 +150,7 @@ class _Track:
     longest_px: int
     time_s: float = 0.0
     unseen: float = 0.0
+    packets: int = 0  # read so far
     _raw_s: float | None = None  # as the file has it
     _passed: int = 0  # frames since the one chosen last
     _last: Sketch | None = None  # of the frame chosen last
@@ -172,7 +176,9 @@ class _Track:
             view = View(number, self._pixels(frame), self.time_s)
             if is_next:  # what shows for two frames is no accident of one
                 shown = self._waiting.pop()
-                is_still = is_slide and self.time_s - shown.time_s >= _NEAR_S
+                stands_s = self.time_s - shown.time_s
+                # Longer than frames are apart: none beside it is near enough to agree.
+                is_still = stands_s > _SPACING_S or (is_slide and stands_s >= _NEAR_S)
                 around = (*shown.around, view)
                 self._waiting.append(replace(shown, around=around, is_still=is_still))
             while self._waiting and self._waiting[0].time_s <= self.time_s - _NEAR_S:
@@ -183,6 +189,14 @@ class _Track:
             self._recent.append(view)
             while self._recent[0].time_s < self.time_s - 2 * _NEAR_S:
                 self._recent.popleft()
+
+    def refuse_unread(self, entries: int) -> None:
+        """Refuse a track of which less was read than its index names, or nothing was decoded.
+
+        A player that seeks shows what lies behind a wrong entry of the index.
+        """
+        if self.packets < entries or (self.packets and self._last is None):
+            raise UndecodableImageError("the video is damaged or cut off: a part cannot be read")
 
     def end(self) -> Iterator[View]:
         """Give the chosen ones for which no frame came after them; a player halts at the last."""

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import resource
+import signal
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str]) -> None:
     arguments : sequence of str
         The number of the open socket.
     """
+    for one in (signal.SIGTERM, signal.SIGINT):  # sent to all of a service: what runs is finished
+        signal.signal(one, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     return_large_blocks()
     with Connection(int(arguments[0])) as talk:

@@ -142,7 +142,9 @@ def _result(found: Mapping[str, Any], check: str) -> Stored:
         is_video=is_video,
     )
     all_seen = "unseen" in image or image["frames"] <= image["frames_checked"]
-    all_told = not is_video or all("still" in one for one in frames or ())
+    all_told = not is_video or (
+        len(frames or ()) == image["frames_checked"] and all("still" in one for one in frames or ())
+    )
     deciding = [one.scores for one in scored.frames] if is_video else [scored.scores]
     is_complete = (
         all_seen and all_told and bool(deciding) and all(map(_has_all, (scored.scores, *deciding)))
