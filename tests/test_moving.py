@@ -102,6 +102,14 @@ def test_what_stands_for_long_counts_by_itself_though_the_next_frame_is_the_same
     assert [moderator.check(data).decision for data in (twice, slow)] == [Action.BLOCK] * 2
 
 
+def test_a_reason_of_a_film_of_one_frame_names_its_region() -> None:
+    data = film(1, lambda _: np.full((48, 64, 3), 255, dtype=np.uint8))
+
+    (reason,) = Moderator(detectors=[brightness_detector()]).check(data).reasons
+
+    assert (reason.frame, reason.region) == (0, 0)
+
+
 def test_a_cover_picture_counts_by_itself() -> None:
     quiet, bright = (np.full((48, 64, 3), level, dtype=np.uint8) for level in (20, 235))
 

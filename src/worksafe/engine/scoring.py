@@ -229,12 +229,13 @@ def score_image(
     frames = tuple(latest[frame] for frame in sorted(latest))
     scores, winners = highest([frame.scores for frame in frames])
     frame_of = {name: frames[index].frame for name, index in winners.items()}
+    is_video = pictures.duration_s is not None
     return ImageScores(
         scores,
-        frame_of if len(frames) > 1 else {},
+        frame_of if is_video or len(frames) > 1 else {},
         frames,
         pictures.unseen,
-        is_video=pictures.duration_s is not None,
+        is_video=is_video,
     )
 
 
