@@ -86,21 +86,22 @@ def test_turns_pictures_upright_by_their_exif(orientation: int, image_format: st
     assert (decoded.width, decoded.height) == (96, 64)
 
 
-def turned_by(tag_type: int, image_format: str) -> bytes:
+def turned_by(tag_type: int, image_format: str, prefixes: int = 1) -> bytes:
     """A picture stored upright that its EXIF wants turned by half."""
     value = struct.pack("<I", 3) if tag_type == 4 else struct.pack("<HH", 3, 0)
     entry = struct.pack("<HHI", 0x0112, tag_type, 1) + value
-    exif = b"Exif\x00\x00II*\x00" + struct.pack("<IH", 8, 1) + entry + bytes(4)
-    return encode(quadrants(), image_format, exif=exif)
+    directory = b"II*\x00" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    return encode(quadrants(), image_format, exif=b"Exif\x00\x00" * prefixes + directory)
 
 
 @pytest.mark.parametrize(
-    ("tag_type", "image_format"), [(4, "JPEG"), (3, "PNG"), (3, "WEBP"), (4, "WEBP")]
+    ("tag_type", "image_format", "prefixes"),
+    [(4, "JPEG", 1), (3, "JPEG", 2), (3, "PNG", 1), (3, "WEBP", 1), (4, "WEBP", 1)],
 )
 def test_where_viewers_differ_in_turning_both_ways_are_looked_at(
-    tag_type: int, image_format: str
+    tag_type: int, image_format: str, prefixes: int
 ) -> None:
-    decoded = decode(turned_by(tag_type, image_format))
+    decoded = decode(turned_by(tag_type, image_format, prefixes))
 
     turned, stored = decoded.views
     assert corner_colours(turned.pixels) == UPRIGHT[::-1]

@@ -67,7 +67,8 @@ def read_orientation(image: Image.Image) -> Orientation:
         Sure where the format is one whose EXIF every viewer reads, and the tag of the type that
         the standard asks for: browsers ignore it otherwise, other viewers do not.
     """
-    exif = (image.info.get("exif") or b"").removeprefix(_EXIF_PREFIX)
+    once = (image.info.get("exif") or b"").removeprefix(_EXIF_PREFIX)
+    exif = once.removeprefix(_EXIF_PREFIX)  # some write it twice, which few readers expect
     try:
         directory = TiffImagePlugin.ImageFileDirectory_v2(exif[:_HEAD_BYTES])
         file = io.BytesIO(exif)
@@ -79,6 +80,8 @@ def read_orientation(image: Image.Image) -> Orientation:
         return Orientation()
     if value not in _TURNS:
         return Orientation()
-    is_standard = directory.tagtype[ExifTags.Base.Orientation] == TiffTags.SHORT
-    is_sure = is_standard and len(values) == 1 and image.format not in _OFTEN_IGNORED_IN
+    is_one_short = (
+        directory.tagtype[ExifTags.Base.Orientation] == TiffTags.SHORT and values.size == 1
+    )
+    is_sure = is_one_short and exif == once and image.format not in _OFTEN_IGNORED_IN
     return Orientation(value, is_sure)
