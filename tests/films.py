@@ -62,17 +62,7 @@ def tracks_of(*tracks: Sequence[tuple[int, Rgb]]) -> bytes:
 
 def with_cover(picture: Rgb, cover: Rgb, frames: int = 60) -> bytes:
     """A film of one picture, and a track beside it that has a single frame."""
-    file = io.BytesIO()
-    with av.open(file, "w", format="matroska") as output:
-        streams = [output.add_stream("mpeg4", rate=25) for _ in range(2)]
-        for stream in streams:
-            stream.height, stream.width = picture.shape[:2]
-            stream.pix_fmt = "yuv420p"
-        for stream, one, count in zip(streams, (picture, cover), (frames, 1), strict=True):
-            for _ in range(count):
-                output.mux(stream.encode(av.VideoFrame.from_ndarray(one, format="rgb24")))
-            output.mux(stream.encode(None))
-    return file.getvalue()
+    return tracks_of([(40 * frame, picture) for frame in range(frames)], [(0, cover)])
 
 
 def scene(name: str = "coffee", width: int = 160, height: int = 120) -> Rgb:

@@ -85,7 +85,8 @@ class FrameScores:
         When it is shown, in seconds from the start.
     scores : Scores
     is_still : bool
-        Of a video: a cover picture or a slide, which no frame beside it can confirm.
+        Of a video: a cover picture, a slide or what stands for long, which no frame beside it can
+        confirm.
     """
 
     frame: int

@@ -178,6 +178,29 @@ def test_what_is_no_result_in_redis_is_not_believed(redis_url: str) -> None:
     assert session.runs == 1
 
 
+def test_a_redis_that_does_not_answer_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("redis")
+    moderator, _ = counted(cache_url=f"redis://127.0.0.1:{free_port()}/0")
+    cache = moderator._recall._cache
+    assert isinstance(cache, RedisCache)
+    asked: list[str] = []
+
+    def refuse(key: str, *_: object) -> None:
+        asked.append(key)
+        raise ConnectionError
+
+    monkeypatch.setattr(cache._redis, "get", refuse)
+    monkeypatch.setattr(cache._redis, "set", refuse)
+    for quality in (80, 90):
+        moderator.check(encode(photo(), quality=quality))
+    assert len(asked) == 1
+    monkeypatch.setattr("worksafe.engine.cache.time.monotonic", lambda: time.time() + 3600)
+    moderator.check(encode(photo(), quality=95))
+    assert len(asked) == 2
+
+
 def test_a_redis_that_does_not_answer_costs_no_image() -> None:
     moderator, session = counted(cache_url=f"redis://127.0.0.1:{free_port()}/0")
 

@@ -205,7 +205,10 @@ class FrameModel(BaseModel):
     time_s: float
     still: Annotated[
         bool,
-        Field(description="Of a video: a cover picture or a slide, which counts by itself."),
+        Field(
+            description="Of a video: a cover picture, a slide or what stands for more than a "
+            "second, which counts by itself."
+        ),
     ]
     categories: dict[str, CategoryModel]
     regions: list[RegionModel]

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from worksafe.api.schemas import render_check
 from worksafe.cli.explain import Readable, keep_pipe, write_overlays
-from worksafe.cli.shown import printable, shown
+from worksafe.cli.shown import printable, shown, table_console
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.images.source import printable_path
 from worksafe.items import Item
@@ -22,7 +22,6 @@ from worksafe.settings import Settings
 STANDARD = "-"
 _STATUS_BY_ACTION = {Action.ALLOW: 0, Action.REVIEW: 3, Action.BLOCK: 4}
 _ERROR_STATUS = 5
-_PIPED_WIDTH = 200
 _STYLE = {Action.ALLOW: "green", Action.REVIEW: "yellow", Action.BLOCK: "bold red"}
 
 
@@ -136,8 +135,7 @@ def _print_table(check: Check) -> None:
             *_category_cells(result, categories),
             shown(_why(result)),
         )
-    # Piped into a file there is no window to fold to.
-    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
+    table_console().print(table)
 
 
 def _category_cells(result: Moderation, categories: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import track
 
+from worksafe.cli.shown import table_console
 from worksafe.engine.scoring import load_detectors
 from worksafe.errors import DatasetError, SettingsError
 from worksafe.evaluation.card import fill_card, find_blocks
@@ -43,7 +43,6 @@ from worksafe.moderator import Moderator
 
 T = TypeVar("T")
 _SHEET_SUFFIXES = (".png", ".jpg", ".webp")
-_PIPED_WIDTH = 200
 
 
 def evaluate_detectors(
@@ -194,8 +193,7 @@ def _print(report: Report, written: Sequence[Path]) -> None:
     lines = []
     for name, write in (("subjects", subject_lines), ("decisions", decision_lines)):
         lines += [*write(report.tables[name]), ""] if name in report.tables else []
-    # Piped into a file there is no window to cut tables for.
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    console = table_console()
     console.print(Markdown("\n".join(lines)))
     for path in written:
         console.print(f"wrote {path}", highlight=False, markup=False)

@@ -1,6 +1,11 @@
 """Text of others on a terminal: whoever uploads a file, or fills a folder, chooses its name."""
 
+import sys
+
+from rich.console import Console
 from rich.markup import escape
+
+_PIPED_WIDTH = 200
 
 
 def shown(text: str) -> str:
@@ -22,3 +27,8 @@ def shown(text: str) -> str:
 def printable(text: str) -> str:
     """Replace all control characters, line breaks too."""
     return "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
+def table_console() -> Console:
+    """Make a console for wide tables: piped into a file there is no window to fold or cut for."""
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)

@@ -8,10 +8,10 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -104,13 +104,7 @@ class RedisCache:
 
     def get(self, key: str) -> Found | None:
         """Give what is kept under a key; None, too, where Redis does not answer."""
-        if time.monotonic() < self._asked_again_at:
-            return None
-        try:
-            kept = self._redis.get(_REDIS_PREFIX + key)
-        except Exception as error:  # noqa: BLE001 - whatever answers there may say anything
-            self._leave_alone(error)
-            return None
+        kept = self._ask(lambda: self._redis.get(_REDIS_PREFIX + key))
         if kept is None:
             return None
         try:
@@ -121,17 +115,19 @@ class RedisCache:
 
     def put(self, key: str, found: Found) -> None:
         """Keep something for a week."""
-        if time.monotonic() < self._asked_again_at:
-            return
-        try:
-            self._redis.set(_REDIS_PREFIX + key, self._adapter.dump_json(found), _REDIS_SECONDS)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._leave_alone(error)
+        content = self._adapter.dump_json(found)
+        self._ask(lambda: self._redis.set(_REDIS_PREFIX + key, content, _REDIS_SECONDS))
 
-    def _leave_alone(self, error: Exception) -> None:
-        """Ask no more for some seconds: looking its name up may take that long each time."""
-        self._asked_again_at = time.monotonic() + _REDIS_PAUSE_S
-        _log.warning("the result cache does not answer: %s", type(error).__name__)
+    def _ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the library has it
+        """Ask Redis; after a failure not for some seconds, as looking its name up may take them."""
+        if time.monotonic() < self._asked_again_at:
+            return None
+        try:
+            return question()
+        except Exception as error:  # noqa: BLE001 - whatever answers there may say anything
+            self._asked_again_at = time.monotonic() + _REDIS_PAUSE_S
+            _log.warning("the result cache does not answer: %s", type(error).__name__)
+            return None
 
 
 class Recall:

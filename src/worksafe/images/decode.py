@@ -142,13 +142,13 @@ class _Decoding:
         walk = FrameWalk(self.image, self.limits)
         chooser = SceneChooser(self.limits.max_frames)
         chosen: dict[int, list[View]] = {}
-        time_s, is_turned, is_odd, preview = 0.0, False, False, None
+        time_s, is_turned, preview = 0.0, False, None
         for frame in range(frames):
             walk.go_to(frame)
             orientation = self._load()
             views = self._views(frame, time_s, orientation)
             if frame == 0:
-                is_turned, is_odd = orientation.swaps_sides, not orientation.is_sure
+                is_turned = orientation.swaps_sides
                 preview = self._odd_thumbnail(views[0].pixels, orientation)
             chosen[frame] = views
             time_s += _duration_s(self.image)
@@ -160,7 +160,7 @@ class _Decoding:
         all_views = [view for some in chosen.values() for view in some]
         if preview is not None:
             all_views.insert(0, View(0, preview, is_preview=True))
-        is_odd |= preview is not None
+        is_odd = any(view.is_preview for view in all_views)
         return DecodedImage(
             self.name, width, height, frames, tuple(all_views), chooser.unseen, is_odd
         )

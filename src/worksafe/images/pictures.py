@@ -25,8 +25,9 @@ class View:
         It is not the picture itself, but what other viewers may show in its place: the preview
         that the file carries, or the picture turned otherwise.
     is_still : bool
-        Of a video: a cover picture, or a slide: shown for long enough to be seen, between other
-        pictures, so that no frame beside it shows the same.
+        Of a video: a cover picture, a slide (shown for long enough to be seen, between other
+        pictures), or what stands for longer than frames are apart: no frame beside it is near
+        enough to confirm it.
     """
 
     frame: int

@@ -124,7 +124,7 @@ def _result(found: Mapping[str, Any], check: str) -> Stored:
     if found["status"] != "ok":
         msg = f"the status {found['status']!r} is neither ok nor error"
         raise ValueError(msg)
-    image, frames = found["image"], found.get("frames")
+    image, frames = found["image"], found.get("frames") or ()
     is_video = image.get("duration_s") is not None
     scored = ImageScores(
         _scores(found["categories"]),
@@ -136,14 +136,14 @@ def _result(found: Mapping[str, Any], check: str) -> Stored:
                 _scores(one["categories"]),
                 _truth(one.get("still", False)),
             )
-            for one in frames or ()
+            for one in frames
         ),
         _score(image.get("unseen", 0.0)),
         is_video=is_video,
     )
     all_seen = "unseen" in image or image["frames"] <= image["frames_checked"]
     all_told = not is_video or (
-        len(frames or ()) == image["frames_checked"] and all("still" in one for one in frames or ())
+        len(frames) == image["frames_checked"] and all("still" in one for one in frames)
     )
     deciding = [one.scores for one in scored.frames] if is_video else [scored.scores]
     is_complete = (
