@@ -13,13 +13,16 @@ from worksafe.doctor.making import encoded, iso_box, long_gif, moving, png_chunk
 _DAMAGED = "undecodable_image"
 
 
-def _film(frames: int, odd: int | None = None, container: str = "mp4") -> bytes:
+def _film(
+    frames: int, odd: int | None = None, container: str = "mp4", movflags: str = ""
+) -> bytes:
     import av  # noqa: PLC0415 - an extra
     from av.video.stream import VideoStream  # noqa: PLC0415 - the same
 
     file = io.BytesIO()
     pictures = {False: scene(), True: scene(seed=99)}
-    with av.open(file, "w", format=container) as output:
+    options = {"movflags": movflags} if movflags else {}
+    with av.open(file, "w", format=container, options=options) as output:
         stream = output.add_stream("mpeg4", rate=25)
         assert isinstance(stream, VideoStream)  # noqa: S101 - for the type checker
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
@@ -52,6 +55,17 @@ def _film_of_size(width: int, height: int) -> bytes:
     at = data.index(b"mp4v", data.index(b"stsd")) + 28
     data[at : at + 4] = struct.pack(">HH", width, height)
     return bytes(data)
+
+
+def _hidden_fragment() -> bytes:
+    """Make a film of which only a player that seeks by its index comes to the end."""
+    data = _film(50, movflags="frag_keyframe+empty_moov+default_base_moof")
+    first, last, end = data.index(b"moof") - 4, data.rindex(b"moof") - 4, data.rindex(b"mfra") - 4
+    passed_over = struct.pack(">I4s", 8 + end - last, b"free")
+    index = struct.pack(">5I2H", 0, 1, 25, 0, 0, 0, 2)
+    for size in (last + len(passed_over) - first, end - last):
+        index += struct.pack(">3I", size, 25, 0x9000_0000)
+    return data[:first] + iso_box(b"sidx", index) + data[first:last] + passed_over + data[last:end]
 
 
 def _apng(default: bool) -> bytes:
@@ -133,6 +147,7 @@ if importlib.util.find_spec("av") is not None:
         "MP4 without pictures": (_sound, _DAMAGED),
         "MP4 cut off": (lambda: _film(50)[:2_000], _DAMAGED),
         "Matroska cut off": (lambda: _film(50, container="matroska")[:-3_000], f"ok or {_DAMAGED}"),
+        "MP4 with a fragment that only its index leads to": (_hidden_fragment, _DAMAGED),
         "MP4 that claims 65,535 px": (
             lambda: _film_of_size(65_535, 65_535),
             f"ok or side_too_long or {_DAMAGED}",

@@ -11,6 +11,7 @@ from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from worksafe.errors import InputError, UndecodableImageError
@@ -18,6 +19,7 @@ from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import Sketch, change, sketch
+from worksafe.images.seeking import refuse_hidden
 
 # Lists of files are formats too, and would open other files and addresses.
 OPEN_OPTIONS = {"format_whitelist": "mov,mp4,matroska,webm,avi", "protocol_whitelist": ""}
@@ -30,6 +32,7 @@ _SCENES_AT_ONCE = 8.0  # ...and at once
 _NEAR_S = 0.15  # how far away frames for a second look are, at least
 _SKETCH_PX = 64  # a frame's side before it is sketched
 _QUARTER_TURN = 90
+_AVI_HEAD_BYTES = 8  # of a packet, at which the index points
 
 
 @dataclass(slots=True)
@@ -110,19 +113,18 @@ class Video:
             raise UndecodableImageError(msg) from error
 
     def _walk(self, container: InputContainer) -> Iterator[View | None]:
-        tracks: dict[int, _Track] = {}
-        for stream in container.streams.video:
-            stream.thread_type = ThreadType.SLICE  # of frame threads each would hold frames back
-            self._limits.check_size(max(1, stream.width), max(1, stream.height))
-            tracks[stream.index] = _Track(self._limits.video_frames, 2 * self._side_px)
+        is_avi = container.format.name == "avi"
+        tracks = {stream.index: self._track(stream, is_avi) for stream in container.streams.video}
         if not tracks:
             raise UndecodableImageError("the video has no pictures")
+        refuse_hidden(self._file, container.format.name)
         for packet in container.demux(*container.streams.video):
-            tracks[packet.stream.index].packets += packet.size > 0
+            track = tracks[packet.stream.index]
+            track.packets += packet.size > 0
+            track.named.discard(packet.pos)
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
                 self._limits.check_size(frame.width, frame.height)
-                track = tracks[packet.stream.index]
                 views = list(track.offer(self.info.frames, frame))
                 self._count(frame, track)
                 yield from views
@@ -133,6 +135,14 @@ class Video:
             track.refuse_unread(len(container.streams[index].index_entries))
         for track in tracks.values():
             yield from track.end()
+
+    def _track(self, stream: VideoStream, is_avi: bool) -> "_Track":
+        stream.thread_type = ThreadType.SLICE  # of frame threads each would hold frames back
+        self._limits.check_size(max(1, stream.width), max(1, stream.height))
+        track = _Track(self._limits.video_frames, 2 * self._side_px)
+        if is_avi:  # its packets are read one after the other, wherever its index points
+            track.named = {entry.pos + _AVI_HEAD_BYTES for entry in stream.index_entries}
+        return track
 
     def _count(self, frame: VideoFrame, track: "_Track") -> None:
         if not self.info.frames:
@@ -151,6 +161,7 @@ class _Track:
     time_s: float = 0.0
     unseen: float = 0.0
     packets: int = 0  # read so far
+    named: set[int | None] = field(default_factory=set)  # where its index has some unread ones
     _raw_s: float | None = None  # as the file has it
     _passed: int = 0  # frames since the one chosen last
     _last: Sketch | None = None  # of the frame chosen last
@@ -195,7 +206,8 @@ class _Track:
 
         A player that seeks shows what lies behind a wrong entry of the index.
         """
-        if self.packets < entries or (self.packets and self._last is None):
+        is_short = self.packets < entries or bool(self.named)
+        if is_short or (self.packets and self._last is None):
             raise UndecodableImageError("the video is damaged or cut off: a part cannot be read")
 
     def end(self) -> Iterator[View]:

@@ -1,0 +1,157 @@
+"""Where a player comes to that seeks in a video: all of it must lie on the way from its start.
+
+A demuxer goes from one part of a file to the next and passes over what it does not know. A player
+that seeks goes by the file's tables instead, and those may point into what was passed over:
+pictures that nobody decodes who goes through the film from its start, and that are shown there.
+
+References
+----------
+.. [1] ISO/IEC 14496-12 (MP4): boxes ``sidx``, ``mfra`` and ``tfra``.
+.. [2] RFC 9559 (Matroska), ``SeekHead`` and ``Cues``; RFC 8794 (EBML), elements of unknown size.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from worksafe.errors import UndecodableImageError
+
+_BOX_HEAD_BYTES, _LONG_BOX_HEAD_BYTES = 8, 16
+_NO_TABLES = frozenset({b"mdat", b"free", b"skip", b"wide", b"uuid"})  # and may be large
+
+_SEGMENT = 0x18538067
+_TABLES = frozenset({0x114D9B74, 0x4DBB, 0x1C53BB6B, 0xBB, 0xB7})  # SeekHead, Cues, what is in them
+_PLACES = frozenset({0x53AC, 0xF1})  # SeekPosition, CueClusterPosition
+_ELEMENT_HEAD_BYTES = 12
+_ID_BYTES = 4  # at most
+
+
+def refuse_hidden(file: BinaryIO, container: str) -> None:
+    """Refuse a video whose tables name places that nobody comes to who reads it from its start.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable; it is left where it stood.
+    container : str
+        As libavformat names it: ``mov,mp4,m4a,3gp,3g2,mj2`` or ``matroska,webm``. Others pass.
+
+    Raises
+    ------
+    UndecodableImageError
+        If it is so; also of a file cut off before a part that its tables name.
+    """
+    stood = file.tell()
+    end = file.seek(0, 2)
+    try:
+        named, come_to = set[int](), set[int]()
+        if "mp4" in container:
+            named, come_to = _places_in_mp4(file, end)
+        elif "matroska" in container:
+            named, come_to = _places_in_matroska(file, end)
+    except struct.error as error:
+        raise UndecodableImageError("the video is damaged: its index is cut off") from error
+    finally:
+        file.seek(stood)
+    if not named <= come_to:
+        msg = "the video is damaged or cut off: its index names a part that is not there"
+        raise UndecodableImageError(msg)
+
+
+def _read(file: BinaryIO, at: int, size: int) -> bytes:
+    file.seek(at)
+    return file.read(size)
+
+
+def _places_in_mp4(file: BinaryIO, end: int) -> tuple[set[int], set[int]]:
+    """Find what tables of fragments name, and where the outermost boxes begin."""
+    named, come_to = set[int](), set[int]()
+    for at, kind, size in _boxes(file, end):
+        come_to.add(at)
+        if kind not in _NO_TABLES:
+            content = _read(file, at, size)
+            for found in _find_all(b"sidx", content):  # demuxers take it wherever it stands
+                named.update(at + place for place in _fragments(content, found))
+    size = int.from_bytes(_read(file, max(0, end - 4), 4), "big")  # players look there first
+    at = max(0, end - size)
+    if _read(file, at, _BOX_HEAD_BYTES)[4:] == b"mfra":
+        content = _read(file, at, size)
+        for found in _find_all(b"tfra", content):
+            named.update(_points_of_access(content, found))
+    return named, come_to
+
+
+def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int]]:
+    """Give the outermost boxes of a file: where, of which kind, of how many bytes."""
+    at = 0
+    while at < end:
+        head = _read(file, at, _LONG_BOX_HEAD_BYTES)
+        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        if size == 1:
+            size = int.from_bytes(head[8:], "big")
+        if size < _BOX_HEAD_BYTES:  # the last box, or none
+            size = end - at
+        yield at, kind, min(size, end - at)
+        at += size
+
+
+def _find_all(kind: bytes, content: bytes) -> Iterator[int]:
+    """Find where boxes of a kind begin."""
+    at = content.find(kind)
+    while at >= 0:
+        yield at - 4
+        at = content.find(kind, at + 1)
+
+
+def _fragments(content: bytes, at: int) -> Iterator[int]:
+    """Give the places that a ``sidx`` names, which begin where it ends."""
+    place, body = at + int.from_bytes(content[at : at + 4], "big"), at + _BOX_HEAD_BYTES
+    if place == at + 1:
+        place, body = at + int.from_bytes(content[body : body + 8], "big"), body + 8
+    form = struct.Struct(">12xII2xH" if content[body : body + 1] == b"\x00" else ">12xQQ2xH")
+    _, first, count = form.unpack_from(content, body)
+    place, body = place + first, body + form.size
+    for (length,) in struct.iter_unpack(">I8x", content[body : body + 12 * count]):
+        yield place
+        place += length & 0x7FFF_FFFF  # the first bit tells tables from fragments
+
+
+def _points_of_access(content: bytes, at: int) -> Iterator[int]:
+    """Give the places that a ``tfra`` names."""
+    version, lengths, count = struct.unpack_from(">B7xII", content, at + _BOX_HEAD_BYTES)
+    numbers = sum(1 + (lengths >> shift & 3) for shift in (0, 2, 4))  # bytes of what follows
+    form = struct.Struct(f">{'IQ'[version > 0] * 2}{numbers}x")
+    body = at + _BOX_HEAD_BYTES + 16
+    for _, place in form.iter_unpack(content[body : body + form.size * count]):
+        yield place
+
+
+def _places_in_matroska(file: BinaryIO, end: int) -> tuple[set[int], set[int]]:
+    """Find what tables name, and where the elements of the segment begin."""
+    named, come_to = set[int](), set[int]()
+    at = start = in_table_until = 0
+    while at < end:
+        head = _read(file, at, _ELEMENT_HEAD_BYTES)
+        kind, kind_bytes = _number(head)
+        size, size_bytes = _number(head[kind_bytes:])
+        if not (kind_bytes and size_bytes) or kind_bytes > _ID_BYTES:
+            break  # no element; what comes after it is found by nobody but by its place
+        body = at + kind_bytes + size_bytes
+        size -= 1 << 7 * size_bytes  # the bit that tells how many bytes it has
+        is_open = size == (1 << 7 * size_bytes) - 1  # its end is where something else begins
+        if at >= in_table_until:
+            come_to.add(at)
+        if kind in _PLACES:
+            named.add(start + int.from_bytes(_read(file, body, min(size, 8)), "big"))
+        if kind == _SEGMENT:
+            start, end = body, end if is_open else min(end, body + size)
+        elif kind in _TABLES and not is_open:
+            in_table_until = max(in_table_until, body + size)
+        at = body if is_open or kind == _SEGMENT or kind in _TABLES else body + size
+    return named, come_to
+
+
+def _number(data: bytes) -> tuple[int, int]:
+    """Read a number of EBML with its leading bit, and how many bytes it has; 0 if it is none."""
+    length = 9 - data[0].bit_length() if data and data[0] else 0
+    return int.from_bytes(data[:length], "big"), length if length <= len(data) else 0
