@@ -372,9 +372,14 @@ def test_a_long_text_and_far_too_many_fields_are_not_called_images(moderator: Mo
 
 
 def test_an_option_given_twice_and_one_that_is_null(client: FlaskClient) -> None:
-    body = {"images": [{"base64": as_base64(PNG)}], "policy": None}
+    body = {
+        "images": [{"base64": as_base64(PNG)}],
+        "policy": None,
+        "include": ["regions", "frames"],
+    }
+    query = "policy=default&include=frames,regions"  # the same, in another order
 
-    assert client.post("/v1/check?policy=default", json=body).status_code == 200
+    assert client.post(f"/v1/check?{query}", json=body).status_code == 200
     assert_problem(
         client.post("/v1/check?policy=nope&policy=default", data=PNG, content_type="image/png"),
         422,

@@ -247,7 +247,9 @@ def _join(shape: RequestShape[AnyOptions], *several: AnyOptions) -> AnyOptions:
     joined: dict[str, Any] = {}
     for options in several:
         for name, value in options.model_dump(exclude_unset=True, exclude_none=True).items():
-            if joined.setdefault(name, value) != value:
+            known = joined.setdefault(name, value)
+            is_same = set(known) == set(value) if name in shape.lists else known == value
+            if not is_same:
                 msg = f"{name} is given twice, as {joined[name]!r} and as {value!r}"
                 raise RequestError("invalid_field", msg, name)
     return shape.read(joined)
