@@ -106,3 +106,10 @@ def with_thumbnail(picture: Image.Image, thumbnail: bytes, image_format: str = "
     tiff = b"II*\x00\x08\x00\x00\x00" + b"\x00\x00" + b"\x0e\x00\x00\x00" + directory
     exif = b"Exif\x00\x00" + tiff + thumbnail
     return encode(picture, image_format, exif=exif)
+
+
+def chunk_after_header(png: bytes, kind: bytes, body: bytes) -> bytes:
+    """Put a chunk behind a PNG's header."""
+    checksum = zlib.crc32(kind + body).to_bytes(4, "big")
+    end = 8 + 25
+    return png[:end] + len(body).to_bytes(4, "big") + kind + body + checksum + png[end:]

@@ -3,10 +3,12 @@ import zlib
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from pictures import encode, photo, photographs
+from pictures import chunk_after_header, encode, photo, photographs
 from worksafe.errors import UndecodableImageError
+from worksafe.images.cicp import level_table
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
@@ -18,26 +20,40 @@ def pixels(data: bytes) -> RgbImage:
 
 def with_gamma(gamma: float, *, also_srgb: bool = False) -> bytes:
     """A PNG that asks viewers for a gamma."""
-    data = encode(photo("cat"), "PNG")
-    chunks = b""
-    for kind, body in [(b"gAMA", struct.pack(">I", round(gamma * 100_000)))] + (
-        [(b"sRGB", b"\x00")] if also_srgb else []
-    ):
-        checksum = struct.pack(">I", zlib.crc32(kind + body))
-        chunks += struct.pack(">I", len(body)) + kind + body + checksum
-    return data[:33] + chunks + data[33:]
+    data = chunk_after_header(
+        encode(photo("cat"), "PNG"), b"gAMA", struct.pack(">I", round(gamma * 100_000))
+    )
+    return chunk_after_header(data, b"sRGB", b"\x00") if also_srgb else data
 
 
-def linear_profile() -> bytes:
-    """sRGB's profile with its curves made straight: viewers show such a file much lighter."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    count = struct.unpack_from(">I", profile, 128)[0]
-    for index in range(count):
-        name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * index)
-        if name in {b"rTRC", b"gTRC", b"bTRC"}:
-            curve = b"curv" + bytes(4) + struct.pack(">I", 0)
-            profile[offset : offset + size] = curve.ljust(size, b"\x00")
-    return bytes(profile)
+def profile_with(curve: bytes, **head: bytes) -> bytes:
+    """sRGB's profile with another curve, and perhaps another class."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    tags = {}
+    for index in range(struct.unpack_from(">I", srgb, 128)[0]):
+        name, offset, size = struct.unpack_from(">4sII", srgb, 132 + 12 * index)
+        is_curve = name in {b"rTRC", b"gTRC", b"bTRC"}
+        tags[name] = curve if is_curve else srgb[offset : offset + size]
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, tag in tags.items():
+        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(tag))
+        body += tag.ljust(-(-len(tag) // 4) * 4, b"\x00")
+    whole = srgb[:12] + head.get("kind", b"mntr") + srgb[16:128] + table + body
+    return struct.pack(">I", len(whole)) + whole[4:]
+
+
+def linear_profile(**head: bytes) -> bytes:
+    """A profile with straight curves: viewers show such a file much lighter."""
+    return profile_with(b"curv" + bytes(4) + struct.pack(">I", 0), **head)
+
+
+def scrambled_levels() -> NDArray[np.uint8]:
+    """What a level is shown as: six of them as themselves, all others in disorder."""
+    kept = {255 * index // 5 for index in range(6)}
+    others = [level for level in range(256) if level not in kept]
+    shown = np.arange(256, dtype=np.uint8)
+    shown[others] = np.random.default_rng(5).permutation(others)
+    return shown
 
 
 def test_a_gamma_that_hides_a_picture_in_the_dark_is_applied() -> None:
@@ -119,11 +135,107 @@ def test_a_profile_of_grey_is_applied() -> None:
 
 def test_gamma_counts_where_the_profile_is_damaged() -> None:
     data = with_gamma(1.0)
-    body = b"any\x00\x00" + zlib.compress(b"damaged")
-    chunk = struct.pack(">I", len(body)) + b"iCCP" + body
-    chunk += struct.pack(">I", zlib.crc32(b"iCCP" + body))
+    damaged = chunk_after_header(data, b"iCCP", b"any\x00\x00" + zlib.compress(b"damaged"))
 
-    assert np.array_equal(pixels(data[:33] + chunk + data[33:]), pixels(data))
+    assert np.array_equal(pixels(damaged), pixels(data))
+
+
+def test_a_profile_that_disorders_all_but_a_few_levels_is_applied() -> None:
+    shown = scrambled_levels()
+    light = (shown / 255) ** 2.2 * 65535
+    curve = b"curv" + bytes(4) + struct.pack(">I256H", 256, *light.round().astype(int))
+    stored = np.argsort(shown).astype(np.uint8)[photographs()["cat"]]
+
+    first, second = decode_image(
+        encode(Image.fromarray(stored), "PNG", icc_profile=profile_with(curve)),
+        ImageLimits(),
+        320,
+    ).views
+
+    assert np.abs(first.pixels.astype(int) - photographs()["cat"]).mean() < 8
+    assert np.array_equal(second.pixels, stored)
+
+
+@pytest.mark.parametrize("kind", [b"link", b"abst", b"nmcl"])
+def test_a_profile_of_a_class_that_only_browsers_accept_is_applied(kind: bytes) -> None:
+    odd = encode(photo("cat"), "PNG", icc_profile=linear_profile(kind=kind))
+    usual = encode(photo("cat"), "PNG", icc_profile=linear_profile())
+
+    assert np.array_equal(pixels(odd), pixels(usual))
+
+
+def cmyk_profile() -> bytes:
+    """A profile of four inks of which the last is all that counts, and that backwards."""
+    grid = 2
+    lightness = [(65280 if corner & 1 else 0, 32768, 32768) for corner in range(grid**4)]
+    matrix = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    ramp = struct.pack(">2H", 0, 65535)
+    table = b"mft2" + bytes(4) + struct.pack(">4B", 4, 3, grid, 0) + matrix
+    table += struct.pack(">2H", 2, 2) + ramp * 4
+    table += b"".join(struct.pack(">3H", *colour) for colour in lightness) + ramp * 3
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    tags = struct.pack(">I", 2) + struct.pack(">4sII", b"wtpt", 156, len(white))
+    tags += struct.pack(">4sII", b"A2B0", 156 + len(white), len(table))
+    size = 156 + len(white) + len(table)
+    head = struct.pack(">I4sI4s4s4s", size, b"", 0x02100000, b"prtr", b"CMYK", b"Lab ")
+    head = head.ljust(36, b"\x00") + b"acsp"
+    head = head.ljust(68, b"\x00") + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\x00") + tags + white + table
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "TIFF"])
+def test_a_profile_of_inks_is_applied(format_name: str) -> None:
+    black = np.asarray(photo("cat").convert("L"))
+    inks = Image.fromarray(np.dstack([np.zeros((*black.shape, 3), np.uint8), black]), "CMYK")
+
+    views = decode_image(
+        encode(inks, format_name, icc_profile=cmyk_profile()), ImageLimits(), 320
+    ).views
+
+    assert len(views) == 2
+    first, second = (view.pixels[..., 0].astype(float).ravel() for view in views)
+    assert np.corrcoef(first, second)[0, 1] < -0.9
+
+
+@pytest.mark.parametrize(("transfer", "exponent"), [(8, 1.0), (5, 2.8)])
+def test_code_points_of_a_png_are_applied(transfer: int, exponent: float) -> None:
+    plain = photographs()["cat"] / 255
+    data = chunk_after_header(encode(photo("cat"), "PNG"), b"cICP", bytes([1, transfer, 0, 1]))
+
+    first, second = decode_image(data, ImageLimits(), 320).views
+
+    expected = 255 * (plain**exponent) ** (1 / 2.2)
+    assert np.abs(first.pixels - expected).mean() < 5
+    assert np.array_equal(second.pixels, photographs()["cat"])
+
+
+@pytest.mark.parametrize("transfer", [0, 1, 2, 13, 200])
+def test_code_points_that_change_little_or_mean_nothing_change_nothing(transfer: int) -> None:
+    data = chunk_after_header(encode(photo("cat"), "PNG"), b"cICP", bytes([1, transfer, 0, 1]))
+
+    (only,) = decode_image(data, ImageLimits(), 320).views
+
+    assert np.array_equal(only.pixels, photographs()["cat"])
+
+
+@pytest.mark.parametrize("format_name", ["AVIF", "HEIF"])
+def test_code_points_of_an_avif_and_a_heic_are_applied(format_name: str) -> None:
+    usual = encode(photo("cat"), format_name)
+    at = usual.index(b"colrnclx") + 10
+    linear = usual[:at] + (8).to_bytes(2, "big") + usual[at + 2 :]
+
+    views = decode_image(linear, ImageLimits(), 320).views
+
+    assert len(decode_image(usual, ImageLimits(), 320).views) == 1
+    assert len(views) == 2
+    assert views[0].pixels.mean() > views[1].pixels.mean() + 30
+
+
+@pytest.mark.parametrize("transfer", range(256))
+def test_every_table_of_levels_rises(transfer: int) -> None:
+    table = level_table(transfer)
+
+    assert table is None or (len(table) == 256 and list(table) == sorted(table) and table[-1] > 200)
 
 
 def test_a_profile_that_is_too_large_to_be_read_is_an_error() -> None:

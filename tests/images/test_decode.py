@@ -8,7 +8,15 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from pictures import BROKEN, corner_colours, encode, photo, photographs, quadrants
+from pictures import (
+    BROKEN,
+    chunk_after_header,
+    corner_colours,
+    encode,
+    photo,
+    photographs,
+    quadrants,
+)
 from worksafe.errors import (
     EmptyImageError,
     ImageBytesError,
@@ -387,21 +395,67 @@ def tiny_gif_parts() -> tuple[bytes, bytes, bytes]:
     return whole[:start], whole[start:-1], whole[-1:]
 
 
-def chunk_after_header(png: bytes, kind: bytes, body: bytes) -> bytes:
-    """Put a chunk behind a PNG's header."""
-    checksum = zlib.crc32(kind + body).to_bytes(4, "big")
-    end = 8 + 25
-    return png[:end] + len(body).to_bytes(4, "big") + kind + body + checksum + png[end:]
-
-
-def test_a_transparent_level_does_not_blank_a_16_bit_picture() -> None:
+@pytest.mark.parametrize("key", [b"\x00\x01", b"\x00\x01\x00\x01\x00\x01"])
+def test_a_transparent_level_that_the_decoder_takes_for_another_is_an_error(key: bytes) -> None:
     ramp = (np.tile(np.linspace(0, 255, 64), (64, 1)) * 257).astype(np.uint16)
     plain = encode(Image.fromarray(ramp), "PNG")
+    deep = plain[:24] + bytes([16]) + plain[25:]  # as it is already: sixteen bits for a level
+    marked = chunk_after_header(deep, b"tRNS", key)
 
-    marked = decode(chunk_after_header(plain, b"tRNS", b"\x00\x01"))
+    assert decode(plain).views
+    with pytest.raises(UndecodableImageError, match="transparent"):
+        decode(marked)
 
-    assert np.array_equal(marked.views[0].pixels, decode(plain).views[0].pixels)
-    assert np.ptp(marked.views[0].pixels) > 200
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_so_it_is_of_few_levels_of_grey(bits: int) -> None:
+    few = Image.fromarray(np.tile(np.arange(2**bits, dtype=np.uint8), (8, 4)))
+    few.putpalette([level for index in range(256) for level in [index % 256] * 3])
+    plain = encode(few, "PNG", bits=bits)
+    grey = bytearray(plain)
+    grey[25] = 0  # levels instead of a palette
+    header = bytes(grey[12:29])
+    grey[29:33] = zlib.crc32(header).to_bytes(4, "big")
+    at, end = grey.index(b"PLTE") - 4, grey.index(b"IDAT") - 4
+    del grey[at:end]
+
+    assert decode(bytes(grey)).views
+    with pytest.raises(UndecodableImageError, match="transparent"):
+        decode(chunk_after_header(bytes(grey), b"tRNS", b"\x00\x01"))
+
+
+def hidden_levels(kind: str, low: float, high: float, extreme: float) -> Image.Image:
+    """A photograph in a narrow range of levels, and a few rows far outside of it."""
+    grey = np.asarray(photo("cat").convert("L").resize((128, 128))) / 255
+    levels = low + grey * (high - low)
+    levels[:5] = extreme  # 3.9 %
+    return Image.fromarray(levels.astype(kind))
+
+
+@pytest.mark.parametrize(
+    ("format_name", "picture"),
+    [
+        ("PNG", hidden_levels("uint16", 0, 255, 65535)),
+        ("TIFF", hidden_levels("uint16", 0, 255, 65535)),
+        ("TIFF", hidden_levels("int32", 0, 255, 2**31 - 1)),
+        ("TIFF", hidden_levels("float32", 0, 1, 1e6)),
+        ("TIFF", hidden_levels("float32", 0, 255, 1e6)),
+        ("TIFF", hidden_levels("float32", 1000, 1001, np.nan)),
+    ],
+)
+def test_levels_that_extreme_ones_press_into_one_are_seen(
+    format_name: str, picture: Image.Image
+) -> None:
+    expected = np.asarray(photo("cat").convert("L").resize((128, 128)))[5:].ravel()
+
+    views = decode(encode(picture, format_name)).views
+
+    likeness = [
+        np.corrcoef(view.pixels[5:, :, 0].ravel(), expected)[0, 1] if np.ptp(view.pixels[5:]) else 0
+        for view in views
+    ]
+    assert max(likeness) > 0.99
+    assert len(views) <= 4
 
 
 @pytest.mark.parametrize("extreme", [1e9, -1e9, 1e30, np.inf, np.nan])

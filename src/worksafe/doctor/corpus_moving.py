@@ -13,9 +13,7 @@ from worksafe.doctor.making import encoded, iso_box, long_gif, moving, png_chunk
 _DAMAGED = "undecodable_image"
 
 
-def _film(
-    frames: int, odd: int | None = None, container: str = "mp4", movflags: str = ""
-) -> bytes:
+def _film(frames: int, odd: int | None = None, container: str = "mp4", movflags: str = "") -> bytes:
     import av  # noqa: PLC0415 - an extra
     from av.video.stream import VideoStream  # noqa: PLC0415 - the same
 

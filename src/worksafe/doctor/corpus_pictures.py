@@ -102,7 +102,7 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     "grey": (lambda: _mode("L", "JPEG"), _OK),
     "grey with transparency": (lambda: _mode("LA", "PNG"), _OK),
     "16-bit grey": (lambda: _wide(np.uint16, "PNG"), _OK),
-    "16-bit grey with a transparent level": (_transparent_grey_16, _OK),
+    "16-bit grey with a transparent level": (_transparent_grey_16, "undecodable_image"),
     "32-bit whole numbers": (lambda: _wide(np.int32, "TIFF"), _OK),
     "floating point": (lambda: _wide(np.float32, "TIFF"), _OK),
     "palette": (lambda: encoded(scene().quantize(16), "PNG"), _OK),

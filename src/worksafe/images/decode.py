@@ -18,8 +18,9 @@ from worksafe.errors import (
     NotAnImageError,
     UndecodableImageError,
 )
+from worksafe.images.cicp import read_transfers
 from worksafe.images.colour import as_shown
-from worksafe.images.formats import sniff_format
+from worksafe.images.formats import ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames
 from worksafe.images.limits import ImageLimits
 from worksafe.images.orientation import Orientation, read_orientation
@@ -37,6 +38,7 @@ pi_heif.register_heif_opener(thumbnails=False)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _ARRAY_NAME = "array"
+_PILLOWS_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
 
 def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedImage:
@@ -71,12 +73,11 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
         msg = f"the bytes are a video ({image_format.name}), not a picture"
         raise NotAnImageError(msg)
     refuse_costly(image_format, data)
-    plugin = image_format.plugin
     first, *others = readings(image_format, data)
-    decoded = _decode_file(first, plugin, image_format.name, limits, side_px)
+    decoded = _decode_file(first, image_format, limits, side_px)
     for other in others:
         try:
-            beside = _decode_file(other, plugin, image_format.name, limits, side_px)
+            beside = _decode_file(other, image_format, limits, side_px)
         except UndecodableImageError:
             continue  # it cannot be read that way
         decoded = _beside(decoded, beside)
@@ -84,17 +85,20 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
 
 
 def _decode_file(
-    data: bytes, plugin: str, name: str, limits: ImageLimits, side_px: int
+    data: bytes, image_format: ImageFormat, limits: ImageLimits, side_px: int
 ) -> DecodedImage:
+    name = image_format.name
     try:
-        image = Image.open(io.BytesIO(data), formats=[plugin])
+        image = Image.open(io.BytesIO(data), formats=[image_format.plugin or ""])
     except Image.DecompressionBombError as error:
-        msg = f"image has more pixels than the limit of {limits.max_pixels / 1e6:g} Mpx"
+        most = min(limits.max_pixels, _PILLOWS_MOST_PIXELS)
+        msg = f"image has more pixels than the limit of {most / 1e6:g} Mpx"
         raise ImagePixelsError(msg) from error
     except Exception as error:
         raise _undecodable(name) from error
+    transfers = read_transfers(image_format, data)
     with image:
-        return _Decoding(image, name, limits, side_px, is_ours=True).run()
+        return _Decoding(image, name, limits, side_px, is_ours=True, transfers=transfers).run()
 
 
 def _beside(decoded: DecodedImage, other: DecodedImage) -> DecodedImage:
@@ -123,6 +127,7 @@ class _Decoding:
     limits: ImageLimits
     side_px: int
     is_ours: bool = False
+    transfers: frozenset[int] = frozenset()
 
     def run(self) -> DecodedImage:
         try:
@@ -175,8 +180,9 @@ class _Decoding:
         """Make the views of the frame that is loaded, the first of them upright on white."""
         image, views = self.image, []
         factor = max(1, max(image.size) // (2 * self.side_px))
+        inks = image.reduce(factor) if image.mode == "CMYK" else None
         for picture in to_rgb(image, factor):
-            for stored in as_shown(picture, image.info):
+            for stored in as_shown(picture, image.info, self.transfers, inks):
                 views.append(View(frame, orientation.turn(stored), time_s))
                 if not orientation.is_sure:  # as many viewers show it
                     views.append(View(frame, np.asarray(stored), time_s, is_preview=True))

@@ -1,6 +1,7 @@
 """Any of Pillow's pixel modes to RGB, such that nothing that a viewer could see stays hidden."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,16 +35,17 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     Yields
     ------
     PIL.Image.Image
-        RGB; one picture, or up to three (on white, on black, opaque).
+        RGB; one picture, or up to three: on white, on black and opaque, or by what viewers take
+        for black and white of more than eight bits.
     """
     if image.mode == "La":  # premultiplied grey, of which Pillow knows one way out
         image = image.convert("LA")
-    # First the wide modes: Pillow would clip them on the way to an alpha channel, and what their
-    # one transparent level hides is shown here all the same.
-    if image.mode not in _WIDE_MODES and image.has_transparency_data:
+    if image.mode in _WIDE_MODES:  # Pillow would clip them on the way to an alpha channel
+        yield from _stretches(image, factor)
+    elif image.has_transparency_data:
         yield from _see_through(image, factor)
     else:
-        yield _opaque_rgb(image, factor)
+        yield _reduce(_narrow_rgb(image), factor)
 
 
 def _reduce(image: Image.Image, factor: int) -> Image.Image:
@@ -91,12 +93,6 @@ def _differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     return bool(seen > _SEEN_SHARE * one.size)
 
 
-def _opaque_rgb(image: Image.Image, factor: int) -> Image.Image:
-    if image.mode in _WIDE_MODES:
-        return _stretch(image, factor)
-    return _reduce(_narrow_rgb(image), factor)
-
-
 def _narrow_rgb(image: Image.Image) -> Image.Image:
     """Convert modes of 8 bits, at most, for each channel."""
     if image.mode == "RGB":
@@ -109,24 +105,39 @@ def _narrow_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _stretch(image: Image.Image, factor: int) -> Image.Image:
-    """Spread 16-bit, 32-bit or float levels over 0 to 255: Pillow itself would clip them.
+def _stretches(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    """Spread 16-bit, 32-bit or float levels over 0 to 255, as some viewer or other does.
 
-    16-bit levels have a range, so their extremes are kept. The others have none: there a few
-    extreme levels would press all the rest into one, so the outermost hundredths are cut off.
+    From the least to the most; but a few extreme levels press all others into one, so also without
+    the outermost hundredths, and cut off at 255 or, float, at 1, as conversions do that know of no
+    more. The first is what a person would take for the picture.
     """
     has_range = image.mode.startswith("I;16")
     levels = np.asarray(_reduce(image.convert("I") if has_range else image, factor))
-    levels = np.nan_to_num(levels, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(levels.min()), float(levels.max())
-    if not has_range:
-        inner_low, inner_high = np.percentile(levels, _INNER_PERCENTILES)
-        if inner_high > inner_low:
-            low, high = float(inner_low), float(inner_high)
+    known = levels if has_range else levels[np.isfinite(levels)]
+    if not known.size:
+        yield Image.fromarray(np.zeros(levels.shape, dtype=np.uint8)).convert("RGB")
+        return
+    whole = float(known.min()), float(known.max())
+    low, high = np.percentile(known, _INNER_PERCENTILES)
+    ranges = [whole, (float(low), float(high))]
+    if not has_range and high > low:
+        ranges.reverse()
+    ranges += [(0.0, 255.0), (0.0, 1.0)] if image.mode == "F" else [(0.0, 255.0)]
+    seen: list[NDArray[np.uint8]] = []
+    for low, high in ranges:
+        grey = _spread(levels, low, high)
+        if all(_differ(grey, other) for other in seen):
+            seen.append(grey)
+            yield Image.fromarray(grey).convert("RGB")
+
+
+def _spread(levels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Spread levels between two over 0 to 255; what is no number is black."""
     grey = np.zeros(levels.shape, dtype=np.uint8)
     if high > low:
         for row in range(0, len(levels), _BAND_ROWS):  # on the way they have eight bytes
             band = slice(row, row + _BAND_ROWS)
-            unit = np.clip((levels[band].astype(np.float64) - low) / (high - low), 0.0, 1.0)
-            grey[band] = unit * 255.0
-    return Image.fromarray(grey).convert("RGB")
+            unit = (levels[band].astype(np.float64) - low) / (high - low)
+            grey[band] = np.nan_to_num(np.clip(unit, 0.0, 1.0), nan=0.0) * 255.0
+    return grey

@@ -8,6 +8,7 @@ further than its budget, and leaves it to the decoder to say that a file is dama
 import re
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
 from worksafe.images.formats import AVIF, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
@@ -46,6 +47,9 @@ _JPEG_SPARE_BYTES = 1024**2
 
 _MAX_BOXES, _BOX_HEAD_BYTES = 1000, 8
 _PNG_CHUNK_BYTES = 12  # besides what it holds: length, kind, checksum
+_PNG_DEPTH_AT, _PNG_DEEP, _PNG_SHALLOW = 24, 16, frozenset({2, 4})  # bits of a level
+_PNG_ONE_LEVEL = re.compile(rb"\x00\x00\x00[\x02\x06]tRNS")  # of grey, or of three colours
+_PNG_DISPOSAL_AT, _PNG_PREVIOUS = 24, b"\x02"
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 _GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
 
@@ -233,17 +237,32 @@ def _gif_table_bytes(flags: bytes) -> int:
 
 
 def _walk_png(data: bytes) -> None:
-    """Refuse an animation that is not what it announces: players differ in what they believe."""
-    if b"acTL" not in data:
-        return
+    """Refuse what the decoder shows otherwise than browsers do.
+
+    One transparent level of few bits, or of sixteen: it is compared with scaled levels. An
+    animation that is not what it announces, or two of whose frames in a row are to be undone.
+    """
+    depth, colour = data[_PNG_DEPTH_AT : _PNG_DEPTH_AT + 2].ljust(2, b"\x00")
+    if _PNG_ONE_LEVEL.search(data) and (
+        depth == _PNG_DEEP or (colour == 0 and depth in _PNG_SHALLOW)
+    ):
+        msg = f"the png has a transparent level of {depth} bits, which decoders do not agree on"
+        raise UndecodableImageError(msg)
+    if b"acTL" in data:
+        _walk_animated_png(data)
+
+
+def _walk_animated_png(data: bytes) -> None:
     announced: list[bytes] = []
-    frames, at, has_begun = 0, 8, False
+    undone: list[bool] = []
+    at, has_begun = 8, False
     for _ in range(MAX_PNG_CHUNKS):
-        kind = data[at + 4 : at + 8]
+        kind, body = data[at + 4 : at + 8], at + 8
         if kind == b"acTL":
-            announced.append(b"" if has_begun else data[at + 8 : at + 12])
+            announced.append(b"" if has_begun else data[body : body + 4])
         elif kind == b"fcTL":
-            frames += 1
+            how = data[body + _PNG_DISPOSAL_AT : body + _PNG_DISPOSAL_AT + 1]
+            undone.append(how == _PNG_PREVIOUS)
         elif kind == b"IDAT":
             has_begun = True
         elif kind in {b"IEND", b""}:
@@ -252,8 +271,10 @@ def _walk_png(data: bytes) -> None:
     else:
         msg = f"the png has more than {MAX_PNG_CHUNKS} chunks"
         raise ImageFramesError(msg)
-    if announced and announced != [frames.to_bytes(4, "big")]:
+    if announced and announced != [len(undone).to_bytes(4, "big")]:
         raise UndecodableImageError("the png is an animation of other frames than it announces")
+    if any(map(all, pairwise(undone))):
+        raise UndecodableImageError("the png undoes two frames in a row: decoders do not agree")
 
 
 _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
