@@ -173,3 +173,35 @@ def test_a_film_inside_an_avif_is_looked_at_whatever_its_brand_says() -> None:
     decoded = decode_image(data[:8] + b"avif" + data[12:], ImageLimits(), 320)
 
     assert len(decoded.views) == 3
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "WEBP"])
+def test_a_frame_that_differs_on_a_dark_page_alone_is_chosen(format_name: str) -> None:
+    cat = np.asarray(photo("cat").convert("L").resize((320, 320)))
+
+    def white(alpha: RgbImage) -> Image.Image:
+        pixels = np.full((320, 320, 4), 255, dtype=np.uint8)
+        pixels[..., 3] = alpha
+        pixels[:32, :64] = 0  # black under nothing: without transparency it is another picture
+        return Image.fromarray(pixels)
+
+    data = encode(
+        white(np.full_like(cat, 128)),
+        format_name,
+        save_all=True,
+        append_images=[white(cat)],
+        **({"lossless": True, "exact": True} if format_name == "WEBP" else {}),
+    )
+
+    decoded = decode_image(data, ImageLimits(), 320)
+
+    assert {view.frame for view in decoded.views} == {0, 1}
+
+
+def test_frames_of_one_picture_and_of_several_are_compared() -> None:
+    chooser = SceneChooser(3)
+
+    dropped = [chooser.offer(0, [grey(100)]), chooser.offer(1, [grey(100), grey(200)]),
+               chooser.offer(2, [grey(100), grey(100)]), chooser.offer(3, [grey(100)])]  # fmt: skip
+
+    assert dropped == [None, None, 2, 3]

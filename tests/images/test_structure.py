@@ -114,3 +114,60 @@ def test_honest_files_pass() -> None:
     check(progressive(5))
     check(encode(photo(), "JPEG") + trailer)  # phones append films to pictures
     check(encode(photo(), "MPO", save_all=True, append_images=[photo("cat")]))
+
+
+def gif_of(frames: list[tuple[tuple[int, int, int, int], int]]) -> bytes:
+    """A screen of 8 by 8, and frames: left, top, width, height, and the flags of each."""
+    data = b"GIF89a" + struct.pack("<HH3B", 8, 8, 0x80, 0, 0) + bytes(6)
+    for box, flags in frames:
+        data += b"\x21\xf9\x04" + struct.pack("<BHBB", flags, 5, 1, 0)
+        data += b"\x2c" + struct.pack("<4HB", *box, 0)
+        data += encode(Image.new("P", box[2:]), "GIF").split(b"\x2c", 1)[1][9:-1]
+    return data + b"\x3b"
+
+
+WHOLE, PART = (0, 0, 8, 8), (2, 2, 4, 4)
+CLEAR, KEEP, TO_NOTHING, TO_BEFORE = 1, 1 << 2, 2 << 2, 3 << 2
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [(PART, KEEP), (PART, KEEP)],
+        [(WHOLE, TO_NOTHING), (PART, KEEP)],
+        [(WHOLE, TO_BEFORE), (PART, KEEP)],
+        [(PART, KEEP | CLEAR), (WHOLE, KEEP)],
+    ],
+)
+def test_a_gif_that_leaves_a_part_undrawn_is_an_error(
+    frames: list[tuple[tuple[int, int, int, int], int]],
+) -> None:
+    with pytest.raises(UndecodableImageError, match="undrawn"):
+        decode_image(gif_of(frames), ImageLimits(), 320)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [(PART, KEEP)],
+        [(WHOLE, KEEP), (PART, TO_BEFORE), (PART, TO_NOTHING), (WHOLE, KEEP)],
+        [(WHOLE, TO_NOTHING), (WHOLE, TO_NOTHING)],
+        [(PART, TO_NOTHING | CLEAR), (PART, KEEP | CLEAR)],
+    ],
+)
+def test_usual_gifs_are_decoded(frames: list[tuple[tuple[int, int, int, int], int]]) -> None:
+    assert decode_image(gif_of(frames), ImageLimits(), 320).frames == len(frames)
+
+
+@pytest.mark.parametrize(("disposal", "is_refused"), [([2, 2, 0], True), ([2, 0, 2], False)])
+def test_an_animated_png_that_undoes_two_frames_in_a_row_is_an_error(
+    disposal: list[int], is_refused: bool
+) -> None:
+    first, *others = [photo(name).resize((40, 40)) for name in ("cat", "coffee", "rocket")]
+    data = encode(first, "PNG", save_all=True, append_images=others, disposal=disposal)
+
+    if is_refused:
+        with pytest.raises(UndecodableImageError, match="in a row"):
+            decode_image(data, ImageLimits(), 320)
+    else:
+        assert decode_image(data, ImageLimits(), 320).frames == 3

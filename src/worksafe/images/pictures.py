@@ -14,7 +14,7 @@ class View:
     Attributes
     ----------
     frame : int
-        Which frame of the image it shows, from 0. A see-through frame gives two views.
+        Which frame of the image it shows, from 0. A see-through frame gives several views.
     pixels : ndarray of uint8, shape (h, w, 3)
         Upright RGB; at the image's own size or scaled down.
     time_s : float

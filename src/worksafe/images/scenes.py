@@ -1,6 +1,6 @@
 """Which frames of an animation are looked at, so that what a single one shows cannot hide."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from PIL import Image
 from worksafe.images.resize import RgbImage
 
 Sketch = NDArray[np.int16]
+Measure = Callable[[Sketch, Sketch], NDArray[np.float64]]
 _Cells = NDArray[np.floating]
 
 _SKETCH_PX = 16
@@ -27,16 +28,15 @@ def sketch(pictures: Sequence[RgbImage]) -> Sketch:
     Parameters
     ----------
     pictures : sequence of ndarray of uint8, shape (h, w, 3)
-        The frame: one picture, or two where it is see-through.
+        The frame: one picture, or several where viewers show different ones.
 
     Returns
     -------
-    ndarray of int16, shape (2, 16, 16, 4)
+    ndarray of int16, shape (pictures, 16, 16, 4)
         0 to 255, whatever the frame's own shape: red, green, blue, and how much detail is there,
         so that a picture and a mosaic or a blur of it are not the same.
     """
-    drawn = [_draw(picture) for picture in pictures]
-    return np.stack([drawn[0], drawn[-1]])
+    return np.stack([_draw(picture) for picture in pictures])
 
 
 def _draw(picture: RgbImage) -> Sketch:
@@ -64,7 +64,7 @@ def largest_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    some, other : ndarray of int16, shape (..., 2, 16, 16, 4)
+    some, other : ndarray of int16, shape (..., pictures, 16, 16, 4)
         Sketches; either may be many.
 
     Returns
@@ -93,6 +93,12 @@ def change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
     return larger
 
 
+def _together(sketches: Sequence[Sketch]) -> Sketch:
+    """Stack sketches of one picture or of several, the last standing for those that it lacks."""
+    most = max(map(len, sketches))
+    return np.stack([one[np.minimum(np.arange(most), len(one) - 1)] for one in sketches])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
     frame: int
@@ -119,6 +125,7 @@ class SceneChooser:
         self._most = most
         self._same = _SAME
         self._kept: list[_Kept] = []
+        self._between = np.empty((0, 0))  # of those kept, each and the ones before it
         self._seen: set[bytes] = set()  # sketches, which loops repeat
         self._gave_way = False
 
@@ -130,7 +137,7 @@ class SceneChooser:
         frame : int
             Its number.
         pictures : sequence of ndarray of uint8, shape (h, w, 3)
-            What it shows; one, or two where it is see-through.
+            What it shows; several where viewers show different ones.
 
         Returns
         -------
@@ -142,22 +149,21 @@ class SceneChooser:
         if as_bytes in self._seen:
             return frame
         self._seen.add(as_bytes)
-        if self._kept and self._distances(drawn).min() <= self._same:
+        distances = self._compare(drawn, largest_change)
+        if distances.size and distances.min() <= self._same:
             return frame
         self._kept.append(_Kept(frame, drawn))
+        self._between = np.pad(self._between, [(0, 1), (0, 1)], constant_values=np.inf)
+        self._between[-1, :-1] = distances
         return self._drop_nearest() if len(self._kept) > self._most else None
-
-    def _distances(self, drawn: Sketch) -> NDArray[np.float64]:
-        return largest_change(np.stack([kept.drawn for kept in self._kept]), drawn)
 
     def _drop_nearest(self) -> int:
         """Drop the later one of the two frames that are most alike."""
         self._gave_way = True
-        drawn = np.stack([kept.drawn for kept in self._kept])
-        between = largest_change(drawn[:, None], drawn[None])
-        between[np.triu_indices(len(drawn))] = np.inf
-        later, _ = np.unravel_index(between.argmin(), between.shape)
-        self._same = max(self._same, float(between.min()))
+        later, _ = np.unravel_index(self._between.argmin(), self._between.shape)
+        self._same = max(self._same, float(self._between.min()))
+        for axis in (0, 1):
+            self._between = np.delete(self._between, later, axis)
         return self._kept.pop(int(later)).frame
 
     @property
@@ -165,6 +171,13 @@ class SceneChooser:
         """How far the frame that is least like any chosen one differs from it, 0 to 1."""
         if not self._gave_way:
             return 0.0
-        chosen = np.stack([kept.drawn for kept in self._kept])
-        seen = (np.frombuffer(one, np.uint8).reshape(chosen[0].shape) for one in self._seen)
-        return max(float(change(chosen, drawn.astype(np.int16)).min()) for drawn in seen)
+        shape = (-1, *self._kept[0].drawn.shape[1:])
+        seen = (np.frombuffer(one, np.uint8).reshape(shape) for one in self._seen)
+        return max(float(self._compare(drawn.astype(np.int16), change).min()) for drawn in seen)
+
+    def _compare(self, drawn: Sketch, measure: Measure) -> NDArray[np.float64]:
+        """Tell how far a frame is from each that is kept."""
+        if not self._kept:
+            return np.empty(0)
+        drawings = _together([*(kept.drawn for kept in self._kept), drawn])
+        return measure(drawings[:-1], drawings[-1])

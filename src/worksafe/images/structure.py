@@ -5,9 +5,10 @@ repeats its scans, a GIF of a million frames. Each walk here takes bounded time 
 further than its budget, and leaves it to the decoder to say that a file is damaged.
 """
 
+import operator
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
@@ -51,7 +52,10 @@ _PNG_DEPTH_AT, _PNG_DEEP, _PNG_SHALLOW = 24, 16, frozenset({2, 4})  # bits of a 
 _PNG_ONE_LEVEL = re.compile(rb"\x00\x00\x00[\x02\x06]tRNS")  # of grey, or of three colours
 _PNG_DISPOSAL_AT, _PNG_PREVIOUS = 24, b"\x02"
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
+_GIF_HEAD_BYTES = 13
 _GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
+_GIF_CONTROL, _GIF_CLEAR_COLOUR = b"\xf9\x04", 0x01
+_GIF_CLEARED, _GIF_PREVIOUS = 2, 3  # what becomes of a frame
 
 
 def refuse_costly(image_format: ImageFormat, data: bytes) -> None:
@@ -206,26 +210,53 @@ def _tiff_values(order: str, entries: bytes, file_bytes: int) -> int:
 
 
 def _walk_gif(data: bytes) -> None:
-    """Count frames as Pillow does, which passes over bytes that begin no block."""
-    at = 13 + _gif_table_bytes(data[10:11])
-    frames = blocks = 0
+    """Count frames, and refuse an animation that shows what lies under nothing.
+
+    Browsers leave see-through what no frame has drawn, or what one has cleared; the decoder does
+    so only where frames have a transparent colour, and fills it with a colour otherwise.
+    """
+    screen = struct.unpack_from("<HH", data.ljust(_GIF_HEAD_BYTES, b"\x00"), 6)
+    frames, flags = 0, 0
+    is_bare = is_cleared = is_opaque = False
+    for at in _gif_blocks(data):
+        if data[at] == _GIF_EXTENSION:
+            if data[at + 1 : at + 3] == _GIF_CONTROL:
+                flags = int.from_bytes(data[at + 3 : at + 4], "big")
+            continue
+        frames += 1
+        if frames > MAX_FRAMES:
+            msg = f"the gif has more than {MAX_FRAMES} frames"
+            raise ImageFramesError(msg)
+        x, y, *size = struct.unpack_from("<4H", data.ljust(at + 9, b"\x00"), at + 1)
+        is_whole = x == y == 0 and all(map(operator.ge, size, screen))
+        is_bare = is_bare or (not is_whole and (frames == 1 or is_cleared))
+        is_opaque = is_opaque or not flags & _GIF_CLEAR_COLOUR
+        disposal = flags >> 2 & 7  # to what was there before it is to nothing, for the first
+        is_cleared = disposal == _GIF_CLEARED or (disposal == _GIF_PREVIOUS and frames == 1)
+        flags = 0
+    if frames > 1 and is_bare and is_opaque:
+        msg = "the gif leaves a part of its screen undrawn, which decoders do not agree on"
+        raise UndecodableImageError(msg)
+
+
+def _gif_blocks(data: bytes) -> Iterator[int]:
+    """Find extensions and frames as Pillow does, which passes over bytes that begin no block."""
+    at = _GIF_HEAD_BYTES + _gif_table_bytes(data[10:11])
+    blocks = 0
     while at < len(data) and data[at] != _GIF_END:
         blocks += 1
-        kind = data[at]
-        if kind == _GIF_EXTENSION:
-            at += 2
-        elif kind == _GIF_IMAGE:
-            frames += 1
-            at += 11 + _gif_table_bytes(data[at + 9 : at + 10])
-        else:
+        if data[at] not in {_GIF_EXTENSION, _GIF_IMAGE}:
             at += 1
             continue
+        yield at
+        is_frame = data[at] == _GIF_IMAGE
+        at += 11 + _gif_table_bytes(data[at + 9 : at + 10]) if is_frame else 2
         while at < len(data) and data[at]:
             blocks += 1
             at += 1 + data[at]
         at += 1
-        if frames > MAX_FRAMES or blocks > MAX_GIF_BLOCKS:
-            msg = f"the gif has more than {MAX_FRAMES} frames or {MAX_GIF_BLOCKS} blocks"
+        if blocks > MAX_GIF_BLOCKS:
+            msg = f"the gif has more than {MAX_GIF_BLOCKS} blocks"
             raise ImageFramesError(msg)
 
 
