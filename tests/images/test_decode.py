@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from pictures import (
     BROKEN,
@@ -116,6 +116,73 @@ def test_where_viewers_differ_in_turning_both_ways_are_looked_at(
     assert corner_colours(stored.pixels) == UPRIGHT
     assert stored.is_preview
     assert decoded.odd_thumbnail
+
+
+def exif_of(*entries: tuple[int, int], beside: bool = False) -> bytes:
+    """Orientations, each of a type; in a directory beside the first if wanted."""
+    directory = struct.pack("<H", len(entries))
+    for tag_type, value in entries:
+        directory += struct.pack("<HHIHH", 0x0112, tag_type, 1, value, 0)
+    directory += bytes(4)
+    if beside:
+        directory = struct.pack("<HHHII4x", 1, 0x8769, 4, 1, 26) + directory
+    return b"II*\x00" + struct.pack("<I", 8) + directory
+
+
+def with_segments(*segments: bytes) -> bytes:
+    """A JPEG stored upright with application segments of one kind, whatever is in them."""
+    data = encode(quadrants(), "JPEG")
+    inserted = b"".join(b"\xff\xe1" + struct.pack(">H", len(one) + 2) + one for one in segments)
+    return data[:2] + inserted + data[2:]
+
+
+SHORT, LONG = 3, 4
+EXIF = b"Exif\x00\x00"
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [b"Exif\x00\x01" + exif_of((SHORT, 3))],
+        [EXIF + exif_of((SHORT, 3), (SHORT, 1))],
+        [EXIF + exif_of((SHORT, 1), (SHORT, 3))],
+        [EXIF + exif_of((SHORT, 0), (SHORT, 3))],
+        [EXIF + exif_of((LONG, 1), (SHORT, 3))],
+        [EXIF + exif_of((SHORT, 3), beside=True)],
+        [EXIF, EXIF + exif_of((SHORT, 3))],
+        [EXIF + b"junk and more of it", EXIF + exif_of((SHORT, 3))],
+        [EXIF + exif_of((SHORT, 1)), EXIF + exif_of((SHORT, 3))],
+    ],
+)
+def test_where_readers_find_other_orientations_all_are_looked_at(segments: list[bytes]) -> None:
+    decoded = decode(with_segments(*segments))
+
+    assert [corner_colours(view.pixels) for view in decoded.views] == [UPRIGHT[::-1], UPRIGHT]
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [[EXIF + exif_of((SHORT, 1))], [EXIF + exif_of()], [EXIF + exif_of((SHORT, 1), (SHORT, 1))]],
+)
+def test_orientations_that_turn_nothing_cost_nothing(segments: list[bytes]) -> None:
+    assert len(decode(with_segments(*segments)).views) == 1
+
+
+def test_more_exif_than_any_honest_file_has_is_an_error() -> None:
+    segments = [EXIF + exif_of((SHORT, 1 + number % 8)) for number in range(9)]
+
+    with pytest.raises(UndecodableImageError, match="EXIF"):
+        decode(with_segments(*segments))
+
+
+def test_xmp_does_not_turn_a_tiff() -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[700], tags.tagtype[700] = xmp, 1
+
+    decoded = decode(encode(quadrants(), "TIFF", tiffinfo=tags))
+
+    assert corner_colours(decoded.views[0].pixels) == UPRIGHT
 
 
 def test_a_photo_that_all_viewers_turn_is_looked_at_once() -> None:

@@ -135,6 +135,16 @@ def test_a_preview_that_shows_something_else_is_checked(image_format: str) -> No
     assert [view.pixels.shape for view in decoded.views] == [(120, 160, 3), (400, 600, 3)]
 
 
+@pytest.mark.parametrize("prefix", [b"Exif\x00\x00" * 2, b"Exif\x00\x01"])
+def test_a_preview_behind_an_odd_mark_is_checked(prefix: bytes) -> None:
+    data = with_thumbnail(photo("coffee"), encode(photo("astronaut").resize((160, 120))))
+    at = data.index(b"Exif\x00\x00")
+    size = int.from_bytes(data[at - 2 : at], "big") + len(prefix) - 6
+    odd = data[: at - 2] + size.to_bytes(2, "big") + prefix + data[at + 6 :]
+
+    assert decode_image(odd, ImageLimits(), 320).odd_thumbnail
+
+
 @pytest.mark.parametrize("bars", [0, 12])
 def test_a_preview_of_the_same_picture_costs_nothing(bars: int) -> None:
     small = Image.new("RGB", (160, 120))

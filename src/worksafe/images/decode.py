@@ -20,6 +20,7 @@ from worksafe.errors import (
 )
 from worksafe.images.cicp import read_transfers
 from worksafe.images.colour import as_shown
+from worksafe.images.exif import read_blocks
 from worksafe.images.formats import ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames
 from worksafe.images.limits import ImageLimits
@@ -147,14 +148,14 @@ class _Decoding:
         walk = FrameWalk(self.image, self.limits)
         chooser = SceneChooser(self.limits.max_frames)
         chosen: dict[int, list[View]] = {}
-        time_s, is_turned, preview = 0.0, False, None
+        time_s, is_turned, previews = 0.0, False, list[RgbImage]()
         for frame in range(frames):
             walk.go_to(frame)
             orientation = self._load()
             views = self._views(frame, time_s, orientation)
             if frame == 0:
                 is_turned = orientation.swaps_sides
-                preview = self._odd_thumbnail(views[0].pixels, orientation)
+                previews = self._odd_thumbnails(views[0].pixels, orientation)
             chosen[frame] = views
             time_s += _duration_s(self.image)
             pictures = [view.pixels for view in views if not view.is_preview]
@@ -162,9 +163,8 @@ class _Decoding:
                 del chosen[dropped]
         if is_turned:
             width, height = height, width
-        all_views = [view for some in chosen.values() for view in some]
-        if preview is not None:
-            all_views.insert(0, View(0, preview, is_preview=True))
+        all_views = [View(0, pixels, is_preview=True) for pixels in previews]
+        all_views += [view for some in chosen.values() for view in some]
         is_odd = any(view.is_preview for view in all_views)
         return DecodedImage(
             self.name, width, height, frames, tuple(all_views), chooser.unseen, is_odd
@@ -173,6 +173,8 @@ class _Decoding:
     def _load(self) -> Orientation:
         if self.is_ours and isinstance(self.image, JpegImageFile):
             self._scale_in_decoder(self.image)
+        if self.is_ours:
+            self.image.info.pop("xmp", None)  # Pillow would turn a TIFF by it
         self.image.load()
         return read_orientation(self.image)
 
@@ -184,17 +186,15 @@ class _Decoding:
         for picture in to_rgb(image, factor):
             for stored in as_shown(picture, image.info, self.transfers, inks):
                 views.append(View(frame, orientation.turn(stored), time_s))
-                if not orientation.is_sure:  # as many viewers show it
-                    views.append(View(frame, np.asarray(stored), time_s, is_preview=True))
+                for pixels in orientation.turn_otherwise(stored):
+                    views.append(View(frame, pixels, time_s, is_preview=True))
         return views
 
-    def _odd_thumbnail(self, picture: RgbImage, orientation: Orientation) -> RgbImage | None:
-        """Read the preview in the file's EXIF, where it shows something else than the picture."""
-        thumbnail = read_thumbnail(self.image.info.get("exif"))
-        if thumbnail is None:
-            return None
-        pixels = orientation.turn(thumbnail)
-        return pixels if shows_something_else(pixels, picture) else None
+    def _odd_thumbnails(self, picture: RgbImage, orientation: Orientation) -> list[RgbImage]:
+        """Read the previews in the file's EXIF that show something else than the picture."""
+        thumbnails = [read_thumbnail(block.data) for block in read_blocks(self.image)]
+        turned = [orientation.turn(one) for one in thumbnails if one is not None]
+        return [pixels for pixels in turned if shows_something_else(pixels, picture)]
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:
         """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""

@@ -1,11 +1,11 @@
-"""How a stored picture is to be turned, and whether all viewers turn it so."""
+"""How a stored picture is to be turned, and how else some viewers turn it."""
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
+from PIL import ExifTags, Image
 
+from worksafe.images.exif import read_blocks, read_entries
 from worksafe.images.resize import RgbImage
 
 _UPRIGHT = 1
@@ -20,8 +20,6 @@ _TURNS = {  # of the EXIF standard, table 4.6.4
 }
 _SWAPS_SIDES = frozenset({5, 6, 7, 8})
 _OFTEN_IGNORED_IN = frozenset({"PNG", "WEBP"})
-_EXIF_PREFIX = b"Exif\x00\x00"
-_HEAD_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +30,12 @@ class Orientation:
     ----------
     value : int
         1 to 8, as EXIF counts; 1 is upright as it is.
-    is_sure : bool
-        All viewers show it so; otherwise many show it as it is stored.
+    others : tuple of int
+        How other viewers turn it, by the same count.
     """
 
     value: int = _UPRIGHT
-    is_sure: bool = True
+    others: tuple[int, ...] = ()
 
     @property
     def swaps_sides(self) -> bool:
@@ -46,8 +44,16 @@ class Orientation:
 
     def turn(self, image: Image.Image) -> RgbImage:
         """Turn a stored picture upright."""
-        turn = _TURNS.get(self.value)
-        return np.asarray(image if turn is None else image.transpose(turn))
+        return _turned(image, self.value)
+
+    def turn_otherwise(self, image: Image.Image) -> list[RgbImage]:
+        """Turn a stored picture as other viewers do."""
+        return [_turned(image, value) for value in self.others]
+
+
+def _turned(image: Image.Image, value: int) -> RgbImage:
+    turn = _TURNS.get(value)
+    return np.asarray(image if turn is None else image.transpose(turn))
 
 
 def read_orientation(image: Image.Image) -> Orientation:
@@ -64,24 +70,20 @@ def read_orientation(image: Image.Image) -> Orientation:
     Returns
     -------
     Orientation
-        Sure where the format is one whose EXIF every viewer reads, and the tag of the type that
-        the standard asks for: browsers ignore it otherwise, other viewers do not.
+        By the first entry that is any turn. There are others where the format is one whose EXIF
+        many do not read, and where readers differ in what they find: blocks or entries beyond the
+        first, a type that is not the standard's.
     """
-    once = (image.info.get("exif") or b"").removeprefix(_EXIF_PREFIX)
-    exif = once.removeprefix(_EXIF_PREFIX)  # some write it twice, which few readers expect
-    try:
-        directory = TiffImagePlugin.ImageFileDirectory_v2(exif[:_HEAD_BYTES])
-        file = io.BytesIO(exif)
-        file.seek(directory.next)
-        directory.load(file)
-        values = np.ravel(directory.get(ExifTags.Base.Orientation, _UPRIGHT))
-        value = int(values[0])
-    except Exception:  # noqa: BLE001 - the parser raises nearly every type there is
+    entries = [
+        entry
+        for block in read_blocks(image)
+        for entry in read_entries(block, ExifTags.Base.Orientation)
+    ]
+    turns = dict.fromkeys(entry.value for entry in entries if entry.value in _TURNS)
+    if not turns:
         return Orientation()
-    if value not in _TURNS:
-        return Orientation()
-    is_one_short = (
-        directory.tagtype[ExifTags.Base.Orientation] == TiffTags.SHORT and values.size == 1
-    )
-    is_sure = is_one_short and exif == once and image.format not in _OFTEN_IGNORED_IN
-    return Orientation(value, is_sure)
+    first, *others = turns
+    is_sure = len({entry.value for entry in entries}) == 1 and entries[0].is_usual
+    if is_sure and image.format not in _OFTEN_IGNORED_IN:
+        return Orientation(first)
+    return Orientation(first, (*others, _UPRIGHT))

@@ -9,20 +9,19 @@ from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import mean_change, sketch
 from worksafe.images.structure import refuse_costly
 
-_PREFIX = b"Exif\x00\x00"
 _MAX_BYTES = 256 * 1024  # EXIF of a JPEG has 64 kB at most
 _SIDE_PX = 320
 _ODD = 0.12  # previews are often cut differently, sharpened, or have bars
 _MIDDLE = slice(4, 12)  # of a sketch: bars lie outside
 
 
-def read_thumbnail(exif: bytes | None) -> Image.Image | None:
+def read_thumbnail(exif: bytes) -> Image.Image | None:
     """Find the preview in EXIF data.
 
     Parameters
     ----------
-    exif : bytes or None
-        As the file has it.
+    exif : bytes
+        From the byte order on.
 
     Returns
     -------
@@ -31,11 +30,11 @@ def read_thumbnail(exif: bytes | None) -> Image.Image | None:
     """
     try:
         parsed = Image.Exif()
-        parsed.load(exif or b"")
+        parsed.load(exif)
         tags = parsed.get_ifd(ExifTags.IFD.IFD1)
         start = int(tags[ExifTags.Base.JpegIFOffset])
         length = int(tags[ExifTags.Base.JpegIFByteCount])
-        data = (exif or b"").removeprefix(_PREFIX)[start : start + length]
+        data = exif[start : start + length]
         refuse_costly(JPEG, data[:_MAX_BYTES])
         image = Image.open(io.BytesIO(data[:_MAX_BYTES]), formats=["JPEG"])
         image.draft("RGB", (_SIDE_PX, _SIDE_PX))
