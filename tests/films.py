@@ -22,6 +22,7 @@ def film(
     path: Path | None = None,
     *,
     options: dict[str, str] | None = None,
+    pixel_shape: Fraction = Fraction(1),
 ) -> bytes:
     """Encode a film; by path it is written there, and nothing comes back."""
     file = io.BytesIO()
@@ -33,6 +34,7 @@ def film(
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = 800_000
         stream.gop_size = 50
+        stream.codec_context.sample_aspect_ratio = pixel_shape
         for index in range(frames):
             picture = av.VideoFrame.from_ndarray(frame(index), format="rgb24")
             output.mux(stream.encode(picture))

@@ -604,3 +604,39 @@ def _item(data: bytes) -> tuple[int, int, int]:
     """Find where the place of an AVIF's first item stands, and what it says: start and length."""
     place = data.index(b"iloc") + 18  # version, sizes, count, number and reference come before
     return (place, *struct.unpack_from(">2I", data, place))
+
+
+def test_the_picture_of_a_heic_is_the_one_that_it_names() -> None:
+    file = io.BytesIO()
+    several = pillow_heif.HeifFile()  # type: ignore[no-untyped-call]
+    for colour, size in (((250, 0, 0), (64, 48)), ((0, 0, 250), (200, 100))):
+        several.add_from_pillow(Image.new("RGB", size, colour))
+    several.save(file, primary_index=1)
+
+    decoded = decode(file.getvalue())
+
+    assert (decoded.width, decoded.height) == (200, 100)
+    assert decoded.picture.shape == (100, 200, 3)
+    assert {view.pixels.shape for view in decoded.views} == {(100, 200, 3), (48, 64, 3)}
+
+
+def bmp_with(offset: int, value: bytes) -> bytes:
+    """A bitmap with a long header, in which something else is said."""
+    plain = encode(quadrants(), "BMP")
+    header = struct.pack("<I", 124) + plain[18:54] + bytes(84)
+    start = struct.pack("<I", 14 + 124)
+    data = bytearray(plain[:10] + start + header + plain[54:])
+    data[offset : offset + len(value)] = value
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "message"),
+    [(30, b"\x01", "runs"), (30, b"\x02", "runs"), (70, b"DEBM", "profile")],
+)
+def test_a_bmp_that_browsers_show_otherwise_is_an_error(
+    offset: int, value: bytes, message: str
+) -> None:
+    assert decode(bmp_with(70, b"BGRs")).views
+    with pytest.raises(UndecodableImageError, match=message):
+        decode(bmp_with(offset, value))

@@ -112,6 +112,23 @@ def test_a_film_whose_index_says_more_than_can_be_read_is_an_error(tmp_path: Pat
         watch(data[: len(data) * 2 // 3])
 
 
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_a_film_is_stretched_as_players_do(container: str) -> None:
+    narrow = scene(width=80)
+
+    shape = Fraction(2)
+    views, info = watch(film(30, lambda _: narrow, container, pixel_shape=shape))
+
+    assert (info.width, info.height) == (160, 120)
+    assert views[0].pixels.shape == (120, 160, 3)
+
+
+@pytest.mark.parametrize("shape", [Fraction(8), Fraction(1, 8)])
+def test_a_film_of_pixels_of_no_honest_shape_is_an_error(shape: Fraction) -> None:
+    with pytest.raises(UndecodableImageError, match="as wide as high"):
+        watch(film(5, lambda _: scene(), pixel_shape=shape))
+
+
 def test_a_cover_picture_is_looked_at_too_as_a_still() -> None:
     views, _ = watch(with_cover(scene(), scene("cat")))
 
@@ -130,7 +147,7 @@ def test_only_what_is_shown_for_as_long_as_a_slide_is_a_still() -> None:
 
 
 def test_one_wild_time_does_not_stop_the_clock() -> None:
-    track = _Track(100, 640)
+    track = _Track(100, 640, 1.0)
     times = [0.0, 3600.0, *(index / 25 for index in range(2, 250))]
     picture = scene()
 

@@ -251,7 +251,7 @@ def score_frames(
     Parameters
     ----------
     views : iterable of View
-        In the order of their frames.
+        Those of one frame together.
     detectors : sequence of Detector
         All that apply.
     before_each, look, idle : optional

@@ -145,6 +145,7 @@ class _Decoding:
         self.limits.check_size(width, height)
         frames = count_frames(self.image)
         self.limits.check_animation(frames, frames * width * height)
+        shown = self.image.tell() if self.is_ours else 0  # of a HEIC by its own choice
         walk = FrameWalk(self.image, self.limits)
         chooser = SceneChooser(self.limits.max_frames)
         chosen: dict[int, list[View]] = {}
@@ -153,17 +154,19 @@ class _Decoding:
             walk.go_to(frame)
             orientation = self._load()
             views = self._views(frame, time_s, orientation)
-            if frame == 0:
+            if frame == shown:
                 is_turned = orientation.swaps_sides
                 previews = self._odd_thumbnails(views[0].pixels, orientation)
             chosen[frame] = views
             time_s += _duration_s(self.image)
             pictures = [view.pixels for view in views if not view.is_preview]
-            if frames > 1 and (dropped := chooser.offer(frame, pictures)) is not None:
+            dropped = chooser.offer(frame, pictures) if frames > 1 else None
+            if dropped is not None and dropped != shown:
                 del chosen[dropped]
         if is_turned:
             width, height = height, width
-        all_views = [View(0, pixels, is_preview=True) for pixels in previews]
+        all_views = [View(shown, pixels, is_preview=True) for pixels in previews]
+        all_views += chosen.pop(shown)
         all_views += [view for some in chosen.values() for view in some]
         is_odd = any(view.is_preview for view in all_views)
         return DecodedImage(

@@ -48,7 +48,8 @@ class Pictures(Protocol):
     width, height : int
         Of the upright image as uploaded, in pixels.
     views : iterable of View
-        At least one, in the order of their frames; to be gone through once.
+        At least one: those of the frame that is shown first, or of a still picture, then the others
+        in the order of their frames; to be gone through once.
     frames : int
         How many it has.
     unseen : float

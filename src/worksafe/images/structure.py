@@ -1,4 +1,4 @@
-"""What a file would cost to decode, told from its structure before any decoder opens it.
+"""What a file's structure tells before any decoder opens it: its cost, and where decoders differ.
 
 A small file can ask for hours of work: a TIFF whose pages share one huge directory, a JPEG that
 repeats its scans, a GIF of a million frames. Each walk here takes bounded time itself, goes no
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
-from worksafe.images.formats import AVIF, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
+from worksafe.images.formats import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
 
 MAX_FRAMES = 20_000
 MAX_PAGES = 2_000
@@ -52,6 +52,8 @@ _PNG_DEPTH_AT, _PNG_DEEP, _PNG_SHALLOW = 24, 16, frozenset({2, 4})  # bits of a 
 _PNG_ONE_LEVEL = re.compile(rb"\x00\x00\x00[\x02\x06]tRNS")  # of grey, or of three colours
 _PNG_DISPOSAL_AT, _PNG_PREVIOUS = 24, b"\x02"
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
+_BMP_CODING_AT, _BMP_RUNS = 30, frozenset({1, 2})
+_BMP_COLOURS_AT, _BMP_EMBEDDED = 70, b"DEBM"
 _GIF_HEAD_BYTES = 13
 _GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
 _GIF_CONTROL, _GIF_CLEAR_COLOUR = b"\xf9\x04", 0x01
@@ -308,7 +310,16 @@ def _walk_animated_png(data: bytes) -> None:
         raise UndecodableImageError("the png undoes two frames in a row: decoders do not agree")
 
 
+def _refuse_odd_bmp(data: bytes) -> None:
+    """Refuse what browsers show and the decoder does not: undrawn pixels, a profile inside."""
+    if int.from_bytes(data[_BMP_CODING_AT : _BMP_CODING_AT + 4], "little") in _BMP_RUNS:
+        raise UndecodableImageError("the bmp is coded by runs, which may leave pixels undrawn")
+    if data[_BMP_COLOURS_AT : _BMP_COLOURS_AT + 4] == _BMP_EMBEDDED:
+        raise UndecodableImageError("the bmp has a colour profile, which its decoder does not read")
+
+
 _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
+    BMP: _refuse_odd_bmp,
     JPEG: _walk_jpegs,
     PNG: _walk_png,
     TIFF: _walk_tiff,

@@ -32,6 +32,7 @@ _SCENES_AT_ONCE = 8.0  # ...and at once
 _NEAR_S = 0.15  # how far away frames for a second look are, at least
 _SKETCH_PX = 64  # a frame's side before it is sketched
 _QUARTER_TURN = 90
+_WIDEST_PIXEL = 2.5  # by its height; of honest films it is 2
 _AVI_HEAD_BYTES = 8  # of a packet, at which the index points
 
 
@@ -139,14 +140,14 @@ class Video:
     def _track(self, stream: VideoStream, is_avi: bool) -> "_Track":
         stream.thread_type = ThreadType.SLICE  # of frame threads each would hold frames back
         self._limits.check_size(max(1, stream.width), max(1, stream.height))
-        track = _Track(self._limits.video_frames, 2 * self._side_px)
+        track = _Track(self._limits.video_frames, 2 * self._side_px, _pixel_shape(stream))
         if is_avi:  # its packets are read one after the other, wherever its index points
             track.named = {entry.pos + _AVI_HEAD_BYTES for entry in stream.index_entries}
         return track
 
     def _count(self, frame: VideoFrame, track: "_Track") -> None:
         if not self.info.frames:
-            self.info.width, self.info.height = _upright_size(frame)
+            self.info.width, self.info.height = _upright_size(frame, track.pixel_shape)
         self.info.frames += 1
         self.info.duration_s = max(self.info.duration_s, track.time_s)
         self.info.unseen = max(self.info.unseen, track.unseen)
@@ -158,6 +159,7 @@ class _Track:
 
     most: int
     longest_px: int
+    pixel_shape: float  # width of a stored pixel, by its height
     time_s: float = 0.0
     unseen: float = 0.0
     packets: int = 0  # read so far
@@ -255,10 +257,11 @@ class _Track:
         return True
 
     def _pixels(self, frame: VideoFrame) -> RgbImage:
-        scale = min(1.0, self.longest_px / max(frame.width, frame.height))
+        width = frame.width * self.pixel_shape
+        scale = min(1.0, self.longest_px / max(width, frame.height))
         small = self._scale.reformat(
             frame,
-            max(1, round(frame.width * scale)),
+            max(1, round(width * scale)),
             max(1, round(frame.height * scale)),
             "rgb24",
             interpolation=Interpolation.BILINEAR,
@@ -275,6 +278,16 @@ def _quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / _QUARTER_TURN)
 
 
-def _upright_size(frame: VideoFrame) -> tuple[int, int]:
+def _upright_size(frame: VideoFrame, pixel_shape: float) -> tuple[int, int]:
+    width = round(frame.width * pixel_shape)
     is_lying = _quarter_turns(frame) % 2
-    return (frame.height, frame.width) if is_lying else (frame.width, frame.height)
+    return (frame.height, width) if is_lying else (width, frame.height)
+
+
+def _pixel_shape(stream: VideoStream) -> float:
+    """Tell how wide pixels are shown, by their height; some players ignore it, so not by much."""
+    shape = float(stream.sample_aspect_ratio or 1)
+    if not 1 / _WIDEST_PIXEL <= shape <= _WIDEST_PIXEL:
+        msg = f"the video's pixels are {shape:g} times as wide as high"
+        raise UndecodableImageError(msg)
+    return shape
