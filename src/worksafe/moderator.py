@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
 from ulid import ULID
 
 from worksafe.engine.admission import Admission, Deadline, Place, Task
@@ -285,14 +283,13 @@ class Moderator:
         """
         chosen, way, deadline = self.policy(policy), self._look(look), Deadline(deadline_s)
         wanted = redaction or Redaction()
-        if isinstance(source, Image.Image | np.ndarray):  # the caller's, who may go on with it
-            source = source.copy()
+        taken = self._redactor.take(source)
 
         def work(one: Source) -> Redacted:
             return self._redactor.redact(one, wanted, chosen, way, lambda _: deadline.check())
 
         with self.admission.admit() as place:
-            task = next(self.admission.map(work, [source], deadline, place))
+            task = next(self.admission.map(work, [taken], deadline, place))
             return task.result()[1]
 
     def open(self, source: Source, side_px: int) -> AbstractContextManager[Pictures]:

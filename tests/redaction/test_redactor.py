@@ -11,7 +11,13 @@ from fakes import brightness_detector, colour_detector
 from films import quiet_film_with
 from pictures import Rgb, encode, photo, with_thumbnail
 from worksafe import Moderator, Redaction, Settings
-from worksafe.errors import NotAnImageError, NotRedactableError, RedactionFailedError
+from worksafe.errors import (
+    ImageSideError,
+    NotAnImageError,
+    NotRedactableError,
+    RedactionFailedError,
+    UndecodableImageError,
+)
 from worksafe.evaluation.datasets import read_manifest
 from worksafe.images.formats import sniff_format
 from worksafe.policy.document import Policy
@@ -264,6 +270,25 @@ def test_what_is_no_still_picture_is_refused(
 ) -> None:
     with pytest.raises(error):
         moderator.redact(make())
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def test_a_pil_image_that_cannot_be_redacted_is_refused_as_its_file_is(
+    moderator: Moderator,
+) -> None:
+    moving = encode(photo(), "GIF", save_all=True, append_images=[photo("cat")])
+    cut_off = encode(photo(), "JPEG")[:5_000]
+    huge = Image.new("1", (20_000, 20_000))
+
+    with pytest.raises(NotRedactableError):
+        moderator.redact(opened(moving))
+    with pytest.raises(UndecodableImageError):
+        moderator.redact(opened(cut_off))
+    with pytest.raises(ImageSideError):
+        moderator.redact(huge)
 
 
 def test_a_film_is_refused(moderator: Moderator) -> None:

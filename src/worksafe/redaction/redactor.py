@@ -4,11 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from worksafe.engine.cache import Found
 from worksafe.engine.finder import Finder
 from worksafe.engine.scoring import Look
-from worksafe.errors import NotRedactableError, RedactionFailedError
+from worksafe.errors import (
+    InputError,
+    NotRedactableError,
+    RedactionFailedError,
+    UndecodableImageError,
+)
 from worksafe.images.decode import decode_image
+from worksafe.images.frames import count_frames
 from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import View
@@ -32,6 +41,7 @@ _ONLY_STILLS = "only still pictures are redacted, no animations or videos"
 
 # What else such files hold are previews, depth maps and other takes, which are not written.
 _ONE_PICTURE = frozenset({"jpeg", "heic"})
+_PILLOWS_ONE_PICTURE = frozenset({"MPO", "HEIF"})  # the same in Pillow's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,38 @@ class Redactor:
         self._opener = opener
         self._finder = finder
         self._limits = limits
+
+    def take(self, source: Source) -> Source:
+        """Copy a picture that is the caller's, who may go on with it.
+
+        Parameters
+        ----------
+        source : Source
+            Of any kind.
+
+        Returns
+        -------
+        Source
+            The same, or a copy of it.
+
+        Raises
+        ------
+        InputError
+            One of its subclasses, where a PIL image is too large, damaged, or moves.
+        """
+        if isinstance(source, np.ndarray):
+            return source.copy()
+        if not isinstance(source, Image.Image):
+            return source
+        self._limits.check_size(*source.size)
+        try:
+            if count_frames(source) > 1 and source.format not in _PILLOWS_ONE_PICTURE:
+                raise NotRedactableError(_ONLY_STILLS)
+            return source.copy()
+        except InputError:
+            raise
+        except Exception as error:
+            raise UndecodableImageError("the image is damaged or cut off") from error
 
     def redact(
         self,
