@@ -225,7 +225,19 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds spent; of a set, `decode`, `wait` and `inference` are sums over its images."""
+    """Milliseconds spent; of a set all but `total` are sums over its images.
+
+    Attributes
+    ----------
+    decode : float
+        Reading or fetching and decoding.
+    wait : float
+        For a place to run; nothing else is counted of an image in error.
+    inference : float
+        Scoring and deciding; of a video decoding, too.
+    total : float
+        All of it; of a set until the last is done.
+    """
 
     decode: float = 0.0
     wait: float = 0.0

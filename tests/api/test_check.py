@@ -1,4 +1,5 @@
 import base64
+import gzip
 import io
 import json
 from typing import Any
@@ -230,6 +231,65 @@ def test_options_that_contradict_each_other_are_refused(client: FlaskClient) -> 
         "unknown_policy",
         "policy",
     )
+
+
+class Malformed(io.BytesIO):
+    """A body with a malformed chunk: servers have exceptions of their own for it."""
+
+    def read(self, size: int | None = -1) -> bytes:  # noqa: ARG002 - as files have it
+        raise EOFError("Invalid chunk size: b'ZZ'")
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=b", "image/png"])
+def test_a_body_that_cannot_be_read_is_a_fault_of_the_client(
+    content_type: str, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = client.post(
+        "/v1/check",
+        input_stream=Malformed(),
+        content_type=content_type,
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+    assert_problem(response, 400, "bad_request", None)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "application/json"])
+def test_a_body_that_is_shorter_than_its_length_is_refused(
+    content_type: str, client: FlaskClient
+) -> None:
+    response = client.post(
+        "/v1/check",
+        input_stream=io.BytesIO(PNG),
+        content_type=content_type,
+        environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": str(len(PNG) + 1)},
+    )
+
+    assert_problem(response, 400, "bad_request", None)
+    assert "shorter than its length" in response.get_json(force=True)["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/check", "/v1/redact", "/preds"])
+def test_a_compressed_body_is_refused_by_the_name_of_its_coding(
+    path: str, client: FlaskClient
+) -> None:
+    response = client.post(
+        path,
+        data={"images": upload(gzip.compress(PNG))},
+        headers={"Content-Encoding": "gzip"},
+    )
+
+    assert_problem(response, 415, "unsupported_media_type", None)
+    assert "gzip" in response.get_json(force=True)["detail"]
+
+
+def test_a_body_that_is_said_to_be_as_it_is_is_taken(client: FlaskClient) -> None:
+    response = client.post(
+        "/v1/check", data=PNG, content_type="image/png", headers={"Content-Encoding": "Identity"}
+    )
+
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])

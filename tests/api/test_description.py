@@ -41,7 +41,7 @@ def test_a_check_is_described_in_its_three_forms(client: FlaskClient) -> None:
         "include",
         "thorough",
     }
-    assert set(check["responses"]) == {"200", "413", "415", "422", "503"}
+    assert set(check["responses"]) == {"200", "400", "413", "415", "422", "503"}
 
 
 def prefill(field: dict[str, Any]) -> str:

@@ -104,6 +104,52 @@ def test_our_errors_are_one_line_and_status_2(
     assert code in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["check"], ["check", "--json"], ["redact"]],
+    ids=["table", "json", "picture"],
+)
+def test_an_output_that_cannot_be_written_is_one_line_and_status_2(
+    arguments: list[str],
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    to = ["-"] if arguments == ["redact"] else []
+    monkeypatch.setattr(sys, "argv", ["worksafe", *arguments, str(picture), *to])
+    monkeypatch.setattr(sys, "stdout", Path("/dev/full").open("w"))  # noqa: SIM115 - main closes it
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 2
+    assert "the output: No space left on device" in capsys.readouterr().err
+    assert sys.stdout.closed  # nothing is left that the interpreter would write at its end
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--json"], ["redact"]])
+def test_a_terminal_need_not_know_every_character(
+    arguments: list[str], picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = picture.rename(picture.with_name("é😀.jpg"))
+    to = ["-"] if arguments == ["redact"] else []
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "argv", ["worksafe", *arguments, str(named), *to])
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="latin-1"))
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    output = written.getvalue()
+    assert caught.value.code == 0
+    if arguments == ["check"]:
+        assert b"\xe9\\U0001f600.jpg" in output
+    elif arguments == ["redact"]:
+        assert output.startswith(b"\xff\xd8")
+    else:
+        assert json.loads(output)["results"][0]["id"] == str(named)
+
+
 def test_version() -> None:
     assert runner.invoke(app, ["--version"]).output.strip()
 

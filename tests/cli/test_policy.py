@@ -11,7 +11,7 @@ from pictures import encode, photo, photographs
 from worksafe import Moderator, Settings
 from worksafe.api.schemas import render_check
 from worksafe.cli.main import app
-from worksafe.errors import DatasetError, PolicyError
+from worksafe.errors import DatasetError, PolicyError, StoredResultsError
 from worksafe.items import Item
 from worksafe.policy.document import read_policy
 from worksafe.policy.stored import read_results
@@ -94,11 +94,33 @@ def test_a_video_without_frames_is_not_guessed_about(
 
 
 def test_no_change_is_status_0(policies: tuple[Path, Path], tmp_path: Path) -> None:
+    made = Moderator(Settings(cache_entries=0), detectors=[brightness_detector()])
     results = tmp_path / "results.json"
-    results.write_text("[]")
+    results.write_text(render_check(made.check_set([Item(b"x")])).model_dump_json())
+    made.close()
     path = str(policies[0])
 
     assert runner.invoke(app, ["policy", "diff", path, path, "--on", str(results)]).exit_code == 0
+
+
+def test_nothing_to_compare_is_an_error_and_not_no_change(
+    items: list[Item], tmp_path: Path
+) -> None:
+    made = Moderator(Settings(cache_entries=0))
+    video = next(item for item in items if item.id == "film")
+    without_frames = render_check(made.check_set([video])).model_dump_json()
+    made.close()
+    results = tmp_path / "results.json"
+    arguments = ["policy", "diff", "default", "strict", "--on", str(results)]
+
+    said = []
+    for text in ("", "[]", without_frames):
+        results.write_text(text)
+        said.append(runner.invoke(app, arguments).exception)
+
+    assert [type(one) for one in said] == [StoredResultsError] * 3
+    assert "it holds no results" in str(said[0])
+    assert "1 results do not hold what decides" in str(said[2])
 
 
 def test_changes_name_the_answer_and_the_place_in_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -85,6 +86,31 @@ def test_a_body_without_a_stated_length_is_refused_and_not_cut(
         assert chunked(check, large, "image/png") == 413
         assert chunked(check, as_json, "application/json") == 413
         assert chunked(check, *multipart(small, large)) == 413
+
+
+def test_a_malformed_chunk_is_a_fault_of_the_client(tmp_path: Path) -> None:
+    head = (
+        b"POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
+
+    with serving(tmp_path) as (url, server):
+        answers = [raw(url, head + body) for body in (b"ZZ\r\nabc", b"3\r\nabcde\r\n")]
+        server.send_signal(signal.SIGTERM)
+        log = server.communicate(timeout=30)[0].decode()
+
+    assert all(answer.startswith(b"HTTP/1.1 400 ") for answer in answers)
+    assert all(b'"code":"bad_request"' in answer for answer in answers)
+    assert "Traceback" not in log
+
+
+def raw(url: str, request: bytes) -> bytes:
+    """Send what no client would, and give all that comes back."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def test_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:

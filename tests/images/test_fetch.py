@@ -170,6 +170,10 @@ def test_a_name_that_leads_to_such_an_address_is_refused(address: str) -> None:
         "not a url",
         "",
         "http://8.8.8.8:99999/",
+        "http://own.example:99999/a.jpg",
+        "http://[bad/",
+        "http://lo calhost/",
+        "http://a,b/",
         "data:image/png;base64,AAAA",
         "http://8.8.8.8/" + "a" * 5_000,
     ],
@@ -178,7 +182,7 @@ def test_urls_that_are_refused_before_any_connection(url: str) -> None:
     backend = Recording()
 
     with pytest.raises(UrlRefusedError):
-        Fetcher(backend=backend).fetch(url, LIMITS)
+        Fetcher(["own.example"], backend=backend).fetch(url, LIMITS)
 
     assert backend.asked == []
 
@@ -201,7 +205,16 @@ def test_a_picture_is_fetched_from_an_allowed_host_through_redirects() -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["http://169.254.169.254/latest/", "http://127.0.0.1:1/", "//[::1]/", "file:///etc/passwd"],
+    [
+        "http://169.254.169.254/latest/",
+        "http://127.0.0.1:1/",
+        "//[::1]/",
+        "file:///etc/passwd",
+        "http://[bad/",
+        "http://lo calhost/",
+        "http://localhost:99999/",
+        "http://localhost:port/",
+    ],
 )
 def test_every_redirect_is_checked_again(target: str) -> None:
     with hosting({"/a.jpg": redirect(target)}) as base, pytest.raises(UrlRefusedError):

@@ -65,6 +65,10 @@ MALFORMED: list[tuple[str | bytes, int, str, str]] = [
         4, "rules.drugs.block.fpr", "no rate 0.03; known are 0.005, 0.01",
     ),
     (HEAD + "rules:\n  drugs:\n    block: {fpr: x}\n", 4, "rules.drugs.block.fpr", "no rate 'x'"),
+    (
+        HEAD + f"rules:\n  drugs:\n    block: {{fpr: 0x{'F' * 5000}}}\n",
+        4, "rules.drugs.block.fpr", "is too large a number",
+    ),
     (HEAD + "rules:\n  drugs:\n    block: {rate: 0.01}\n", 4, "rules.drugs.block", "{fpr: rate}"),
     (HEAD + "rules:\n  nudity: {block: {fpr: 0.01}}\n", 3, "rules.nudity.block", "no table"),
     (GOOD + "weights:\n  nudity: 0.4\n", 5, "weights.nudity", "is no label"),

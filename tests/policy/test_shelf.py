@@ -145,6 +145,23 @@ def test_a_passing_error_is_tried_again_and_logged_once(
     assert not shelf.is_stale
 
 
+def test_whatever_a_file_raises_keeps_what_was_and_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "0.5")
+    shelf = PolicyShelf(tmp_path, ("school",))
+    write(tmp_path, "0.75")
+
+    def fail(path: Path) -> YamlFile:
+        raise MemoryError(str(path))
+
+    monkeypatch.setattr(document_module, "read_yaml", fail)
+
+    assert shelf.policies["school"].rules["nudity"].block == 0.5
+    assert shelf.is_stale
+    assert "policies stay as they were" in caplog.text
+
+
 def test_a_folder_that_is_as_it_was_is_not_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

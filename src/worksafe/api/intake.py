@@ -12,7 +12,7 @@ from typing import IO, Any, Generic, TypeVar, get_origin
 from flask import Request
 from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
 from worksafe.api.errors import RequestError, request_error_from
@@ -41,8 +41,36 @@ _PIECE_BYTES = 1024**2
 _ACCEPTED = f"multipart/form-data, application/json, image/*, video/* or {RAW_TYPE}"
 
 
+class ClientStream:
+    """A body as its client sends it: what goes wrong while it is read is the client's doing.
+
+    Parameters
+    ----------
+    stream : binary file object
+        Of the server, which has exceptions of its own for malformed chunks and lost connections.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes at most; raises BadRequest where that fails."""
+        try:
+            return self._stream.read(size)
+        except Exception as error:
+            msg = "the body could not be read: a malformed chunk, or cut off"
+            raise BadRequest(msg) from error
+
+
 class InMemoryRequest(Request):
     """A request whose uploads stay in memory: the framework's own go to a file on disk.
+
+    Parameters
+    ----------
+    environ : dict
+        Of WSGI.
+    populate_request, shallow : bool
+        As the framework's.
 
     Attributes
     ----------
@@ -51,6 +79,12 @@ class InMemoryRequest(Request):
     """
 
     files_begun = 0
+
+    def __init__(
+        self, environ: dict[str, Any], populate_request: bool = True, shallow: bool = False
+    ) -> None:
+        super().__init__(environ, populate_request, shallow)
+        environ["wsgi.input"] = ClientStream(environ["wsgi.input"])
 
     def _get_file_stream(
         self,
@@ -125,6 +159,8 @@ def refuse_when_full(request: Request, admission: Admission) -> None:
     ------
     OverloadedError
         If all places are taken.
+    BadRequest
+        If they are, and its bytes cannot be read.
     """
     try:
         admission.refuse_when_full()
@@ -158,8 +194,11 @@ def read_request(
     RequestError
         If the request itself is wrong: malformed, no images, too many, a wrong field.
     UnsupportedMediaType
-        If its content type is none of the three.
+        If its content type is none of the three, or its body is compressed.
+    BadRequest
+        If its body cannot be read, or is shorter than its length says.
     """
+    _refuse_coding(request)
     if request.mimetype == "multipart/form-data":
         _parse_form(request, max_images)
         items = _uploads(request)
@@ -190,11 +229,20 @@ def read_uploads(request: Request, max_images: int) -> tuple[Item, ...]:
     return parsed.items
 
 
+def _refuse_coding(request: Request) -> None:
+    coding = request.content_encoding
+    if coding and coding.strip().lower() != "identity":
+        msg = f"the body must come as it is, without the content coding {coding}"
+        raise UnsupportedMediaType(msg)
+
+
 def _body(request: Request) -> bytes:
     """Read the whole body, or refuse it: one without a stated length is cut at the ceiling."""
     body = request.get_data(cache=False)
     if request.content_length is None:
         request.stream.read(1)  # raises RequestEntityTooLarge where the ceiling was reached
+    elif len(body) < request.content_length:
+        raise BadRequest("the body is shorter than its length says")
     return body
 
 

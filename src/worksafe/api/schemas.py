@@ -262,9 +262,9 @@ class ModelModel(BaseModel):
 class TimingModel(BaseModel):
     """Milliseconds; all but total are sums over the images, which run side by side."""
 
-    decode: float
+    decode: Annotated[float, Field(description="Reading or fetching images, and decoding them.")]
     wait: float
-    inference: float
+    inference: Annotated[float, Field(description="Scoring; of videos decoding, too.")]
     total: float
 
 

@@ -81,7 +81,8 @@ def check_images(
             ),
         )
     if as_json:
-        typer.echo(render_check(done, ["frames"] if frames else []).model_dump_json(indent=2))
+        document = render_check(done, ["frames"] if frames else []).model_dump_json(indent=2)
+        typer.echo(document.encode())  # JSON is UTF-8, whatever the terminal's encoding
     else:
         _print_table(done)
     if explain is not None:  # the answer is out: nothing that happens to the pictures costs it

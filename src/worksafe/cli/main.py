@@ -1,8 +1,11 @@
 """The command group. Each command imports what it needs when it is called."""
 
+import io
+import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -39,15 +42,28 @@ ThoroughOption = Annotated[
 
 
 def main() -> None:
-    """Run the command line; our own errors become one line and a status: 5 an image's, else 2."""
+    """Run the command line; errors become one line and a status: 5 an image's, else 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal need not know every character
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except WorksafeError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            f"[red]error[/]: {shown(str(error))} [dim]({error.code})[/]"
-        )
         is_image = isinstance(error, InputError)
-        raise SystemExit(_IMAGE_STATUS if is_image else _USAGE_STATUS) from error
+        _fail(str(error), error.code, _IMAGE_STATUS if is_image else _USAGE_STATUS)
+    except OSError as error:  # a full disk behind the output, or a folder that is not ours
+        with suppress(OSError):
+            sys.stdout.close()  # else the interpreter writes what is left at its end, and fails
+        what = error.filename or "the output"
+        _fail(f"cannot read or write {what}: {error.strerror or error}", "io_error", _USAGE_STATUS)
+
+
+def _fail(message: str, code: str, status: int) -> NoReturn:
+    with suppress(OSError):
+        Console(stderr=True, soft_wrap=True).print(
+            f"[red]error[/]: {shown(message)} [dim]({code})[/]"
+        )
+    raise SystemExit(status)
 
 
 def _print_version(*, wanted: bool) -> None:
@@ -145,7 +161,7 @@ def doctor(
         str | None, typer.Option(help="The service's host, where it is not this machine.")
     ] = None,
 ) -> None:
-    """Say what this installation runs on; or try a service with 164 odd and hostile inputs.
+    """Say what this installation runs on; or try a service with 165 odd and hostile inputs.
 
     Exit status with --hostile: 1 if an answer was wrong.
     """

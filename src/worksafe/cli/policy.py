@@ -15,7 +15,7 @@ from rich.progress import track
 from rich.table import Table
 
 from worksafe.cli.shown import printable
-from worksafe.errors import DatasetError, PolicyError
+from worksafe.errors import DatasetError, PolicyError, StoredResultsError
 from worksafe.evaluation.datasets import NEUTRAL, read_manifest
 from worksafe.evaluation.markdown import table_lines
 from worksafe.evaluation.scoring import measuring_settings
@@ -153,12 +153,19 @@ def diff(first: str, second: str, on: Path, *, as_json: bool) -> None:
 
     Raises
     ------
+    StoredResultsError
+        If there are no results that both can decide on.
     typer.Exit
         With status 1 if any would.
     """
     policies = find_policy(first), find_policy(second)
     results = read_results(on)
     told = [one for one in results if one.is_complete]
+    not_told = len(results) - len(told)
+    if not told:
+        why = _NOT_TOLD.format(not_told) if not_told else "it holds no results"
+        msg = f"{on} has nothing to compare: {why}"
+        raise StoredResultsError(msg)
     counts: Counter[tuple[Action, Action]] = Counter()
     changes = []
     for one in told:
@@ -168,7 +175,6 @@ def diff(first: str, second: str, on: Path, *, as_json: bool) -> None:
             reasons = after if becomes.severity > was.severity else before
             why = "; ".join(f"{r.rule} {r.score:.4f} >= {r.threshold:g}" for r in reasons[:1])
             changes.append(_Change(one, was, becomes, why or "on_error"))
-    not_told = len(results) - len(told)
     if as_json:
         typer.echo(_as_json(policies, counts, changes, not_told))
     else:

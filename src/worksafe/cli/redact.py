@@ -84,6 +84,7 @@ def redact_image(
 def _write(done: Redacted, to: str) -> None:
     if to == STANDARD:
         sys.stdout.buffer.write(done.data)
+        sys.stdout.buffer.flush()
         return
     path = Path(to)
     if _FORMAT_BY_SUFFIX.get(path.suffix.lower(), done.format) != done.format:

@@ -54,23 +54,24 @@ class Finder:
         -------
         found : Found
         decode_ms : float
-            Milliseconds spent on decoding; of a video they are part of the rest.
+            Milliseconds spent on reading or fetching and decoding, also of an image that is known;
+            decoding a video is part of the rest.
 
         Raises
         ------
         InputError
             One of its subclasses, where the image is not one that can be checked.
         """
+        began = time.perf_counter()
         read = source if isinstance(source, DecodedImage) else self._opener.read(source)
         key = None
         if isinstance(read, bytes) and not look.maps:
             key = self._recall.key(read, look.thorough)
         if key is not None and (known := self._recall.get(key)) is not None:
-            return known, 0.0
+            return known, _elapsed_ms(began)
         side_px = self.side_px(look)
-        began = time.perf_counter()
         with self._idle.hold(), self._open(read, side_px) as pictures:
-            decode_ms = (time.perf_counter() - began) * 1000
+            decode_ms = _elapsed_ms(began)
             scored = score_image(pictures, self._detectors, before_each, look, self._idle)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
@@ -98,3 +99,7 @@ class Finder:
         if isinstance(read, DecodedImage):
             return nullcontext(read)
         return self._opener.open(read, side_px)
+
+
+def _elapsed_ms(began: float) -> float:
+    return (time.perf_counter() - began) * 1000

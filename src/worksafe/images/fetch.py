@@ -5,6 +5,7 @@ resolves to something else a moment later changes nothing.
 """
 
 import ipaddress
+import re
 import socket
 import threading
 import time
@@ -26,6 +27,8 @@ Resolve = Callable[[str, int], list[str]]
 
 _SCHEMES = frozenset({"http", "https"})
 _PORTS = frozenset({80, 443})
+_LARGEST_PORT = 65_535
+_HOST = re.compile(rb"[\w.:-]+")  # names as they are looked up, and addresses of both kinds
 _MAX_REDIRECTS = 5
 _MAX_URL = 4096
 _PIECE_BYTES = 65_536
@@ -136,7 +139,8 @@ class Fetcher:
                 return _follow(client, url, limits, guard)
         except InputError:
             raise
-        except (httpx.InvalidURL, UnicodeError) as error:
+        # The second is what httpx calls a redirect to a malformed URL, and nothing else.
+        except (httpx.InvalidURL, httpx.RemoteProtocolError, UnicodeError) as error:
             raise UrlRefusedError("the URL is malformed, or neither http nor https") from error
         except Exception as error:
             msg = f"the URL could not be fetched: {type(error).__name__}"
@@ -208,6 +212,9 @@ class _Guard(httpcore.NetworkBackend):
 
     def _checked(self, host: str, port: int) -> str:
         is_own = host.lower() in self._hosts
+        if port > _LARGEST_PORT:
+            msg = f"there is no port {port}"
+            raise UrlRefusedError(msg)
         if port not in _PORTS and not is_own:
             msg = f"URLs may use the ports 80 and 443, not {port}"
             raise UrlRefusedError(msg)
@@ -276,6 +283,8 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in _SCHEMES or not request.url.host or request.url.userinfo:
             raise UrlRefusedError("the URL must be http or https, with a host and no user")
+        if not _HOST.fullmatch(request.url.raw_host):
+            raise UrlRefusedError("the URL's host is malformed")
         answer = self._pool.handle_request(
             httpcore.Request(
                 request.method,

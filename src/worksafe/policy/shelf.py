@@ -99,7 +99,7 @@ class PolicyShelf:
             own = self._read()
             if self._sign() != signature:
                 return  # what was read may be half from before and half from after
-        except PolicyError as error:
+        except Exception as error:  # noqa: BLE001 - a front door: whatever a file in it raises
             self._stay(error)
         else:
             self._signature, self._own = signature, own
@@ -110,10 +110,11 @@ class PolicyShelf:
     def _is_followed(self) -> None:
         self.is_stale, self._complaint = False, ""
 
-    def _stay(self, why: PolicyError) -> None:
+    def _stay(self, why: Exception) -> None:
         """Keep what there is; the next look tries again, since it may have been a passing error."""
         if str(why) != self._complaint:
-            _log.error("policies stay as they were: %s", why)
+            fault = None if isinstance(why, PolicyError) else why
+            _log.error("policies stay as they were: %s", why, exc_info=fault)
         self.is_stale, self._complaint = True, str(why)
 
     def _read(self) -> Mapping[str, Policy]:

@@ -13,6 +13,7 @@ from yaml.reader import ReaderError
 MOST_BYTES = 64 * 1024  # a second's work; policies are a thirtieth of that
 _DEEPEST = 20
 _LONGEST_SHOWN = 40
+_MOST_BITS = 64  # of a whole number: Python does not print those of thousands of digits
 _DEEPEST_AT_ALL = 100  # beyond it not even a field is named: each level is a few calls
 _PLAIN_TAGS: dict[type[Node], str] = {
     MappingNode: "tag:yaml.org,2002:map",
@@ -182,12 +183,16 @@ def _scalar(node: Node, field: FieldPath) -> Any:  # noqa: ANN401 - whatever YAM
         raise FieldError(field, "holds half a character", line)
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node)
+        value = loader.construct_object(node)
     except _MISFITS as error:
         msg = f"{_shortened(node.value)!r} has a type that is not known here"
         raise FieldError(field, msg, line) from error
     finally:
         loader.dispose()
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        msg = f"{_shortened(node.value)} is too large a number"
+        raise FieldError(field, msg, line)
+    return value
 
 
 def _is_text(value: str) -> bool:

@@ -23,7 +23,7 @@ def check_routes(moderator: Moderator) -> APIBlueprint:
     @routes.post(
         "/v1/check",
         summary="Check one image or many",
-        responses={200: CheckResponse, **problem_responses(413, 415, 422, 503)},
+        responses={200: CheckResponse, **problem_responses(400, 413, 415, 422, 503)},
         openapi_extensions=_DOCUMENTED.extensions,
     )
     def check() -> Response:

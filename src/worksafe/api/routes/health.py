@@ -11,6 +11,10 @@ from worksafe.api.errors import problem, problem_responses
 from worksafe.moderator import Moderator
 
 _TAG = Tag(name="health", description="For load balancers")
+_READY = (
+    "While the models are loaded `worksafe serve` lets connections wait, and then answers 200. "
+    "503 is the answer of a moderator that was closed, or that was never warmed up."
+)
 
 
 class HealthResponse(BaseModel):
@@ -30,13 +34,14 @@ def health_routes(moderator: Moderator) -> APIBlueprint:
     @routes.get(
         "/readyz",
         summary="Are the models loaded and warm?",
+        description=_READY,
         responses={200: HealthResponse, **problem_responses(503)},
     )
     def readyz() -> Response:
         if moderator.is_ready:
             return _answer(HealthResponse(status="ready"))
         return problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", "the models are not loaded and warm"
+            HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", "the moderator is closed, or not warm"
         )
 
     return routes

@@ -72,7 +72,7 @@ def preds_routes(moderator: Moderator) -> APIBlueprint:
     @routes.post(
         "/preds",
         summary="Check images, answered as the original project did",
-        responses={200: PredsResponse, **problem_responses(413, 415, 422, 503)},
+        responses={200: PredsResponse, **problem_responses(400, 413, 415, 422, 503)},
         openapi_extensions={"requestBody": _REQUEST_BODY},
     )
     def preds() -> Response:

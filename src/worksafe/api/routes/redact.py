@@ -47,7 +47,7 @@ def redact_routes(moderator: Moderator) -> APIBlueprint:
                     for name, text in _HEADERS.items()
                 },
             },
-            **problem_responses(413, 415, 422, 503),
+            **problem_responses(400, 413, 415, 422, 503),
         },
         openapi_extensions=_DOCUMENTED.extensions,
     )
