@@ -89,10 +89,13 @@ def _ways(
 
 def _differ(shown: Image.Image, stored: Image.Image) -> bool:
     """Tell whether a picture changed much in any part of it."""
-    change = _apart(np.asarray(shown), np.asarray(stored)).mean(axis=2, dtype=np.float32)
-    rows = np.array_split(change, _TILES)
-    tiles = [tile for row in rows for tile in np.array_split(row, _TILES, axis=1)]
-    return any(tile.size and tile.mean() > _SEEN_LEVELS for tile in tiles)
+    tiles = zip(_tiles(shown), _tiles(stored), strict=True)
+    return any(_apart(one, other).mean() > _SEEN_LEVELS for one, other in tiles if one.size)
+
+
+def _tiles(picture: Image.Image) -> Iterator[RgbImage]:
+    for rows in np.array_split(np.asarray(picture), _TILES):
+        yield from np.array_split(rows, _TILES, axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
