@@ -23,18 +23,21 @@ def film(
     *,
     options: dict[str, str] | None = None,
     pixel_shape: Fraction = Fraction(1),
+    transfer: int = 1,
 ) -> bytes:
     """Encode a film; by path it is written there, and nothing comes back."""
     file = io.BytesIO()
     with av.open(str(path) if path else file, "w", container, options or {}) as output:
         first = frame(0)
-        stream = output.add_stream(CODEC[container], rate=fps)
+        codec = CODEC[container] if transfer == 1 else "libx264"  # which says so, too
+        stream = output.add_stream(codec, rate=fps)
         assert isinstance(stream, VideoStream)
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = 800_000
         stream.gop_size = 50
         stream.codec_context.sample_aspect_ratio = pixel_shape
+        stream.codec_context.color_trc = transfer
         for index in range(frames):
             picture = av.VideoFrame.from_ndarray(frame(index), format="rgb24")
             output.mux(stream.encode(picture))

@@ -129,6 +129,19 @@ def test_a_film_of_pixels_of_no_honest_shape_is_an_error(shape: Fraction) -> Non
         watch(film(5, lambda _: scene(), pixel_shape=shape))
 
 
+@pytest.mark.parametrize(
+    ("transfer", "is_refused"), [(8, True), (9, True), (16, False), (18, False)]
+)
+def test_a_film_of_levels_that_no_film_has_is_an_error(transfer: int, is_refused: bool) -> None:
+    data = film(5, lambda _: scene(), transfer=transfer)
+
+    if is_refused:
+        with pytest.raises(UndecodableImageError, match=r"H\.273"):
+            watch(data)
+    else:
+        assert watch(data)[0]
+
+
 def test_a_cover_picture_is_looked_at_too_as_a_still() -> None:
     views, _ = watch(with_cover(scene(), scene("cat")))
 

@@ -32,6 +32,7 @@ _SCENES_AT_ONCE = 8.0  # ...and at once
 _NEAR_S = 0.15  # how far away frames for a second look are, at least
 _SKETCH_PX = 64  # a frame's side before it is sketched
 _QUARTER_TURN = 90
+_NO_FILMS_LIGHT = frozenset({8, 9, 10, 17})  # linear, logarithmic, of cinemas
 _WIDEST_PIXEL = 2.5  # by its height; of honest films it is 2
 _AVI_HEAD_BYTES = 8  # of a packet, at which the index points
 
@@ -125,7 +126,7 @@ class Video:
             track.named.discard(packet.pos)
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
-                self._limits.check_size(frame.width, frame.height)
+                self._refuse_odd(frame)
                 views = list(track.offer(self.info.frames, frame))
                 self._count(frame, track)
                 yield from views
@@ -144,6 +145,13 @@ class Video:
         if is_avi:  # its packets are read one after the other, wherever its index points
             track.named = {entry.pos + _AVI_HEAD_BYTES for entry in stream.index_entries}
         return track
+
+    def _refuse_odd(self, frame: VideoFrame) -> None:
+        """Refuse a frame that is too large, or that players may show much lighter or darker."""
+        self._limits.check_size(frame.width, frame.height)
+        if frame.color_trc in _NO_FILMS_LIGHT:
+            msg = f"the video's levels are of a kind that no film has: {frame.color_trc} of H.273"
+            raise UndecodableImageError(msg)
 
     def _count(self, frame: VideoFrame, track: "_Track") -> None:
         if not self.info.frames:
