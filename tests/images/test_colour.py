@@ -164,6 +164,31 @@ def test_a_profile_of_a_class_that_only_browsers_accept_is_applied(kind: bytes) 
     assert np.array_equal(pixels(odd), pixels(usual))
 
 
+def test_a_profile_in_a_bmp_is_applied() -> None:
+    plain = encode(photo("cat"), "BMP")
+    profile = linear_profile()
+    header = bytearray(struct.pack("<I", 124) + plain[18:54] + bytes(84))
+    start = 14 + len(header)
+    pixels_of = plain[54:]
+    header[56:60] = b"DEBM"
+    header[112:120] = struct.pack("<II", len(header) + len(pixels_of), len(profile))
+    data = plain[:10] + struct.pack("<I", start) + bytes(header) + pixels_of + profile
+
+    first, second = decode_image(data, ImageLimits(), 320).views
+
+    assert first.pixels.mean() > second.pixels.mean() + 30
+    assert np.array_equal(second.pixels, photographs()["cat"])
+
+
+def test_code_points_behind_decoys_are_applied() -> None:
+    plain = encode(photo("cat"), "PNG")
+    linear = chunk_after_header(plain, b"cICP", bytes([1, 8, 0, 1]))
+    decoy = b"\x00\x00\x00\x04cICP" + bytes([1, 13, 0, 1])
+    data = chunk_after_header(chunk_after_header(linear, b"tEXt", b"a\x00IDAT"), b"prIv", decoy)
+
+    assert len(decode_image(data, ImageLimits(), 320).views) == 2
+
+
 def cmyk_profile() -> bytes:
     """A profile of four inks of which the last is all that counts, and that backwards."""
     grid = 2

@@ -631,12 +631,36 @@ def bmp_with(offset: int, value: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("offset", "value", "message"),
-    [(30, b"\x01", "runs"), (30, b"\x02", "runs"), (70, b"DEBM", "profile")],
+    ("coding", "runs"),
+    [
+        (1, b"\x02\x05\x00\x02\x03\x00" + b"\x04\x05\x00\x00" * 3 + b"\x00\x01"),  # a jump
+        (1, b"\x04\x05\x00\x00" * 3 + b"\x00\x01"),  # a row too few
+        (1, b"\x03\x05\x00\x00" * 4 + b"\x00\x01"),  # a pixel of each row too few
+        (2, b"\x02\x55\x00\x00" * 4 + b"\x00\x01"),
+    ],
 )
-def test_a_bmp_that_browsers_show_otherwise_is_an_error(
-    offset: int, value: bytes, message: str
-) -> None:
-    assert decode(bmp_with(70, b"BGRs")).views
-    with pytest.raises(UndecodableImageError, match=message):
-        decode(bmp_with(offset, value))
+def test_a_bmp_that_leaves_pixels_undrawn_is_an_error(coding: int, runs: bytes) -> None:
+    with pytest.raises(UndecodableImageError, match="undrawn"):
+        decode(bmp_of_runs(coding, runs))
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        b"\x04\x05\x00\x00" * 4 + b"\x00\x01",
+        b"\x00\x04\x05\x06\x07\x08\x00\x00" * 4 + b"\x00\x01",
+        b"\x00\x03\x05\x06\x07\x00\x01\x08\x00\x00" * 4 + b"\x00\x01",
+    ],
+)
+def test_a_usual_bmp_of_runs_is_decoded(runs: bytes) -> None:
+    assert decode(bmp_of_runs(1, runs)).views[0].pixels.shape == (4, 4, 3)
+
+
+def bmp_of_runs(coding: int, runs: bytes) -> bytes:
+    """Four by four pixels, of a palette of greys."""
+    colours = 256 if coding == 1 else 16
+    palette = b"".join(bytes([level % 256] * 3 + [0]) for level in range(colours))
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 4, 1, 8 // coding, coding, len(runs), 0, 0, 0, 0)
+    start = 14 + len(header) + len(palette)
+    head = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
+    return head + header + palette + runs

@@ -1,12 +1,16 @@
 import io
+import struct
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from films import film, quiet_film_with, scene, with_cover
+from pictures import Rgb
 from worksafe.errors import ImageSideError, InputError, UndecodableImageError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
@@ -140,6 +144,51 @@ def test_a_film_of_levels_that_no_film_has_is_an_error(transfer: int, is_refused
             watch(data)
     else:
         assert watch(data)[0]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turn"),
+    [
+        ((1, 0, 0, 1), lambda pixels: pixels),
+        ((1, 0, 0, -1), np.flipud),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((-1, 0, 0, -1), lambda pixels: np.rot90(pixels, 2)),
+        ((0, 1, 1, 0), lambda pixels: np.swapaxes(pixels, 0, 1)),
+    ],
+)
+def test_a_film_is_turned_and_mirrored_by_its_matrix(
+    matrix: tuple[int, int, int, int], turn: Callable[[Rgb], Rgb]
+) -> None:
+    picture = scene()
+    data = bytearray(film(3, lambda _: picture))
+    at = data.index(b"tkhd") + 44
+    a, b, c, d = (one << 16 for one in matrix)
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+
+    views, _ = watch(bytes(data))
+
+    assert np.abs(views[0].pixels.astype(int) - turn(picture)).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "pixel_format"),
+    [("mov", "png", "rgba"), ("webm", "libvpx-vp9", "yuva420p")],
+)
+def test_a_film_that_is_see_through_is_an_error(
+    container: str, codec: str, pixel_format: str
+) -> None:
+    file = io.BytesIO()
+    clear = np.dstack([scene(), np.full((120, 160), 128, dtype=np.uint8)])
+    with av.open(file, "w", container) as output:
+        stream = output.add_stream(codec, rate=5)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, pixel_format
+        for _ in range(3):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(clear, format="rgba")))
+        output.mux(stream.encode(None))
+
+    with pytest.raises(UndecodableImageError, match="see-through"):
+        watch(file.getvalue())
 
 
 def test_a_cover_picture_is_looked_at_too_as_a_still() -> None:

@@ -10,7 +10,7 @@ References
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from worksafe.images.formats import AVIF, HEIC, PNG, ImageFormat
 
@@ -33,19 +33,22 @@ def read_transfers(image_format: ImageFormat, data: bytes) -> frozenset[int]:
     Returns
     -------
     frozenset of int
-        Transfer characteristics by [1]_; several where an AVIF or HEIC has several pictures.
+        Transfer characteristics by [1]_; several where a file says several.
     """
     if image_format is PNG:
-        at = data.find(_PNG_CHUNK) + len(_PNG_CHUNK)
-        is_there = len(_PNG_CHUNK) <= at < data.find(b"IDAT")
-        return frozenset(data[at + 1 : at + 2]) if is_there else frozenset()
-    if image_format not in {AVIF, HEIC}:
-        return frozenset()
-    found, at = set[int](), data.find(_NCLX)
+        return frozenset(data[at + 9] for at in _find_all(_PNG_CHUNK, data) if at + 9 < len(data))
+    if image_format in {AVIF, HEIC}:
+        places = _find_all(_NCLX, data)
+        return frozenset(int.from_bytes(data[at + 10 : at + 12], "big") for at in places)
+    return frozenset()
+
+
+def _find_all(mark: bytes, data: bytes) -> Iterator[int]:
+    """Find a mark wherever it stands: what is in a picture by chance is longer to come by."""
+    at = data.find(mark)
     while at >= 0:
-        found.add(int.from_bytes(data[at + 10 : at + 12], "big"))
-        at = data.find(_NCLX, at + 1)
-    return frozenset(found)
+        yield at
+        at = data.find(mark, at + 1)
 
 
 def level_table(transfer: int) -> tuple[int, ...] | None:

@@ -24,6 +24,10 @@ _CLASS, _SPACE = slice(12, 16), slice(16, 20)  # of a profile, as the ICC's spec
 _DISPLAY = b"mntr"
 _TABLES = (b"A2B", b"D2B")  # of tags that give any colour any other
 
+_BMP_HEADER_AT = 14
+_BMP_COLOURS_AT, _BMP_EMBEDDED = 70, b"DEBM"
+_BMP_PROFILE_AT = 126  # its place, from the header on, and its length
+
 Apply = Callable[[Image.Image], Image.Image]
 
 
@@ -65,6 +69,24 @@ def as_shown(
         if _differ(shown, picture):
             yield shown
     yield picture
+
+
+def read_bmp_profile(data: bytes) -> bytes | None:
+    """Find the colour profile in a BMP.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    bytes or None
+    """
+    if data[_BMP_COLOURS_AT : _BMP_COLOURS_AT + 4] != _BMP_EMBEDDED:
+        return None
+    at, size = (int.from_bytes(data[p : p + 4], "little") for p in (_BMP_PROFILE_AT, 130))
+    return data[_BMP_HEADER_AT + at :][:size]
 
 
 def _ways(

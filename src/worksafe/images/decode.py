@@ -19,10 +19,10 @@ from worksafe.errors import (
     UndecodableImageError,
 )
 from worksafe.images.cicp import read_transfers
-from worksafe.images.colour import as_shown
+from worksafe.images.colour import as_shown, read_bmp_profile
 from worksafe.images.exif import read_blocks
-from worksafe.images.formats import ImageFormat, sniff_format
-from worksafe.images.frames import FrameWalk, count_frames
+from worksafe.images.formats import BMP, ImageFormat, sniff_format
+from worksafe.images.frames import FrameWalk, count_frames, load_frame
 from worksafe.images.limits import ImageLimits
 from worksafe.images.orientation import Orientation, read_orientation
 from worksafe.images.pictures import DecodedImage, View
@@ -98,6 +98,9 @@ def _decode_file(
     except Exception as error:
         raise _undecodable(name) from error
     transfers = read_transfers(image_format, data)
+    profile = read_bmp_profile(data) if image_format is BMP else None
+    if profile:  # Pillow leaves it
+        image.info["icc_profile"] = profile
     with image:
         return _Decoding(image, name, limits, side_px, is_ours=True, transfers=transfers).run()
 
@@ -178,7 +181,9 @@ class _Decoding:
             self._scale_in_decoder(self.image)
         if self.is_ours:
             self.image.info.pop("xmp", None)  # Pillow would turn a TIFF by it
-        self.image.load()
+            load_frame(self.image)
+        else:
+            self.image.load()
         return read_orientation(self.image)
 
     def _views(self, frame: int, time_s: float, orientation: Orientation) -> list[View]:

@@ -1,6 +1,7 @@
-"""How many frames an image has, and the way from one to the next."""
+"""How many frames an image has, the way from one to the next, and how each is drawn."""
 
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from worksafe.errors import ImageFramesError
 from worksafe.images.limits import ImageLimits
@@ -30,6 +31,29 @@ def count_frames(image: Image.Image) -> int:
         msg = f"image has {frames} frames; the limit is {MAX_FRAMES}"
         raise ImageFramesError(msg)
     return frames
+
+
+def load_frame(image: Image.Image) -> None:
+    """Load the frame that an image stands at; an animated PNG's as its standard has it.
+
+    Pillow draws a frame that is blended over the ones before it onto what it keeps of these, so
+    that it cannot be undone; and it leaves a default image under an animation that is without it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Gone to that frame.
+    """
+    if not isinstance(image, PngImageFile) or getattr(image, "_prev_im", None) is None:
+        image.load()
+        return
+    if image.default_image and image.tell() == 1:
+        nothing = 0 if image.im.bands == 1 else (0,) * image.im.bands
+        image.im.paste(nothing, (0, 0, *image.size))
+        image._prev_im = image.im.copy()
+    before = image._prev_im.copy()  # type: ignore[union-attr]
+    image.load()
+    image._prev_im = before
 
 
 class FrameWalk:

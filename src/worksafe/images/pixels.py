@@ -124,10 +124,11 @@ def _stretches(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     if not has_range and high > low:
         ranges.reverse()
     ranges += [(0.0, 255.0), (0.0, 1.0)] if image.mode == "F" else [(0.0, 255.0)]
+    white = np.full(levels.shape, 255, dtype=np.uint8)
     seen: list[NDArray[np.uint8]] = []
     for low, high in ranges:
         grey = _spread(levels, low, high)
-        if all(_differ(grey, other) for other in seen):
+        if not seen or all(_differ(grey, other) for other in (white, *seen)):
             seen.append(grey)
             yield Image.fromarray(grey).convert("RGB")
 

@@ -18,6 +18,8 @@ from worksafe.errors import UndecodableImageError
 
 _BOX_HEAD_BYTES, _LONG_BOX_HEAD_BYTES = 8, 16
 _NO_TABLES = frozenset({b"mdat", b"free", b"skip", b"wide", b"uuid"})  # and may be large
+_MOST_BYTES = 1024**2  # of a `sidx`: 65,535 entries
+_PIECE_BYTES = 1024**2
 
 _SEGMENT = 0x18538067
 _TABLES = frozenset({0x114D9B74, 0x4DBB, 0x1C53BB6B, 0xBB, 0xB7})  # SeekHead, Cues, what is in them
@@ -39,7 +41,7 @@ def refuse_hidden(file: BinaryIO, container: str) -> None:
     Raises
     ------
     UndecodableImageError
-        If it is so; also of a file cut off before a part that its tables name.
+        If it is so, or a table is damaged.
     """
     stood = file.tell()
     end = file.seek(0, 2)
@@ -53,7 +55,7 @@ def refuse_hidden(file: BinaryIO, container: str) -> None:
         raise UndecodableImageError("the video is damaged: its index is cut off") from error
     finally:
         file.seek(stood)
-    if not named <= come_to:
+    if any(place < end for place in named - come_to):  # beyond it no player comes to anything
         msg = "the video is damaged or cut off: its index names a part that is not there"
         raise UndecodableImageError(msg)
 
@@ -68,16 +70,14 @@ def _places_in_mp4(file: BinaryIO, end: int) -> tuple[set[int], set[int]]:
     named, come_to = set[int](), set[int]()
     for at, kind, size in _boxes(file, end):
         come_to.add(at)
-        if kind not in _NO_TABLES:
-            content = _read(file, at, size)
-            for found in _find_all(b"sidx", content):  # demuxers take it wherever it stands
-                named.update(at + place for place in _fragments(content, found))
+        if kind not in _NO_TABLES:  # demuxers take one wherever it stands
+            for found in _find_all(b"sidx", file, at, at + size):
+                named.update(found + place for place in _fragments(_read(file, found, _MOST_BYTES)))
     size = int.from_bytes(_read(file, max(0, end - 4), 4), "big")  # players look there first
     at = max(0, end - size)
     if _read(file, at, _BOX_HEAD_BYTES)[4:] == b"mfra":
-        content = _read(file, at, size)
-        for found in _find_all(b"tfra", content):
-            named.update(_points_of_access(content, found))
+        for found in _find_all(b"tfra", file, at, end):
+            named.update(_points_of_access(_read(file, found, end - found)))
     return named, come_to
 
 
@@ -95,34 +95,36 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int]]:
         at += size
 
 
-def _find_all(kind: bytes, content: bytes) -> Iterator[int]:
-    """Find where boxes of a kind begin."""
-    at = content.find(kind)
-    while at >= 0:
-        yield at - 4
-        at = content.find(kind, at + 1)
+def _find_all(kind: bytes, file: BinaryIO, at: int, end: int) -> Iterator[int]:
+    """Find where boxes of a kind begin, a piece of the file at a time."""
+    for start in range(at, end, _PIECE_BYTES):
+        piece = _read(file, start, min(_PIECE_BYTES + len(kind) - 1, end - start))
+        found = piece.find(kind)
+        while found >= 0:
+            yield start + found - 4
+            found = piece.find(kind, found + 1)
 
 
-def _fragments(content: bytes, at: int) -> Iterator[int]:
-    """Give the places that a ``sidx`` names, which begin where it ends."""
-    place, body = at + int.from_bytes(content[at : at + 4], "big"), at + _BOX_HEAD_BYTES
-    if place == at + 1:
-        place, body = at + int.from_bytes(content[body : body + 8], "big"), body + 8
-    form = struct.Struct(">12xII2xH" if content[body : body + 1] == b"\x00" else ">12xQQ2xH")
-    _, first, count = form.unpack_from(content, body)
+def _fragments(box: bytes) -> Iterator[int]:
+    """Give the places that a ``sidx`` names, from its beginning on."""
+    place, body = int.from_bytes(box[:4], "big"), _BOX_HEAD_BYTES
+    if place == 1:
+        place, body = int.from_bytes(box[body : body + 8], "big"), body + 8
+    form = struct.Struct(">12xII2xH" if box[body : body + 1] == b"\x00" else ">12xQQ2xH")
+    _, first, count = form.unpack_from(box, body)
     place, body = place + first, body + form.size
-    for (length,) in struct.iter_unpack(">I8x", content[body : body + 12 * count]):
+    for (length,) in struct.iter_unpack(">I8x", box[body : body + 12 * count]):
         yield place
         place += length & 0x7FFF_FFFF  # the first bit tells tables from fragments
 
 
-def _points_of_access(content: bytes, at: int) -> Iterator[int]:
+def _points_of_access(box: bytes) -> Iterator[int]:
     """Give the places that a ``tfra`` names."""
-    version, lengths, count = struct.unpack_from(">B7xII", content, at + _BOX_HEAD_BYTES)
+    version, lengths, count = struct.unpack_from(">B7xII", box, _BOX_HEAD_BYTES)
     numbers = sum(1 + (lengths >> shift & 3) for shift in (0, 2, 4))  # bytes of what follows
     form = struct.Struct(f">{'IQ'[version > 0] * 2}{numbers}x")
-    body = at + _BOX_HEAD_BYTES + 16
-    for _, place in form.iter_unpack(content[body : body + form.size * count]):
+    body = _BOX_HEAD_BYTES + 16
+    for _, place in form.iter_unpack(box[body : body + form.size * count]):
         yield place
 
 

@@ -5,11 +5,10 @@ repeats its scans, a GIF of a million frames. Each walk here takes bounded time 
 further than its budget, and leaves it to the decoder to say that a file is damaged.
 """
 
-import operator
 import re
 import struct
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from dataclasses import dataclass
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
 from worksafe.images.formats import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
@@ -20,6 +19,7 @@ MAX_ENTRIES = 512  # of one TIFF directory; cameras write some fifty
 MAX_SCANS = 64  # of one JPEG; encoders write ten to twenty
 MAX_JPEGS = 50  # in one file: thumbnails, the further pictures of a phone, chance
 MAX_GIF_BLOCKS = 1_000_000
+MAX_BMP_RUNS = 1_000_000
 MAX_PNG_CHUNKS = 200_000  # an encoder's smallest hold 8 KiB of pixels
 
 _JPEG_START = re.compile(rb"\xff\xd8\xff")
@@ -50,14 +50,14 @@ _MAX_BOXES, _BOX_HEAD_BYTES = 1000, 8
 _PNG_CHUNK_BYTES = 12  # besides what it holds: length, kind, checksum
 _PNG_DEPTH_AT, _PNG_DEEP, _PNG_SHALLOW = 24, 16, frozenset({2, 4})  # bits of a level
 _PNG_ONE_LEVEL = re.compile(rb"\x00\x00\x00[\x02\x06]tRNS")  # of grey, or of three colours
-_PNG_DISPOSAL_AT, _PNG_PREVIOUS = 24, b"\x02"
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
-_BMP_CODING_AT, _BMP_RUNS = 30, frozenset({1, 2})
-_BMP_COLOURS_AT, _BMP_EMBEDDED = 70, b"DEBM"
+_BMP_NUMBERS_AT, _BMP_CODING_AT = (10, 18, 22), 30  # place of the pixels, width, height
+_BMP_PIXELS_A_BYTE = {1: 1, 2: 2}  # by how runs are coded
+_BMP_END, _BMP_DELTA, _BMP_LEAST_LITERAL = 1, 2, 3
 _GIF_HEAD_BYTES = 13
 _GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
-_GIF_CONTROL, _GIF_CLEAR_COLOUR = b"\xf9\x04", 0x01
-_GIF_CLEARED, _GIF_PREVIOUS = 2, 3  # what becomes of a frame
+_GIF_CONTROL, _GIF_CLEAR_COLOUR, _GIF_DISPOSAL = b"\xf9\x04", 0x01, 2
+_GIF_KEPT, _GIF_CLEARED, _GIF_PREVIOUS = 1, 2, 3  # what becomes of a frame
 
 
 def refuse_costly(image_format: ImageFormat, data: bytes) -> None:
@@ -106,7 +106,7 @@ def has_several_pictures(image_format: ImageFormat, data: bytes) -> bool:
 
 
 def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
-    """Give a file as viewers may read it: of an AVIF with a film inside, film and picture.
+    """Give a file as viewers read it: of an AVIF with a film inside, film and picture.
 
     Parameters
     ----------
@@ -126,6 +126,8 @@ def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
     UndecodableImageError
         If a HEIC has a track, which its decoder does not look at.
     """
+    if image_format is GIF:
+        return [_as_browsers_dispose(data)]
     if image_format not in {AVIF, HEIC} or not _has_track(data):
         return [data]
     if image_format is HEIC:
@@ -212,33 +214,75 @@ def _tiff_values(order: str, entries: bytes, file_bytes: int) -> int:
 
 
 def _walk_gif(data: bytes) -> None:
-    """Count frames, and refuse an animation that shows what lies under nothing.
+    """Count frames, and refuse an animation that the decoder shows otherwise than browsers do.
 
-    Browsers leave see-through what no frame has drawn, or what one has cleared; the decoder does
-    so only where frames have a transparent colour, and fills it with a colour otherwise.
+    These leave see-through what no frame has drawn or what one has cleared, where the decoder does
+    so only if that frame has a transparent colour, and fills it with a colour otherwise. They
+    believe the last control block before a frame, and draw nothing beyond the screen.
     """
     screen = struct.unpack_from("<HH", data.ljust(_GIF_HEAD_BYTES, b"\x00"), 6)
-    frames, flags = 0, 0
-    is_bare = is_cleared = is_opaque = False
+    frames, flags, controls = 0, 0, 0
+    is_odd = is_filled = False
     for at in _gif_blocks(data):
         if data[at] == _GIF_EXTENSION:
             if data[at + 1 : at + 3] == _GIF_CONTROL:
-                flags = int.from_bytes(data[at + 3 : at + 4], "big")
+                flags, controls = int.from_bytes(data[at + 3 : at + 4], "big"), controls + 1
             continue
         frames += 1
         if frames > MAX_FRAMES:
             msg = f"the gif has more than {MAX_FRAMES} frames"
             raise ImageFramesError(msg)
-        x, y, *size = struct.unpack_from("<4H", data.ljust(at + 9, b"\x00"), at + 1)
-        is_whole = x == y == 0 and all(map(operator.ge, size, screen))
-        is_bare = is_bare or (not is_whole and (frames == 1 or is_cleared))
-        is_opaque = is_opaque or not flags & _GIF_CLEAR_COLOUR
-        disposal = flags >> 2 & 7  # to what was there before it is to nothing, for the first
-        is_cleared = disposal == _GIF_CLEARED or (disposal == _GIF_PREVIOUS and frames == 1)
-        flags = 0
-    if frames > 1 and is_bare and is_opaque:
-        msg = "the gif leaves a part of its screen undrawn, which decoders do not agree on"
+        x, y, width, height = struct.unpack("<4H", data[at + 1 : at + 9].ljust(8, b"\x00"))
+        frame = _GifFrame(x, y, width, height, flags)
+        if frames == 1:
+            screen = frame.enlarge(screen)
+            is_filled = not frame.covers(screen) and not frame.is_clear
+        is_odd |= controls > 1 or frame.enlarge(screen) != screen
+        is_odd |= is_filled and (frame.is_clear or not frame.covers(screen))
+        clears = frame.disposal == _GIF_CLEARED or (frame.disposal == _GIF_PREVIOUS and frames == 1)
+        is_filled = clears and not frame.is_clear
+        flags = controls = 0
+    if frames > 1 and is_odd:
+        msg = "the gif is drawn in a way that decoders do not agree on: undrawn parts of its screen"
         raise UndecodableImageError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class _GifFrame:
+    """A frame's place on the screen, in pixels, and the flags of its control block."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    flags: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it has a transparent colour."""
+        return bool(self.flags & _GIF_CLEAR_COLOUR)
+
+    @property
+    def disposal(self) -> int:
+        """What becomes of it."""
+        return self.flags >> _GIF_DISPOSAL & 7
+
+    def covers(self, screen: tuple[int, int]) -> bool:
+        return self.x == self.y == 0 and self.width >= screen[0] and self.height >= screen[1]
+
+    def enlarge(self, screen: tuple[int, int]) -> tuple[int, int]:
+        """Tell how large a screen must be to hold it too."""
+        return max(screen[0], self.x + self.width), max(screen[1], self.y + self.height)
+
+
+def _as_browsers_dispose(data: bytes) -> bytes:
+    """Write down what "no disposal" means, where the decoder goes on with the one before."""
+    changed = bytearray(data)
+    for at in _gif_blocks(data):
+        is_control = data[at : at + 3] == bytes([_GIF_EXTENSION]) + _GIF_CONTROL
+        if is_control and at + 3 < len(data) and not data[at + 3] >> _GIF_DISPOSAL & 7:
+            changed[at + 3] |= _GIF_KEPT << _GIF_DISPOSAL
+    return bytes(changed)
 
 
 def _gif_blocks(data: bytes) -> Iterator[int]:
@@ -273,7 +317,7 @@ def _walk_png(data: bytes) -> None:
     """Refuse what the decoder shows otherwise than browsers do.
 
     One transparent level of few bits, or of sixteen: it is compared with scaled levels. An
-    animation that is not what it announces, or two of whose frames in a row are to be undone.
+    animation that is not what it announces.
     """
     depth, colour = data[_PNG_DEPTH_AT : _PNG_DEPTH_AT + 2].ljust(2, b"\x00")
     if _PNG_ONE_LEVEL.search(data) and (
@@ -287,15 +331,13 @@ def _walk_png(data: bytes) -> None:
 
 def _walk_animated_png(data: bytes) -> None:
     announced: list[bytes] = []
-    undone: list[bool] = []
-    at, has_begun = 8, False
+    frames, at, has_begun = 0, 8, False
     for _ in range(MAX_PNG_CHUNKS):
-        kind, body = data[at + 4 : at + 8], at + 8
+        kind = data[at + 4 : at + 8]
         if kind == b"acTL":
-            announced.append(b"" if has_begun else data[body : body + 4])
+            announced.append(b"" if has_begun else data[at + 8 : at + 12])
         elif kind == b"fcTL":
-            how = data[body + _PNG_DISPOSAL_AT : body + _PNG_DISPOSAL_AT + 1]
-            undone.append(how == _PNG_PREVIOUS)
+            frames += 1
         elif kind == b"IDAT":
             has_begun = True
         elif kind in {b"IEND", b""}:
@@ -304,22 +346,37 @@ def _walk_animated_png(data: bytes) -> None:
     else:
         msg = f"the png has more than {MAX_PNG_CHUNKS} chunks"
         raise ImageFramesError(msg)
-    if announced and announced != [len(undone).to_bytes(4, "big")]:
+    if announced and announced != [frames.to_bytes(4, "big")]:
         raise UndecodableImageError("the png is an animation of other frames than it announces")
-    if any(map(all, pairwise(undone))):
-        raise UndecodableImageError("the png undoes two frames in a row: decoders do not agree")
 
 
-def _refuse_odd_bmp(data: bytes) -> None:
-    """Refuse what browsers show and the decoder does not: undrawn pixels, a profile inside."""
-    if int.from_bytes(data[_BMP_CODING_AT : _BMP_CODING_AT + 4], "little") in _BMP_RUNS:
-        raise UndecodableImageError("the bmp is coded by runs, which may leave pixels undrawn")
-    if data[_BMP_COLOURS_AT : _BMP_COLOURS_AT + 4] == _BMP_EMBEDDED:
-        raise UndecodableImageError("the bmp has a colour profile, which its decoder does not read")
+def _walk_bmp(data: bytes) -> None:
+    """Refuse runs that leave pixels undrawn: browsers show the page through them."""
+    coding = int.from_bytes(data[_BMP_CODING_AT : _BMP_CODING_AT + 4], "little")
+    if coding not in _BMP_PIXELS_A_BYTE:
+        return
+    at, width, rows = (int.from_bytes(data[p : p + 4], "little") for p in _BMP_NUMBERS_AT)
+    x = row = 0
+    for _ in range(MAX_BMP_RUNS):
+        count, value = data[at : at + 2].ljust(2, b"\x00")
+        at += 2
+        if count:
+            x += count
+        elif value >= _BMP_LEAST_LITERAL:
+            x += value
+            at += -(-value // _BMP_PIXELS_A_BYTE[coding]) + 1 & ~1
+        elif value == _BMP_DELTA or 0 < x < width or (value == _BMP_END and row + (x > 0) < rows):
+            raise UndecodableImageError("the bmp leaves pixels undrawn")
+        elif value == _BMP_END:
+            return
+        else:
+            x, row = 0, row + 1
+    msg = f"the bmp has more than {MAX_BMP_RUNS} runs"
+    raise UndecodableImageError(msg)
 
 
 _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
-    BMP: _refuse_odd_bmp,
+    BMP: _walk_bmp,
     JPEG: _walk_jpegs,
     PNG: _walk_png,
     TIFF: _walk_tiff,

@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import av
 import numpy as np
 from av.codec.context import ThreadType
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
@@ -33,6 +34,9 @@ _NEAR_S = 0.15  # how far away frames for a second look are, at least
 _SKETCH_PX = 64  # a frame's side before it is sketched
 _QUARTER_TURN = 90
 _NO_FILMS_LIGHT = frozenset({8, 9, 10, 17})  # linear, logarithmic, of cinemas
+_SEE_THROUGH = "the video is see-through, and what shows through it is not known"
+_BESIDE: Literal["matroska_block_additional"] = "matroska_block_additional"
+_ALPHA = (1).to_bytes(8, "big")  # what is beside a block, by its number
 _WIDEST_PIXEL = 2.5  # by its height; of honest films it is 2
 _AVI_HEAD_BYTES = 8  # of a packet, at which the index points
 
@@ -124,6 +128,7 @@ class Video:
             track = tracks[packet.stream.index]
             track.packets += packet.size > 0
             track.named.discard(packet.pos)
+            _refuse_alpha_beside(packet)
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
                 self._refuse_odd(frame)
@@ -147,8 +152,10 @@ class Video:
         return track
 
     def _refuse_odd(self, frame: VideoFrame) -> None:
-        """Refuse a frame that is too large, or that players may show much lighter or darker."""
+        """Refuse a frame that is too large, or that players may show quite otherwise."""
         self._limits.check_size(frame.width, frame.height)
+        if any(component.is_alpha for component in frame.format.components):
+            raise UndecodableImageError(_SEE_THROUGH)
         if frame.color_trc in _NO_FILMS_LIGHT:
             msg = f"the video's levels are of a kind that no film has: {frame.color_trc} of H.273"
             raise UndecodableImageError(msg)
@@ -277,9 +284,28 @@ class _Track:
         return turn_upright(small.to_ndarray(), frame)
 
 
+def _refuse_alpha_beside(packet: Packet) -> None:
+    """Refuse a WebM's second half, which holds how see-through it is, and is not decoded."""
+    if not packet.has_sidedata(_BESIDE):
+        return
+    beside: Any = packet.get_sidedata(_BESIDE)
+    if bytes(beside)[:8] == _ALPHA:
+        raise UndecodableImageError(_SEE_THROUGH)
+
+
 def turn_upright(pixels: NDArray[Any], frame: VideoFrame) -> RgbImage:
     """Turn a frame's pixels, (h, w, 3), as the file says: phones film lying down."""
-    return np.ascontiguousarray(np.rot90(pixels, _quarter_turns(frame)), dtype=np.uint8)
+    turned = np.rot90(np.flipud(pixels) if _is_mirrored(frame) else pixels, _quarter_turns(frame))
+    return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def _is_mirrored(frame: VideoFrame) -> bool:
+    """Tell whether the file's matrix mirrors, before it turns."""
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return False
+    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), dtype=np.int32).tolist()
+    return bool(a * d < b * c)
 
 
 def _quarter_turns(frame: VideoFrame) -> int:
