@@ -284,7 +284,7 @@ class _Track:
         return turn_upright(small.to_ndarray(), frame)
 
 
-def _refuse_alpha_beside(packet: Packet) -> None:
+def _refuse_alpha_beside(packet: "Packet[Any]") -> None:
     """Refuse a WebM's second half, which holds how see-through it is, and is not decoded."""
     if not packet.has_sidedata(_BESIDE):
         return
