@@ -4,8 +4,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from worksafe.errors import ImageFramesError
-from worksafe.images.limits import ImageLimits
-from worksafe.images.structure import MAX_FRAMES
+from worksafe.images.limits import MAX_FRAMES, ImageLimits
 
 
 def count_frames(image: Image.Image) -> int:

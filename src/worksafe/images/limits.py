@@ -9,6 +9,8 @@ from worksafe.errors import (
     ImageSideError,
 )
 
+MAX_FRAMES = 20_000  # of anything that moves and is no video
+
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:

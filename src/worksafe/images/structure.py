@@ -7,18 +7,16 @@ further than its budget, and leaves it to the decoder to say that a file is dama
 
 import re
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
 from worksafe.images.formats import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
+from worksafe.images.gif import as_browsers_dispose, refuse_odd_gif
 
-MAX_FRAMES = 20_000
 MAX_PAGES = 2_000
 MAX_ENTRIES = 512  # of one TIFF directory; cameras write some fifty
 MAX_SCANS = 64  # of one JPEG; encoders write ten to twenty
 MAX_JPEGS = 50  # in one file: thumbnails, the further pictures of a phone, chance
-MAX_GIF_BLOCKS = 1_000_000
 MAX_BMP_RUNS = 1_000_000
 MAX_PNG_CHUNKS = 200_000  # an encoder's smallest hold 8 KiB of pixels
 
@@ -54,14 +52,10 @@ _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 _BMP_NUMBERS_AT, _BMP_CODING_AT = (10, 18, 22), 30  # place of the pixels, width, height
 _BMP_PIXELS_A_BYTE = {1: 1, 2: 2}  # by how runs are coded
 _BMP_END, _BMP_DELTA, _BMP_LEAST_LITERAL = 1, 2, 3
-_GIF_HEAD_BYTES = 13
-_GIF_TABLE, _GIF_EXTENSION, _GIF_IMAGE, _GIF_END = 0x80, 0x21, 0x2C, 0x3B
-_GIF_CONTROL, _GIF_CLEAR_COLOUR, _GIF_DISPOSAL = b"\xf9\x04", 0x01, 2
-_GIF_KEPT, _GIF_CLEARED, _GIF_PREVIOUS = 1, 2, 3  # what becomes of a frame
 
 
 def refuse_costly(image_format: ImageFormat, data: bytes) -> None:
-    """Refuse a file whose structure asks for more work than any honest one.
+    """Refuse a file whose structure asks for more work than any honest one, or is read in two ways.
 
     Parameters
     ----------
@@ -75,7 +69,7 @@ def refuse_costly(image_format: ImageFormat, data: bytes) -> None:
     ImageFramesError
         If it has too many frames or pages.
     UndecodableImageError
-        If it has too many scans or directory entries.
+        If it has too many scans or directory entries, or decoders do not agree on what it shows.
     """
     walk = _WALKS.get(image_format)
     if walk is not None:
@@ -127,7 +121,7 @@ def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
         If a HEIC has a track, which its decoder does not look at.
     """
     if image_format is GIF:
-        return [_as_browsers_dispose(data)]
+        return [as_browsers_dispose(data)]
     if image_format not in {AVIF, HEIC} or not _has_track(data):
         return [data]
     if image_format is HEIC:
@@ -213,106 +207,6 @@ def _tiff_values(order: str, entries: bytes, file_bytes: int) -> int:
     return sum(size for size in sizes if size <= file_bytes)
 
 
-def _walk_gif(data: bytes) -> None:
-    """Count frames, and refuse an animation that the decoder shows otherwise than browsers do.
-
-    These leave see-through what no frame has drawn or what one has cleared, where the decoder does
-    so only if that frame has a transparent colour, and fills it with a colour otherwise. They
-    believe the last control block before a frame, and draw nothing beyond the screen.
-    """
-    screen = struct.unpack_from("<HH", data.ljust(_GIF_HEAD_BYTES, b"\x00"), 6)
-    frames, flags, controls = 0, 0, 0
-    is_odd = is_filled = False
-    for at in _gif_blocks(data):
-        if data[at] == _GIF_EXTENSION:
-            if data[at + 1 : at + 3] == _GIF_CONTROL:
-                flags, controls = int.from_bytes(data[at + 3 : at + 4], "big"), controls + 1
-            continue
-        frames += 1
-        if frames > MAX_FRAMES:
-            msg = f"the gif has more than {MAX_FRAMES} frames"
-            raise ImageFramesError(msg)
-        x, y, width, height = struct.unpack("<4H", data[at + 1 : at + 9].ljust(8, b"\x00"))
-        frame = _GifFrame(x, y, width, height, flags)
-        if frames == 1:
-            screen = frame.enlarge(screen)
-            is_filled = not frame.covers(screen) and not frame.is_clear
-        is_odd |= controls > 1 or frame.enlarge(screen) != screen
-        is_odd |= is_filled and (frame.is_clear or not frame.covers(screen))
-        clears = frame.disposal == _GIF_CLEARED or (frame.disposal == _GIF_PREVIOUS and frames == 1)
-        is_filled = clears and not frame.is_clear
-        flags = controls = 0
-    if frames > 1 and is_odd:
-        msg = "the gif is drawn in a way that decoders do not agree on: undrawn parts of its screen"
-        raise UndecodableImageError(msg)
-
-
-@dataclass(frozen=True, slots=True)
-class _GifFrame:
-    """A frame's place on the screen, in pixels, and the flags of its control block."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    flags: int
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether it has a transparent colour."""
-        return bool(self.flags & _GIF_CLEAR_COLOUR)
-
-    @property
-    def disposal(self) -> int:
-        """What becomes of it."""
-        return self.flags >> _GIF_DISPOSAL & 7
-
-    def covers(self, screen: tuple[int, int]) -> bool:
-        return self.x == self.y == 0 and self.width >= screen[0] and self.height >= screen[1]
-
-    def enlarge(self, screen: tuple[int, int]) -> tuple[int, int]:
-        """Tell how large a screen must be to hold it too."""
-        return max(screen[0], self.x + self.width), max(screen[1], self.y + self.height)
-
-
-def _as_browsers_dispose(data: bytes) -> bytes:
-    """Write down what "no disposal" means, where the decoder goes on with the one before."""
-    changed = bytearray(data)
-    for at in _gif_blocks(data):
-        is_control = data[at : at + 3] == bytes([_GIF_EXTENSION]) + _GIF_CONTROL
-        if is_control and at + 3 < len(data) and not data[at + 3] >> _GIF_DISPOSAL & 7:
-            changed[at + 3] |= _GIF_KEPT << _GIF_DISPOSAL
-    return bytes(changed)
-
-
-def _gif_blocks(data: bytes) -> Iterator[int]:
-    """Find extensions and frames as Pillow does, which passes over bytes that begin no block."""
-    at = _GIF_HEAD_BYTES + _gif_table_bytes(data[10:11])
-    blocks = 0
-    while at < len(data) and data[at] != _GIF_END:
-        blocks += 1
-        if data[at] not in {_GIF_EXTENSION, _GIF_IMAGE}:
-            at += 1
-            continue
-        yield at
-        is_frame = data[at] == _GIF_IMAGE
-        at += 11 + _gif_table_bytes(data[at + 9 : at + 10]) if is_frame else 2
-        while at < len(data) and data[at]:
-            blocks += 1
-            at += 1 + data[at]
-        at += 1
-        if blocks > MAX_GIF_BLOCKS:
-            msg = f"the gif has more than {MAX_GIF_BLOCKS} blocks"
-            raise ImageFramesError(msg)
-
-
-def _gif_table_bytes(flags: bytes) -> int:
-    """Tell the size of the colour table that a GIF's flags announce."""
-    if not flags or not flags[0] & _GIF_TABLE:
-        return 0
-    return int(3 * 2 ** ((flags[0] & 7) + 1))
-
-
 def _walk_png(data: bytes) -> None:
     """Refuse what the decoder shows otherwise than browsers do.
 
@@ -380,5 +274,5 @@ _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
     JPEG: _walk_jpegs,
     PNG: _walk_png,
     TIFF: _walk_tiff,
-    GIF: _walk_gif,
+    GIF: refuse_odd_gif,
 }
