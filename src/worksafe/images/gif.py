@@ -62,7 +62,7 @@ def refuse_odd_gif(data: bytes) -> None:
         is_filled = clears and not frame.is_clear
         flags = controls = 0
     if frames > 1 and is_odd:
-        msg = "the gif leaves parts undrawn, or draws beyond its screen: decoders do not agree on it"
+        msg = "the gif leaves parts undrawn or draws beyond its screen: decoders do not agree on it"
         raise UndecodableImageError(msg)
 
 
