@@ -63,15 +63,15 @@ bench: $(VENV)/dev ## measure speed against naive servers, A B A B; tables and p
 	$(BIN)/python benchmarks/plot.py
 
 train: $(VENV)/train ## train the hazards detector: DATA=… INITIAL=… [CONFIG=… RUN_DIR=…]
-	$(BIN)/worksafe train $(CONFIG) --data $(DATA) --run-dir $(RUN_DIR) \
+	$(BIN)/worksafe train $(CONFIG) --data "$(DATA)" --run-dir $(RUN_DIR) \
 		$(if $(INITIAL),--initial $(INITIAL))
 
 crossvalidate: $(VENV)/train ## measure a recipe on sources it never saw: DATA=… INITIAL=… CONFIG=…
-	$(BIN)/worksafe crossvalidate $(CONFIG) --data $(DATA) --run-dir $(RUN_DIR)-folds \
+	$(BIN)/worksafe crossvalidate $(CONFIG) --data "$(DATA)" --run-dir $(RUN_DIR)-folds \
 		$(if $(INITIAL),--initial $(INITIAL))
 
 evaluate: $(VENV)/dev ## measure what ships on labelled pictures: DATA=… [SPLIT=val]
-	$(BIN)/worksafe evaluate --data $(DATA) --split $(SPLIT) --robustness
+	$(BIN)/worksafe evaluate --data "$(DATA)" --split $(SPLIT) --robustness
 
 docs: $(VENV)/dev ## check that every link in the documents leads somewhere
 	$(BIN)/pytest tests/contracts/test_documents.py

@@ -33,6 +33,11 @@ def test_reads_a_manifest(tmp_path: Path) -> None:
         ("a.png,training,neutral,,w,g\n", ":2: split is 'training'"),
         ("a.png,train,neutral,blood,w,g\n", "a neutral picture has no label"),
         ("a.png,train,violence,,w,g\n", "any other has one"),
+        ("a.png,train,neutral\n", ":2: fewer cells than columns"),
+        (
+            "a.png,train,neutral,,w,g\na.png,test,neutral,,w,h\n",
+            "a.png is in train and in test; a picture belongs",
+        ),
     ],
 )
 def test_a_wrong_manifest_is_refused(rows: str, message: str, tmp_path: Path) -> None:
@@ -45,4 +50,29 @@ def test_a_manifest_without_a_column_or_without_a_file(tmp_path: Path) -> None:
         read_manifest(tmp_path)
     (tmp_path / "manifest.csv").write_text("path,split\n")
     with pytest.raises(DatasetError, match="lacks the columns category"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("weak", ["true", "yes", "1.0", " 1"])
+def test_a_word_that_may_mean_weak_is_not_passed_over(weak: str, tmp_path: Path) -> None:
+    row = f"a.png,train,neutral,,w,g,{weak}\n"
+    (tmp_path / "manifest.csv").write_text(HEADER.replace("group", "group,weak") + row)
+
+    with pytest.raises(DatasetError, match=":2: weak is"):
+        read_manifest(tmp_path)
+
+
+def test_a_manifest_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    rows = HEADER.replace("\n", "\r\n") + "a.png,train,neutral,,w,g\r\n"
+    (tmp_path / "manifest.csv").write_bytes(rows.encode("utf-8-sig"))
+
+    (example,) = read_manifest(tmp_path)
+
+    assert example.path == tmp_path / "a.png"
+
+
+def test_a_manifest_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_bytes(HEADER.encode() + b"\xe9.png,train,neutral,,w,g\n")
+
+    with pytest.raises(DatasetError, match="UTF-8"):
         read_manifest(tmp_path)

@@ -127,7 +127,7 @@ def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
     np.testing.assert_allclose(maps, expected_maps, atol=1e-4)
 
 
-@pytest.mark.parametrize("change", ["recipe", "split", "size of the first head"])
+@pytest.mark.parametrize("change", ["recipe", "split", "source", "size of the first head"])
 def test_a_run_is_not_taken_up_by_another_recipe_or_other_pictures(
     config: TrainingConfig, examples: list[Example], tmp_path: Path, change: str
 ) -> None:
@@ -137,11 +137,40 @@ def test_a_run_is_not_taken_up_by_another_recipe_or_other_pictures(
         config = replace(config, optimiser=replace(config.optimiser, lr=1e-5))
     elif change == "size of the first head":
         config = replace(config, export=ExportConfig(side_px=96))
+    elif change == "source":
+        examples = [*examples[:-1], replace(examples[-1], source="elsewhere")]
     else:
         examples = [*examples[:-1], replace(examples[-1], split="test")]
 
-    with pytest.raises(TrainingError, match="another recipe or other pictures"):
+    with pytest.raises(TrainingError, match="another recipe, other pictures"):
         next(train(config, examples, None, tmp_path))
+
+
+def test_a_run_is_not_taken_up_from_other_initial_weights(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    next(train(config, examples, finished / NETWORK, tmp_path))
+
+    with pytest.raises(TrainingError, match="other initial weights"):
+        next(train(config, examples, None, tmp_path))
+
+
+def test_what_would_fail_after_hours_of_training_is_refused_before(
+    data: Path, tmp_path: Path
+) -> None:
+    def run(*more: str, where: Path = data) -> BaseException | None:
+        folders = ["--run-dir", str(tmp_path / "run"), "--to", str(tmp_path / "to")]
+        arguments = ["train", str(CONFIGS / "tiny.toml"), "--data", str(where), *folders]
+        return CliRunner().invoke(app, [*arguments, "--results", str(tmp_path), *more]).exception
+
+    no_val = tmp_path / "data"
+    no_val.mkdir()
+    manifest = (data / "manifest.csv").read_text()
+    (no_val / "manifest.csv").write_text(manifest.replace(",val,", ",train,"))
+
+    assert "no neutral pictures in val" in str(run(where=no_val))
+    assert "nowhere.safetensors does not exist" in str(run("--initial", "nowhere.safetensors"))
+    assert "cannot be read as safetensors" in str(run("--initial", str(data / "manifest.csv")))
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(

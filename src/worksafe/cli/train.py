@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from worksafe.errors import TrainingError
-from worksafe.evaluation.datasets import Example, read_manifest
+from worksafe.errors import DatasetError, TrainingError
+from worksafe.evaluation.datasets import NEUTRAL, Example, read_manifest
 from worksafe.training.config import TrainingConfig, read_config
 
 
@@ -62,6 +62,10 @@ def train_detector(
     config = read_config(config_path)
     examples = read_manifest(data)
     console = Console(stderr=True)
+    _refuse_what_would_fail_later(data, config, examples, console)
+    _refuse_absent([initial, *others])
+    for folder in (to, results):
+        folder.mkdir(parents=True, exist_ok=True)
     _train(config, examples, initial, run_dir, results, console, others)
     if config.glance:
         _train(
@@ -69,6 +73,27 @@ def train_detector(
         )
     console.print("exporting, and comparing ONNX with PyTorch")
     console.print(f"wrote {export(config, examples, run_dir, to)}")
+
+
+def _refuse_what_would_fail_later(
+    data: Path, config: TrainingConfig, examples: Sequence[Example], console: Console
+) -> None:
+    """Look at `val` before hours of training: calibration and thresholds come from it."""
+    held = [example for example in examples if example.split == "val" and not example.weak]
+    if not any(example.category == NEUTRAL for example in held):
+        msg = f"{data} has no neutral pictures in val, which thresholds come from"
+        raise DatasetError(msg)
+    shown = {example.label for example in held}
+    for name in config.labels.outputs:
+        if "." in name and name not in shown:
+            console.print(f"[yellow]no pictures of {name} in val: its scores mean nothing[/]")
+
+
+def _refuse_absent(files: Sequence[Path | None]) -> None:
+    for path in files:
+        if path is not None and not path.is_file():
+            msg = f"{path} does not exist"
+            raise TrainingError(msg)
 
 
 def _train(

@@ -11,6 +11,7 @@ from worksafe.images.resize import RgbImage
 
 NEUTRAL = "neutral"
 SPLITS = ("train", "val", "test")
+_WEAK = ("", "0", "1")
 _REQUIRED = ("path", "split", "category", "label", "source", "group")
 
 
@@ -63,24 +64,34 @@ def read_manifest(folder: Path) -> list[Example]:
     Raises
     ------
     DatasetError
-        If the manifest is absent, lacks a column, has a wrong value, or lets a group straddle
-        splits (which would flatter every figure).
+        If the manifest is absent, lacks a column, has a wrong value, or lets a group or a picture
+        straddle splits (which would flatter every figure).
     """
     manifest = folder / "manifest.csv"
     if not manifest.is_file():
         msg = f"{manifest} does not exist"
         raise DatasetError(msg)
-    with manifest.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in _REQUIRED if name not in (reader.fieldnames or ())]:
-            msg = f"{manifest} lacks the columns {', '.join(missing)}"
-            raise DatasetError(msg)
-        examples = [_example(folder, manifest, line, row) for line, row in enumerate(reader, 2)]
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a mark
+            reader = csv.DictReader(file)
+            if missing := [name for name in _REQUIRED if name not in (reader.fieldnames or ())]:
+                msg = f"{manifest} lacks the columns {', '.join(missing)}"
+                raise DatasetError(msg)
+            examples = [_example(folder, manifest, line, row) for line, row in enumerate(reader, 2)]
+    except UnicodeDecodeError as error:
+        msg = f"{manifest} is not UTF-8"
+        raise DatasetError(msg) from error
     _refuse_leakage(manifest, examples)
     return examples
 
 
 def _example(folder: Path, manifest: Path, line: int, row: dict[str, str]) -> Example:
+    if None in row.values():
+        msg = f"{manifest}:{line}: fewer cells than columns"
+        raise DatasetError(msg)
+    if row.get("weak", "0") not in _WEAK:
+        msg = f"{manifest}:{line}: weak is {row['weak']!r}; it must be one of {_WEAK}"
+        raise DatasetError(msg)
     if row["split"] not in SPLITS:
         msg = f"{manifest}:{line}: split is {row['split']!r}; it must be one of {SPLITS}"
         raise DatasetError(msg)
@@ -102,7 +113,11 @@ def _example(folder: Path, manifest: Path, line: int, row: dict[str, str]) -> Ex
 
 def _refuse_leakage(manifest: Path, examples: list[Example]) -> None:
     split_of: dict[str, str] = {}
+    split_of_path: dict[Path, str] = {}
     for example in examples:
+        if split_of_path.setdefault(example.path, example.split) != example.split:
+            msg = f"{manifest}: {example.path.name} is in {split_of_path[example.path]} and in "
+            raise DatasetError(msg + f"{example.split}; a picture belongs to one split")
         if split_of.setdefault(example.group, example.split) != example.split:
             msg = (
                 f"{manifest}: group {example.group!r} is in {split_of[example.group]} "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worksafe.errors import WeightsError
 from worksafe.models.spec import (
     DetectorSpec,
     Glance,
@@ -143,7 +144,11 @@ def read_spec(contract: Path) -> DetectorSpec:
     WeightsError
         If the contract cannot be read.
     """
-    return make_spec(read_contract(contract), "", str(contract.with_suffix("")))
+    try:
+        return make_spec(read_contract(contract), "", str(contract.with_suffix("")))
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"{contract.name} is no contract of a hazards network"
+        raise WeightsError(msg) from error
 
 
 def _heat_map(places: NDArray[np.float32]) -> HeatMap:

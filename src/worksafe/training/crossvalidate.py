@@ -56,7 +56,7 @@ def cross_validate(
     """
     if config.teacher is not None:
         raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
-    claim_folder(run_dir, config, examples)
+    claim_folder(run_dir, config, examples, initial)
     folds = leave_sources_out(examples, FOLDS)
     seen = _seen_before(config, examples, initial) if config.optimiser.probe_start else None
     side_px, outputs = config.exported_network.side_px, len(config.labels.outputs)

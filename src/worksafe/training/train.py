@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import math
+import os
 import time
 from collections.abc import Generator, Sequence
 from copy import deepcopy
@@ -103,7 +104,7 @@ def train(
         If the examples cannot be balanced, or the folder holds a run of another recipe or of
         other examples.
     """
-    claim_folder(run_dir, config, examples)
+    claim_folder(run_dir, config, examples, initial)
     torch.manual_seed(config.seed)
     learning = [example for example in examples if example.split == "train"]
     held = [example for example in examples if example.split == "val" and not example.weak]
@@ -165,8 +166,10 @@ def train(
     save_weights(kept.state_dict(), run_dir / NETWORK)
 
 
-def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Example]) -> None:
-    """Make a run's folder, or take up one that belongs to the same recipe and examples.
+def claim_folder(
+    run_dir: Path, config: TrainingConfig, examples: Sequence[Example], initial: Path | None
+) -> None:
+    """Make a run's folder, or take up one of the same recipe, examples and pretrained weights.
 
     A run that went on with another split would have learned pictures that it is measured on.
 
@@ -178,23 +181,27 @@ def claim_folder(run_dir: Path, config: TrainingConfig, examples: Sequence[Examp
         The recipe.
     examples : sequence of Example
         All that the run is given.
+    initial : Path or None
+        Pretrained weights.
 
     Raises
     ------
     TrainingError
         If it belongs to others.
     """
-    rows = [(str(one.path), one.split, one.category, one.label, one.weak) for one in examples]
+    rows = [replace(one, path=Path(os.path.abspath(one.path))) for one in examples]  # noqa: PTH100
+    begun_with = None if initial is None else hashlib.sha256(initial.read_bytes()).hexdigest()
     optimiser = replace(config.optimiser, start_share=0.0)  # mixing and export come later
     side_px = config.export.side_px if optimiser.probe_start else None  # the head's first size
     export = ExportConfig(side_px=side_px)
     trained = replace(config, optimiser=optimiser, export=export, glance=None)
-    made_of = hashlib.sha256(repr((trained, rows)).encode()).hexdigest()
+    made_of = hashlib.sha256(repr((trained, rows, begun_with)).encode()).hexdigest()
     mark = run_dir / "made-of.txt"
     if run_dir.exists() and any(run_dir.iterdir()):
         known = mark.read_text(encoding="utf-8").strip() if mark.exists() else None
         if known != made_of:
-            msg = f"{run_dir} holds a run of another recipe or other pictures: use a new folder"
+            what = "another recipe, other pictures or other initial weights"
+            msg = f"{run_dir} holds a run of {what}: use a new folder"
             raise TrainingError(msg)
     run_dir.mkdir(parents=True, exist_ok=True)
     mark.write_text(made_of + "\n", encoding="utf-8")

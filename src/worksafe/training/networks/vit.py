@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -258,7 +259,11 @@ class VisionTransformer(HazardsNetwork):
         What ImageNet weights have no counterpart of (merging, and the head) is taken where the
         file has it in the same shape.
         """
-        tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+        try:
+            tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+        except (SafetensorError, OSError) as error:
+            msg = f"{path.name} cannot be read as safetensors"
+            raise TrainingError(msg) from error
         own = self.state_dict()
         fitting = {
             name: tensor
