@@ -18,7 +18,7 @@ from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.source import Source, Url, printable_path, read_source
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
-from worksafe.results import ItemError, Moderation, Timing
+from worksafe.results import ItemError, Moderation, Timing, elapsed_ms
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class ItemChecker:
         began = time.perf_counter()
         found, decode_ms = self._finder.find(item.source, before_each, look)
         decision = decide(found.scores, policy)
-        total_ms = (time.perf_counter() - began) * 1000
+        total_ms = elapsed_ms(began)
         return Moderation(
             index=index,
             id=item.id,

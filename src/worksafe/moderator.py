@@ -33,6 +33,7 @@ from worksafe.results import (
     ModelInfo,
     Moderation,
     Timing,
+    elapsed_ms,
     strictest,
 )
 from worksafe.settings import Settings
@@ -239,7 +240,7 @@ class Moderator:
                 decode=sum(result.timing.decode for result in results),
                 wait=sum(result.timing.wait for result in results),
                 inference=sum(result.timing.inference for result in results),
-                total=_elapsed_ms(began),
+                total=elapsed_ms(began),
             ),
         )
 
@@ -389,7 +390,3 @@ def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Polic
     waited_ms = waited_s * 1000
     timing = replace(moderation.timing, wait=waited_ms, total=moderation.timing.total + waited_ms)
     return replace(moderation, timing=timing)
-
-
-def _elapsed_ms(began: float) -> float:
-    return (time.perf_counter() - began) * 1000

@@ -1,5 +1,6 @@
 """The words that every part shares: scores, reasons, decisions and the results that hold them."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -243,6 +244,11 @@ class Timing:
     wait: float = 0.0
     inference: float = 0.0
     total: float = 0.0
+
+
+def elapsed_ms(began: float) -> float:
+    """Tell how many milliseconds ago it was that `time.perf_counter` gave this, in seconds."""
+    return (time.perf_counter() - began) * 1000
 
 
 @dataclass(frozen=True, slots=True)

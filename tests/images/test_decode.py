@@ -620,16 +620,6 @@ def test_the_picture_of_a_heic_is_the_one_that_it_names() -> None:
     assert {view.pixels.shape for view in decoded.views} == {(100, 200, 3), (48, 64, 3)}
 
 
-def bmp_with(offset: int, value: bytes) -> bytes:
-    """A bitmap with a long header, in which something else is said."""
-    plain = encode(quadrants(), "BMP")
-    header = struct.pack("<I", 124) + plain[18:54] + bytes(84)
-    start = struct.pack("<I", 14 + 124)
-    data = bytearray(plain[:10] + start + header + plain[54:])
-    data[offset : offset + len(value)] = value
-    return bytes(data)
-
-
 @pytest.mark.parametrize(
     ("coding", "runs"),
     [

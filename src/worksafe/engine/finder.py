@@ -10,7 +10,7 @@ from worksafe.engine.scoring import Detector, Look, score_image
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import DecodedImage, Pictures, View
 from worksafe.images.source import Source
-from worksafe.results import ImageInfo
+from worksafe.results import ImageInfo, elapsed_ms
 
 
 class Finder:
@@ -68,10 +68,10 @@ class Finder:
         if isinstance(read, bytes) and not look.maps:
             key = self._recall.key(read, look.thorough)
         if key is not None and (known := self._recall.get(key)) is not None:
-            return known, _elapsed_ms(began)
+            return known, elapsed_ms(began)
         side_px = self.side_px(look)
         with self._idle.hold(), self._open(read, side_px) as pictures:
-            decode_ms = _elapsed_ms(began)
+            decode_ms = elapsed_ms(began)
             scored = score_image(pictures, self._detectors, before_each, look, self._idle)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
@@ -99,7 +99,3 @@ class Finder:
         if isinstance(read, DecodedImage):
             return nullcontext(read)
         return self._opener.open(read, side_px)
-
-
-def _elapsed_ms(began: float) -> float:
-    return (time.perf_counter() - began) * 1000

@@ -11,6 +11,7 @@ References
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from worksafe.images.formats import AVIF, HEIC, PNG, ImageFormat
 
@@ -51,6 +52,7 @@ def _find_all(mark: bytes, data: bytes) -> Iterator[int]:
         at = data.find(mark, at + 1)
 
 
+@lru_cache(maxsize=64)
 def level_table(transfer: int) -> tuple[int, ...] | None:
     """Tell what a screen shows for each of 256 stored levels.
 

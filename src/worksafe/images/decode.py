@@ -177,9 +177,9 @@ class _Decoding:
         )
 
     def _load(self) -> Orientation:
-        if self.is_ours and isinstance(self.image, JpegImageFile):
-            self._scale_in_decoder(self.image)
         if self.is_ours:
+            if isinstance(self.image, JpegImageFile):
+                self._scale_in_decoder(self.image)
             self.image.info.pop("xmp", None)  # Pillow would turn a TIFF by it
             load_frame(self.image)
         else:

@@ -107,11 +107,14 @@ def as_browsers_dispose(data: bytes) -> bytes:
     bytes
         The same file but for the flags of such frames: they stay.
     """
+    control = bytes([_EXTENSION]) + _CONTROL
+    flags_at = [at + len(control) for at in _blocks(data) if data.startswith(control, at)]
+    unsaid = [at for at in flags_at if at < len(data) and not data[at] >> _DISPOSAL & 7]
+    if not unsaid:
+        return data
     changed = bytearray(data)
-    for at in _blocks(data):
-        is_control = data[at : at + 3] == bytes([_EXTENSION]) + _CONTROL
-        if is_control and at + 3 < len(data) and not data[at + 3] >> _DISPOSAL & 7:
-            changed[at + 3] |= _KEPT << _DISPOSAL
+    for at in unsaid:
+        changed[at] |= _KEPT << _DISPOSAL
     return bytes(changed)
 
 
