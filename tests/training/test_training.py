@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -163,12 +164,26 @@ def test_what_would_fail_after_hours_of_training_is_refused_before(
         arguments = ["train", str(CONFIGS / "tiny.toml"), "--data", str(where), *folders]
         return CliRunner().invoke(app, [*arguments, "--results", str(tmp_path), *more]).exception
 
-    no_val = tmp_path / "data"
-    no_val.mkdir()
-    manifest = (data / "manifest.csv").read_text()
-    (no_val / "manifest.csv").write_text(manifest.replace(",val,", ",train,"))
+    def other_data(name: str, old: str = "path", new: str = "path") -> Path:
+        folder = tmp_path / name
+        shutil.copytree(data, folder)
+        manifest = folder / "manifest.csv"
+        manifest.write_text(manifest.read_text().replace(old, new))
+        return folder
 
-    assert "no neutral pictures in val" in str(run(where=no_val))
+    broken = other_data("broken")
+    (broken / "155.png").write_bytes(b"no picture")  # of val: looked at after some hundred steps
+    small = tmp_path / "small.safetensors"
+    save_file({"head.weight": torch.zeros(3, 3)}, small)
+
+    assert "no neutral pictures in val" in str(run(where=other_data("whole", ",val,", ",train,")))
+    assert "no output for drugs.tea" in str(run(where=other_data("tea", ",tobacco,", ",tea,")))
+    assert "155.png" in str(run(where=broken))
+    assert "small.safetensors is of a network of another shape" in str(run("--average", str(small)))
+    assert not (tmp_path / "run").exists()  # it may still be made, once that is mended
+    (tmp_path / "runs.csv").write_text("recipe,violence\n")
+    assert "other columns" in str(run())
+    (tmp_path / "runs.csv").unlink()
     assert "nowhere.safetensors does not exist" in str(run("--initial", "nowhere.safetensors"))
     assert "cannot be read as safetensors" in str(run("--initial", str(data / "manifest.csv")))
 
@@ -185,6 +200,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
     resumed = list(train(config, examples, None, tmp_path))
 
     assert resumed[0].step == config.optimiser.validate_every + 1
+    assert resumed[0].loss == pytest.approx(state.loss, rel=0.1)  # its running mean goes on
     once = load_file(finished / "network.safetensors")
     twice = load_file(tmp_path / "network.safetensors")
     for name, tensor in once.items():
@@ -447,6 +463,14 @@ def test_every_change_takes_tiny_pictures_too(step: object) -> None:
     assert min(changed.size) >= 1
 
 
+def test_a_label_that_validation_does_not_show_keeps_its_logits() -> None:
+    logits = np.linspace(-6, 2, 50)
+
+    fit = fit_platt(logits, np.zeros(50, dtype=bool), np.ones(50))
+
+    np.testing.assert_allclose(fit.apply(logits), 1 / (1 + np.exp(-logits)))
+
+
 def test_platt_scaling_finds_the_scale_that_made_the_labels() -> None:
     rng = np.random.default_rng(5)
     logits = rng.normal(0, 3, 20_000)
@@ -483,6 +507,14 @@ def test_a_recipe_says_only_how_it_differs_from_its_base(tmp_path: Path) -> None
         read_config(path)
 
 
+def test_a_recipe_may_leave_out_the_glance_of_its_base(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f"base = '{CONFIGS / 'tiny.toml'}'\nglance = false\n")
+
+    assert read_config(CONFIGS / "tiny.toml").glance
+    assert read_config(recipe).glance is None
+
+
 def test_every_released_recipe_can_be_read() -> None:
     for path in CONFIGS.glob("*.toml"):
         assert read_config(path).labels.outputs
@@ -497,8 +529,8 @@ def test_from_labelled_pictures_to_measured_weights_on_the_command_line(
     arguments += ["--results", str(tmp_path / "results")]
 
     trained = runner.invoke(app, ["train", str(CONFIGS / "tiny.toml"), *arguments])
-    measuring = ["--data", str(data), "--split", "val", "--out", str(tmp_path / "report")]
-    measuring += ["--hazards", str(tmp_path / "run" / "tiny.json")]
+    measuring = ["--data", str(data), "--split", "val"]
+    measuring += ["--hazards", str(tmp_path / "run" / "tiny.json")]  # its figures lie beside it
     measured = runner.invoke(app, ["evaluate", *measuring])
 
     assert (trained.exit_code, measured.exit_code) == (0, 0)
@@ -510,9 +542,9 @@ def test_from_labelled_pictures_to_measured_weights_on_the_command_line(
     with Image.open(tmp_path / "run" / "curves.png") as curves:
         assert min(curves.size) > 400
     contract = json.loads((tmp_path / "run" / "tiny.json").read_text())
-    origin = json.loads((tmp_path / "report" / "hazards-val.json").read_text())
+    origin = json.loads((tmp_path / "run" / "hazards-val.json").read_text())
     assert contract["sha256"] in json.dumps(origin)
-    with (tmp_path / "report" / "hazards-val.csv").open(newline="") as file:
+    with (tmp_path / "run" / "hazards-val.csv").open(newline="") as file:
         subjects = {line["subject"] for line in csv.DictReader(file)}
     assert {"violence.blood", "drugs.cannabis"} <= subjects
 

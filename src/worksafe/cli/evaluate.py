@@ -90,6 +90,7 @@ def evaluate_detectors(
     specs = [*DETECTORS] if hazards is None else [nudity.SPEC, read_spec(hazards)]
     examples = _choose_examples(data, split)
     _refuse_what_would_fail_later(sheet, pictures=pictures)
+    out.mkdir(parents=True, exist_ok=True)
     if card:
         _refuse_card(card, split, out)
     console = Console(stderr=True)

@@ -178,7 +178,12 @@ def evaluate(
     *,
     data: DataOption,
     split: Annotated[str, typer.Option(help="Which pictures: val, or test for a final figure.")],
-    out: Annotated[Path, typer.Option(help="Folder for tables and pictures.")] = Path("results"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for tables and pictures: results, or beside the contract of --hazards."
+        ),
+    ] = None,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also score pictures compressed, cropped, blurred…")
     ] = False,
@@ -203,7 +208,7 @@ def evaluate(
     evaluate_detectors(
         data,
         split,
-        out,
+        out or (hazards.parent if hazards else Path("results")),
         robustness=robustness,
         pictures=pictures,
         sheet=sheet,

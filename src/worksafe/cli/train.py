@@ -12,10 +12,11 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeRemainingColumn,
+    track,
 )
 
-from worksafe.errors import DatasetError, TrainingError
-from worksafe.evaluation.datasets import NEUTRAL, Example, read_manifest
+from worksafe.errors import TrainingError
+from worksafe.evaluation.datasets import Example, read_manifest
 from worksafe.training.config import TrainingConfig, read_config
 
 
@@ -51,21 +52,25 @@ def train_detector(
     Raises
     ------
     TrainingError
-        If PyTorch is not installed, or the recipe or the run is wrong.
+        If PyTorch is not installed, or the recipe, the run, or what is named beside it is wrong.
     DatasetError
-        If the manifest is.
+        If the manifest is, or a picture cannot be read.
     """
     _require_pytorch()
+    from worksafe.training.averages import refuse_other_shapes
     from worksafe.training.export import export
+    from worksafe.training.networks.build import build_network
+    from worksafe.training.record import prepare_runs
     from worksafe.training.train import GLANCE, NETWORK
 
     config = read_config(config_path)
     examples = read_manifest(data)
     console = Console(stderr=True)
-    _refuse_what_would_fail_later(data, config, examples, console)
     _refuse_absent([initial, *others])
-    for folder in (to, results):
-        folder.mkdir(parents=True, exist_ok=True)
+    refuse_other_shapes(build_network(config.network, len(config.labels.outputs)), others)
+    prepare_runs(results, config)
+    to.mkdir(parents=True, exist_ok=True)
+    _look_ahead(data, config, examples, initial, console)
     _train(config, examples, initial, run_dir, results, console, others)
     if config.glance:
         _train(
@@ -75,18 +80,24 @@ def train_detector(
     console.print(f"wrote {export(config, examples, run_dir, to)}")
 
 
-def _refuse_what_would_fail_later(
-    data: Path, config: TrainingConfig, examples: Sequence[Example], console: Console
+def _look_ahead(
+    data: Path,
+    config: TrainingConfig,
+    examples: Sequence[Example],
+    initial: Path | None,
+    console: Console,
 ) -> None:
-    """Look at `val` before hours of training: calibration and thresholds come from it."""
-    held = [example for example in examples if example.split == "val" and not example.weak]
-    if not any(example.category == NEUTRAL for example in held):
-        msg = f"{data} has no neutral pictures in val, which thresholds come from"
-        raise DatasetError(msg)
-    shown = {example.label for example in held}
-    for name in config.labels.outputs:
-        if "." in name and name not in shown:
-            console.print(f"[yellow]no pictures of {name} in val: its scores mean nothing[/]")
+    """Find before hours of training what would stop it, or make its figures mean nothing."""
+    from worksafe.training.preflight import labels_without_validation, read_pictures
+
+    if initial is None:
+        console.print("[yellow]no --initial: training starts from chance, and takes far longer[/]")
+    for name in labels_without_validation(config.labels, examples):
+        console.print(f"[yellow]no pictures of {name} in val: its scores mean nothing[/]")
+    used = [example for example in examples if example.split in {"train", "val"}]
+    reading = read_pictures(used, 2 * config.network.side_px)
+    for _ in track(reading, f"reading {data}", len(used), console=console):
+        pass
 
 
 def _refuse_absent(files: Sequence[Path | None]) -> None:

@@ -12,9 +12,11 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from worksafe.errors import TrainingError
 from worksafe.training.networks.base import HazardsNetwork
 
 
@@ -46,6 +48,33 @@ def mix(
         for name, parameter in mixed.named_parameters():
             parameter.copy_(mean[name].lerp(beginning[name], start_share))
     return mixed
+
+
+def refuse_other_shapes(network: HazardsNetwork, others: Sequence[Path]) -> None:
+    """Refuse weights that cannot be averaged with a network's.
+
+    Parameters
+    ----------
+    network : HazardsNetwork
+        Whose shape they must have.
+    others : sequence of Path
+        Weights of networks.
+
+    Raises
+    ------
+    TrainingError
+        Naming the first file that cannot be read, or is of another shape.
+    """
+    wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    for path in others:
+        try:
+            found = {name: tensor.shape for name, tensor in load_file(path).items()}
+        except (OSError, SafetensorError) as error:
+            msg = f"{path} cannot be read as safetensors: {error}"
+            raise TrainingError(msg) from error
+        if found != wanted:
+            msg = f"{path} is of a network of another shape: it cannot be averaged with this one"
+            raise TrainingError(msg)
 
 
 def mean_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -44,6 +44,8 @@ def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
     Returns
     -------
     Platt
+        Leaves logits as they are where no picture shows the label: nothing says how far they lie
+        from the truth.
 
     References
     ----------
@@ -51,6 +53,8 @@ def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
        smoothed targets keep a label of five pictures from being certain of itself.
     """
     positives, negatives = int(truths.sum()), int((~truths).sum())
+    if not positives:
+        return Platt(1.0, 0.0)
     wanted = np.where(truths, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     design = np.stack([logits, np.ones_like(logits)], axis=1)  # (n, 2)
     solution = np.array([1.0, 0.0])

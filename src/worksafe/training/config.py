@@ -248,7 +248,8 @@ def read_config(path: Path) -> TrainingConfig:
     ----------
     path : Path
         A TOML file; `configs/` has the ones that releases were made with. It may name another
-        file beside it as its ``base``, and then says only what is different.
+        file beside it as its ``base``, and then says only what is different (``glance = false``
+        leaves out a base's).
 
     Returns
     -------
@@ -263,7 +264,7 @@ def read_config(path: Path) -> TrainingConfig:
     try:
         glance = table.pop("glance", None)
         config = _make_config(table)
-        return config if glance is None else replace(config, glance=_read_glance(glance))
+        return replace(config, glance=_read_glance(glance)) if glance else config
     except (KeyError, TypeError, ValueError) as error:
         msg = f"the recipe {path} lacks or misspells a setting: {error}"
         raise TrainingError(msg) from error
@@ -309,7 +310,7 @@ def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         msg = f"cannot read the recipe {path}: {error}"
         raise TrainingError(msg) from error
     base = own.pop("base", None)
-    if "recipe" in own.get("glance", {}):
+    if "recipe" in (own.get("glance") or {}):
         own["glance"]["recipe"] = path.parent / own["glance"]["recipe"]
     table = {} if base is None else _read_table(path.parent / base, (*above, path))
     for name, value in own.items():

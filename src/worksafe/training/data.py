@@ -20,7 +20,7 @@ MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
 
 LOADER_PROCESSES = 2
-_BATCH = 64  # of what is only looked at
+_BATCH = 16  # of what is only looked at; larger ones do not fit into caches
 
 Floats = NDArray[np.float32]
 

@@ -99,7 +99,7 @@ def leave_sources_out(examples: Sequence[Example], count: int) -> list[Fold]:
     Raises
     ------
     TrainingError
-        If there are fewer sources than folds.
+        If there are fewer sources than folds, or a fold has no neutral pictures to measure against.
     """
     known = [example for example in examples if example.split in {"train", "val"}]
     if len({example.source for example in known}) < count:
@@ -113,7 +113,11 @@ def leave_sources_out(examples: Sequence[Example], count: int) -> list[Fold]:
             example
         )
     fold_of = _deal(units, count)
-    return [_fold(units, fold_of, number) for number in range(count)]
+    folds = [_fold(units, fold_of, number) for number in range(count)]
+    if not all(any(example.category == NEUTRAL for example in fold.held) for fold in folds):
+        msg = f"{count} folds need neutral pictures from as many sources"
+        raise TrainingError(msg)
+    return folds
 
 
 def _deal(units: dict[tuple[str, str], list[Example]], count: int) -> dict[tuple[str, str], int]:

@@ -3,11 +3,36 @@
 import csv
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from worksafe.errors import TrainingError
 from worksafe.training.config import TrainingConfig
-from worksafe.training.train import Progress
+from worksafe.training.train import Progress, validation_names
+
+Row = dict[str, str]
+
+_ABOUT = ("recipe", "version", "sha256", "started_from", "seed", "draws", "minutes", "cores")
+
+
+def prepare_runs(results: Path, config: TrainingConfig) -> None:
+    """Make the table of all runs where there is none, and see that a run will fit into it.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of ``runs.csv``; made where it does not exist.
+    config : TrainingConfig
+        The recipe of the run.
+
+    Raises
+    ------
+    TrainingError
+        If the table's columns are not those of such a run: another set of outputs.
+    OSError
+        If it cannot be written.
+    """
+    _add_rows(results, config, [])
 
 
 def append_run(results: Path, config: TrainingConfig, initial: Path | None, end: Progress) -> Path:
@@ -34,31 +59,36 @@ def append_run(results: Path, config: TrainingConfig, initial: Path | None, end:
     TrainingError
         If the table's columns are not those of this run: another set of outputs.
     """
+    about = (
+        config.name,
+        config.version,
+        hashlib.sha256(repr(config).encode()).hexdigest()[:12],
+        initial.name if initial else "",
+        str(config.seed),
+        str(config.optimiser.examples),
+        f"{end.seconds / 60:.0f}",
+        str(len(os.sched_getaffinity(0))),
+    )
+    figures = {name: f"{value:.4f}" for name, value in (end.validation or {}).items()}
+    return _add_rows(results, config, [{**dict(zip(_ABOUT, about, strict=True)), **figures}])
+
+
+def _add_rows(results: Path, config: TrainingConfig, new: Sequence[Row]) -> Path:
     results.mkdir(parents=True, exist_ok=True)
     path = results / "runs.csv"
-    row = {
-        "recipe": config.name,
-        "version": config.version,
-        "sha256": hashlib.sha256(repr(config).encode()).hexdigest()[:12],
-        "started_from": initial.name if initial else "",
-        "seed": str(config.seed),
-        "draws": str(config.optimiser.examples),
-        "minutes": f"{end.seconds / 60:.0f}",
-        "cores": str(len(os.sched_getaffinity(0))),
-        **{name: f"{value:.4f}" for name, value in (end.validation or {}).items()},
-    }
-    rows = []
+    columns = [*_ABOUT, *validation_names(config.labels.outputs)]
+    rows: list[Row] = []
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
-            if reader.fieldnames != list(row):
+            if reader.fieldnames != columns:
                 msg = f"{path} has other columns than this run: give another folder for results"
                 raise TrainingError(msg)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(row))
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows([*rows, row])
+        writer.writerows([*rows, *new])
     return path
 
 

@@ -33,6 +33,7 @@ from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
 from worksafe.training.precision import fast_precision
+from worksafe.training.preflight import refuse_unknown_labels
 from worksafe.training.probe import Seen, describe_as_exported, start_head
 
 NETWORK = "network.safetensors"  # in a run's folder: what it ended with
@@ -101,9 +102,10 @@ def train(
     Raises
     ------
     TrainingError
-        If the examples cannot be balanced, or the folder holds a run of another recipe or of
-        other examples.
+        If the examples cannot be balanced or have labels that the recipe does not name, or the
+        folder holds a run of another recipe or of other examples.
     """
+    refuse_unknown_labels(config.labels, examples)
     claim_folder(run_dir, config, examples, initial)
     torch.manual_seed(config.seed)
     learning = [example for example in examples if example.split == "train"]
@@ -120,7 +122,7 @@ def train(
     adam = AdamW(_parameter_groups(network, optimiser))
     steps = optimiser.examples // optimiser.batch
     parts: Parts = {"network": network, "average": average, "adam": adam}
-    start, before = _resume(run_dir, parts)
+    start, before, running = _resume(run_dir, parts)
     began = time.monotonic() - before
 
     drawn = draw_examples(learning, config.sampling, steps * optimiser.batch, config.seed)
@@ -137,7 +139,6 @@ def train(
         batch_size=optimiser.batch,
         num_workers=LOADER_PROCESSES,
     )
-    running = float("nan")
     for step, (pixels, values, weights) in enumerate(loader, start + 1):
         for group in adam.param_groups:
             group["lr"] = group["peak_lr"] * _schedule(step, steps, optimiser.warmup_steps)
@@ -160,7 +161,7 @@ def train(
             kept = mix(average, others, beginning, optimiser.start_share)
             validation = _validate(kept, held, config) if held else None
             _record(run_dir, step, running, validation or {})
-            _checkpoint(run_dir, step, time.monotonic() - began, parts)
+            _checkpoint(run_dir, step, time.monotonic() - began, running, parts)
         yield Progress(step, steps, running, time.monotonic() - began, validation)
     kept = mix(average, others, beginning, optimiser.start_share)
     save_weights(kept.state_dict(), run_dir / NETWORK)
@@ -231,6 +232,11 @@ def predict(
     return np.concatenate(logits)
 
 
+def validation_names(outputs: Sequence[str]) -> list[str]:
+    """Name what is measured at each validation, in order: two figures of every output."""
+    return [name for output in outputs for name in (output, f"{output} recall@1%")]
+
+
 def _parameter_groups(
     network: HazardsNetwork, optimiser: OptimiserConfig
 ) -> list[dict[str, object]]:
@@ -295,16 +301,15 @@ def _validate(
     """Measure each output's own score against all neutral pictures: AUC and recall at 1 % FPR."""
     scores = predict(network, held, config.network.side_px)
     neutral = np.array([example.category == NEUTRAL for example in held])
-    figures = {}
+    figures: list[float] = []
     for column, output in enumerate(config.labels.outputs):
         positive = np.array([output in (example.category, example.label) for example in held])
         if output in config.labels.categories:
             positive &= [example.label not in config.labels.reported_only for example in held]
         chosen = neutral | positive
         of_output = scores[chosen, column], positive[chosen]
-        figures[output] = roc_auc(*of_output)
-        figures[f"{output} recall@1%"] = recall_at_fpr(*of_output, 0.01)
-    return figures
+        figures += [roc_auc(*of_output), recall_at_fpr(*of_output, 0.01)]
+    return dict(zip(validation_names(config.labels.outputs), figures, strict=True))
 
 
 def _record(run_dir: Path, step: int, loss: float, validation: dict[str, float]) -> None:
@@ -317,10 +322,11 @@ def _record(run_dir: Path, step: int, loss: float, validation: dict[str, float])
         writer.writerow([step, f"{loss:.4f}", *(f"{value:.4f}" for value in validation.values())])
 
 
-def _checkpoint(run_dir: Path, step: int, seconds: float, parts: Parts) -> None:
+def _checkpoint(run_dir: Path, step: int, seconds: float, loss: float, parts: Parts) -> None:
     state = {
         "step": step,
         "seconds": seconds,
+        "loss": loss,
         **{name: part.state_dict() for name, part in parts.items()},
     }
     unfinished = run_dir / "checkpoint.pt.part"  # a run killed while it saves keeps the old one
@@ -328,12 +334,12 @@ def _checkpoint(run_dir: Path, step: int, seconds: float, parts: Parts) -> None:
     unfinished.replace(run_dir / "checkpoint.pt")
 
 
-def _resume(run_dir: Path, parts: Parts) -> tuple[int, float]:
-    """Take up the last checkpoint, where there is one: steps and seconds that are done."""
+def _resume(run_dir: Path, parts: Parts) -> tuple[int, float, float]:
+    """Take up the last checkpoint, where there is one: steps, seconds and loss so far."""
     path = run_dir / "checkpoint.pt"
     if not path.exists():
-        return 0, 0.0
+        return 0, 0.0, math.nan
     state = torch.load(path, weights_only=True)
     for name, part in parts.items():
         part.load_state_dict(state[name])
-    return int(state["step"]), float(state["seconds"])
+    return int(state["step"]), float(state["seconds"]), float(state["loss"])

@@ -38,7 +38,7 @@ class SplitPlan:
         DatasetError
             If a test source is not among them, or the shares leave nothing to train on.
         """
-        if min(self.val_share, self.test_share) < 0 or self.val_share + self.test_share >= 1:
+        if not (min(self.val_share, self.test_share) >= 0 and self.val_share + self.test_share < 1):
             msg = (
                 f"shares of {self.val_share:g} for val and {self.test_share:g} for test "
                 "leave none for train"
