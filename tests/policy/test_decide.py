@@ -168,6 +168,15 @@ def test_a_category_without_a_rule_is_allowed_but_costs_suitability() -> None:
     assert decision.suitability == 25
 
 
+@pytest.mark.parametrize(("label", "shown"), [("drugs.tobacco", 60), ("drugs.cannabis", 0)])
+def test_a_label_that_is_only_reported_costs_less_where_no_weight_is_named(
+    label: str, shown: int
+) -> None:
+    unweighed = Policy(name="plain", rules={})
+
+    assert decide(scored(**{label.replace(".", "__"): 1.0}), unweighed).suitability == shown
+
+
 names = st.sampled_from(sorted(LABELS))
 probabilities = st.floats(0, 1)
 

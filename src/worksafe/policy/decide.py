@@ -54,7 +54,7 @@ def suitability(scores: Scores, policy: Policy) -> int:
     int
         0 to 100: 100 less the largest of weight times score over all labels.
     """
-    risks = (policy.weights.get(name, 1.0) * score for name, score in scores.labels.items())
+    risks = (policy.weight_of(name) * score for name, score in scores.labels.items())
     return round(100 * (1 - max(risks, default=0.0)))
 
 

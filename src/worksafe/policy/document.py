@@ -17,6 +17,7 @@ from worksafe.results import Action, PolicyInfo
 SHIPPED = Path(__file__).parent / "policies"
 DEFAULT = "default"
 UNSEEN = "unseen"
+COUNTING_WEIGHT, REPORTED_WEIGHT = 1.0, 0.4  # of labels that a policy does not weigh
 _PLAIN_WORDS = {
     "extra_forbidden": "there is no such member",
     "missing": "is missing",
@@ -92,7 +93,8 @@ class Policy(BaseModel):
     video : VideoRule
         How many frames of a video must agree.
     weights : mapping of str to float
-        By ``category.label``: how much its score costs suitability; 1 where not named.
+        By ``category.label``: how much its score costs suitability, where it is not what
+        `weight_of` gives the rest.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -115,6 +117,11 @@ class Policy(BaseModel):
     def _known_weights(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
         _refuse_unknown(weights, set(LABELS), "label")
         return weights
+
+    def weight_of(self, label: str) -> float:
+        """Tell how much a label's score costs suitability; less where it only is reported."""
+        usual = COUNTING_WEIGHT if LABELS[label].counts else REPORTED_WEIGHT
+        return self.weights.get(label, usual)
 
     @property
     def version(self) -> str:
