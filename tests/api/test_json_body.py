@@ -87,3 +87,19 @@ def test_what_is_no_json_in_utf_8_is_malformed(body: bytes) -> None:
         parse(body)
 
     assert caught.value.request_code == "malformed_json"
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (b'{"images": [\n  {"url": secret}]}', "Expecting value, line 2, column 11"),
+        (b'{"images": ["\xff"]}', "byte 13 is not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+    ids=lambda value: repr(value[:20]),
+)
+def test_a_malformed_body_is_told_where_without_what_it_holds(body: bytes, where: str) -> None:
+    with pytest.raises(RequestError, match=where) as caught:
+        parse(body)
+
+    assert "secret" not in str(caught.value)

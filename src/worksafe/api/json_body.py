@@ -40,12 +40,25 @@ def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401
     _count_values(body, max_images, field)
     try:
         parsed = json.loads(body.decode(), object_pairs_hook=_members)
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, nested too deeply
-        raise RequestError("malformed_json", "the body is no valid JSON") from error
+    except (ValueError, RecursionError) as error:
+        msg = f"the body is no valid JSON: {_where(error)}"
+        raise RequestError("malformed_json", msg) from error
     images = parsed.get(field) if isinstance(parsed, dict) else None
     if isinstance(images, list):
         _check_length(len(images), max_images, field)
     return parsed
+
+
+def _where(error: ValueError | RecursionError) -> str:
+    """Say what is wrong and where, with nothing of the body."""
+    match error:
+        case json.JSONDecodeError():
+            return f"{error.msg}, line {error.lineno}, column {error.colno}"
+        case UnicodeDecodeError():
+            return f"byte {error.start} is not UTF-8"
+        case RecursionError():
+            return "it is nested too deeply"
+    return "a number has thousands of digits, or a member's name half a character"
 
 
 def _check_length(images: int, max_images: int, field: str) -> None:

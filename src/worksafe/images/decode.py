@@ -30,7 +30,7 @@ from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
-from worksafe.images.structure import readings, refuse_costly
+from worksafe.images.structure import check_structure, readings
 from worksafe.images.thumbnail import read_thumbnail, shows_something_else
 
 pi_heif.register_heif_opener(thumbnails=False)
@@ -73,7 +73,7 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
     if image_format.plugin is None:
         msg = f"the bytes are a video ({image_format.name}), not a picture"
         raise NotAnImageError(msg)
-    refuse_costly(image_format, data)
+    check_structure(image_format, data)
     first, *others = readings(image_format, data)
     decoded = _decode_file(first, image_format, limits, side_px)
     for other in others:

@@ -13,7 +13,7 @@ def count_frames(image: Image.Image) -> int:
     Parameters
     ----------
     image : PIL.Image.Image
-        Any; the file of one that we opened has passed `structure.refuse_costly`.
+        Any; the file of one that we opened has passed `structure.check_structure`.
 
     Returns
     -------

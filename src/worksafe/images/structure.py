@@ -54,7 +54,7 @@ _BMP_PIXELS_A_BYTE = {1: 1, 2: 2}  # by how runs are coded
 _BMP_END, _BMP_DELTA, _BMP_LEAST_LITERAL = 1, 2, 3
 
 
-def refuse_costly(image_format: ImageFormat, data: bytes) -> None:
+def check_structure(image_format: ImageFormat, data: bytes) -> None:
     """Refuse a file whose structure asks for more work than any honest one, or is read in two ways.
 
     Parameters

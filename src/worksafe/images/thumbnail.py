@@ -7,7 +7,7 @@ from PIL import ExifTags, Image
 from worksafe.images.formats import JPEG
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import mean_change, sketch
-from worksafe.images.structure import refuse_costly
+from worksafe.images.structure import check_structure
 
 _MAX_BYTES = 256 * 1024  # EXIF of a JPEG has 64 kB at most
 _SIDE_PX = 320
@@ -35,7 +35,7 @@ def read_thumbnail(exif: bytes) -> Image.Image | None:
         start = int(tags[ExifTags.Base.JpegIFOffset])
         length = int(tags[ExifTags.Base.JpegIFByteCount])
         data = exif[start : start + length]
-        refuse_costly(JPEG, data[:_MAX_BYTES])
+        check_structure(JPEG, data[:_MAX_BYTES])
         image = Image.open(io.BytesIO(data[:_MAX_BYTES]), formats=["JPEG"])
         image.draft("RGB", (_SIDE_PX, _SIDE_PX))
         return image.convert("RGB")
