@@ -1,5 +1,7 @@
+import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from worksafe.images.decode import decode_image
 from worksafe.images.formats import GIF
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
+from worksafe.images.source import Source
 from worksafe.images.structure import MAX_ENTRIES, MAX_PAGES, MAX_SCANS, readings
 
 TIFF_TAGS = [
@@ -218,7 +221,15 @@ def painted(colour: tuple[int, int, int, int], rows: slice = slice(None)) -> Rgb
 RED, BLUE, BLACK = (255, 0, 0, 255), (0, 0, 255, 255), (0, 0, 0, 255)
 
 
-def test_a_frame_of_an_animated_png_is_undone_though_it_was_blended() -> None:
+def opened(data: bytes) -> Image.Image:
+    """A caller's own image of a file."""
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("given", [bytes, opened])
+def test_a_frame_of_an_animated_png_is_undone_though_it_was_blended(
+    given: Callable[[bytes], Source],
+) -> None:
     data = apng_of(
         [
             (painted(RED), NONE, SOURCE),
@@ -229,20 +240,23 @@ def test_a_frame_of_an_animated_png_is_undone_though_it_was_blended() -> None:
         ]
     )
 
-    views = decode_image(data, ImageLimits(), 320).views
+    views = decode_image(given(data), ImageLimits(), 320).views
 
     assert any((view.pixels[0, 0] == RED[:3]).all() for view in views)
     blended = [view.pixels for view in views if (view.pixels[0, 0] == BLUE[:3]).all()]
     assert [pixels[31, 0].tolist() for pixels in blended] == [list(RED[:3])]
 
 
-def test_the_default_picture_is_not_under_an_animation_without_it() -> None:
+@pytest.mark.parametrize("given", [bytes, opened])
+def test_the_default_picture_is_not_under_an_animation_without_it(
+    given: Callable[[bytes], Source],
+) -> None:
     data = apng_of(
         [(painted(RED, slice(0, 16)), NONE, OVER), (painted(RED), NONE, OVER)],
         default=painted(BLACK),
     )
 
-    views = decode_image(data, ImageLimits(), 320).views
+    views = decode_image(given(data), ImageLimits(), 320).views
 
     of_first = [view.pixels[31, 0].tolist() for view in views if view.frame == 1]
     assert [255, 255, 255] in of_first  # the page shows through

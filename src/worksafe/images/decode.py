@@ -181,9 +181,7 @@ class _Decoding:
             if isinstance(self.image, JpegImageFile):
                 self._scale_in_decoder(self.image)
             self.image.info.pop("xmp", None)  # Pillow would turn a TIFF by it
-            load_frame(self.image)
-        else:
-            self.image.load()
+        load_frame(self.image)
         return read_orientation(self.image)
 
     def _views(self, frame: int, time_s: float, orientation: Orientation) -> list[View]:
