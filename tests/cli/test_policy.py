@@ -152,13 +152,14 @@ def test_what_is_no_answer_is_an_error_with_its_line(text: str, tmp_path: Path) 
 @pytest.mark.usefixtures("policies")
 def test_validate_names_every_mistake_and_goes_through_folders(tmp_path: Path) -> None:
     assert runner.invoke(app, ["policy", "validate", str(tmp_path)]).exit_code == 0
-    (tmp_path / "c.yaml").write_text("name: c\nrules: {nudty: {block: 1}}\n")
+    (tmp_path / "c.yaml").write_text("name: c\non_error: pass\nrules: {nudty: {block: 1}}\n")
     (tmp_path / "d.yaml").write_text("name: D\nrules: {}\n")
 
     output = runner.invoke(app, ["policy", "validate", str(tmp_path)])
 
     assert output.exit_code == 2
-    assert "c.yaml:2: rules.nudty" in output.output
+    assert "c.yaml:2: on_error" in output.output
+    assert "c.yaml:3: rules.nudty" in output.output
     assert "d.yaml:1: name" in output.output
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from worksafe.errors import PolicyError, UnknownPolicyError
 from worksafe.models.registry import CATEGORIES, LABELS
@@ -156,7 +157,8 @@ def read_policy(path: Path) -> Policy:
     Raises
     ------
     PolicyError
-        If the file cannot be read or is malformed; the message names file, line and field.
+        If the file cannot be read or is malformed; the message names file, line and field, of
+        several mistakes one to a line.
     """
     try:
         file = read_yaml(path)
@@ -167,22 +169,26 @@ def read_policy(path: Path) -> Policy:
     except FieldError as error:
         raise _policy_error(path, error, error.line or file.line_of(error.field)) from error
     except ValidationError as error:
-        wrong = _first_wrong(error)
-        raise _policy_error(path, wrong, file.line_of(wrong.field)) from error
+        mistakes = [_mistake(one) for one in error.errors(include_url=False, include_input=False)]
+        lines = [_line(path, wrong, file.line_of(wrong.field)) for wrong in mistakes]
+        raise PolicyError("\n".join(lines)) from error
 
 
-def _first_wrong(error: ValidationError) -> FieldError:
-    first = error.errors(include_url=False, include_input=False)[0]
-    inner = first.get("ctx", {}).get("error")
+def _mistake(found: ErrorDetails) -> FieldError:
+    inner = found.get("ctx", {}).get("error")
     if isinstance(inner, FieldError):
-        return FieldError((*first["loc"], *inner.field), str(inner))
-    what = _PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-    return FieldError(first["loc"], what)
+        return FieldError((*found["loc"], *inner.field), str(inner))
+    what = _PLAIN_WORDS.get(found["type"], found["msg"].removeprefix("Value error, "))
+    return FieldError(found["loc"], what)
 
 
 def _policy_error(path: Path, error: FieldError, line: int) -> PolicyError:
+    return PolicyError(_line(path, error, line))
+
+
+def _line(path: Path, error: FieldError, line: int) -> str:
     field = ".".join(str(part) for part in error.field) or "the document"
-    return PolicyError(f"{path}:{line}: {field}: {error}")
+    return f"{path}:{line}: {field}: {error}"
 
 
 def read_policies(extra: Path | None = None) -> dict[str, Policy]:
