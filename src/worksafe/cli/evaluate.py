@@ -90,9 +90,9 @@ def evaluate_detectors(
     specs = [*DETECTORS] if hazards is None else [nudity.SPEC, read_spec(hazards)]
     examples = _choose_examples(data, split)
     _refuse_what_would_fail_later(sheet, pictures=pictures)
-    out.mkdir(parents=True, exist_ok=True)
     if card:
         _refuse_card(card, split, out)
+    out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     moderator = Moderator(measuring_settings(), detectors=load_detectors(specs))
     scored = _with_bar(score_examples(moderator, examples), len(examples), "scoring", console)
