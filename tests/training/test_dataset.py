@@ -1,6 +1,7 @@
 """From a tree of pictures and videos to a data set, on photographs and generated videos."""
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -318,6 +319,8 @@ def test_groups_are_shared_out_as_asked_and_stay_where_they_are_when_others_come
     [
         (SplitPlan(("moon",)), "no source is called moon; there are phone, web"),
         (SplitPlan((), 0.5, 0.5), "leave none for train"),
+        (SplitPlan((), math.nan, 0.1), "leave none for train"),
+        (SplitPlan((), 0.1, math.nan), "leave none for train"),
     ],
 )
 def test_a_plan_that_cannot_be_followed_is_refused(

@@ -45,6 +45,15 @@ def examples() -> list[Example]:
     ]
 
 
+def test_a_fold_without_neutral_pictures_has_nothing_to_be_measured_against(
+    examples: list[Example],
+) -> None:
+    few = [one for one in examples if one.label or one.source == "plain0"]
+
+    with pytest.raises(TrainingError, match="neutral pictures from as many sources"):
+        leave_sources_out(few, 3)
+
+
 def test_every_picture_is_held_out_once_and_its_source_is_not_learnt(
     examples: list[Example],
 ) -> None:
