@@ -14,7 +14,7 @@ from worksafe.cli.shown import table_console
 from worksafe.engine.scoring import load_detectors
 from worksafe.errors import DatasetError, SettingsError
 from worksafe.evaluation.card import fill_card, find_blocks
-from worksafe.evaluation.datasets import NEUTRAL, SPLITS, Example, read_manifest
+from worksafe.evaluation.datasets import NEUTRAL, SPLITS, Example, choose_split, read_manifest
 from worksafe.evaluation.markdown import decision_lines, subject_lines, write_markdown
 from worksafe.evaluation.report import (
     Measured,
@@ -124,7 +124,7 @@ def _choose_examples(data: Path, split: str) -> list[Example]:
     if split not in SPLITS:
         msg = f"the split must be one of {', '.join(SPLITS)}, not {split!r}"
         raise DatasetError(msg)
-    examples = [e for e in read_manifest(data) if e.split == split and not e.weak]
+    examples = choose_split(read_manifest(data), split)
     if not examples:
         msg = f"{data} has no pictures in the split {split}"
         raise DatasetError(msg)

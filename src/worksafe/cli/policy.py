@@ -16,7 +16,7 @@ from rich.table import Table
 
 from worksafe.cli.shown import printable
 from worksafe.errors import DatasetError, PolicyError, StoredResultsError
-from worksafe.evaluation.datasets import NEUTRAL, read_manifest
+from worksafe.evaluation.datasets import NEUTRAL, choose_split, read_manifest
 from worksafe.evaluation.markdown import table_lines
 from worksafe.evaluation.scoring import measuring_settings
 from worksafe.moderator import Moderator
@@ -183,7 +183,7 @@ def diff(first: str, second: str, on: Path, *, as_json: bool) -> None:
 
 
 def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:
-    examples = [one for one in read_manifest(data) if one.split == split and not one.weak]
+    examples = choose_split(read_manifest(data), split)
     if not examples:
         msg = f"{data} has no pictures in the split {split!r}"
         raise DatasetError(msg)

@@ -57,9 +57,7 @@ def train_detector(
         If the manifest is, or a picture cannot be read.
     """
     _require_pytorch()
-    from worksafe.training.averages import refuse_other_shapes
     from worksafe.training.export import export
-    from worksafe.training.networks.build import build_network
     from worksafe.training.record import prepare_runs
     from worksafe.training.train import GLANCE, NETWORK
 
@@ -67,7 +65,6 @@ def train_detector(
     examples = read_manifest(data)
     console = Console(stderr=True)
     _refuse_absent([initial, *others])
-    refuse_other_shapes(build_network(config.network, len(config.labels.outputs)), others)
     prepare_runs(results, config)
     to.mkdir(parents=True, exist_ok=True)
     _look_ahead(data, config, examples, initial, console)
@@ -93,7 +90,7 @@ def _look_ahead(
     if initial is None:
         console.print("[yellow]no --initial: training starts from chance, and takes far longer[/]")
     for name in labels_without_validation(config.labels, examples):
-        console.print(f"[yellow]no pictures of {name} in val: its scores mean nothing[/]")
+        console.print(f"[yellow]no pictures of {name} in val: nothing calibrates its scores[/]")
     used = [example for example in examples if example.split in {"train", "val"}]
     reading = read_pictures(used, 2 * config.network.side_px)
     for _ in track(reading, f"reading {data}", len(used), console=console):

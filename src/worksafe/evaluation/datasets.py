@@ -1,6 +1,7 @@
 """Labelled pictures on disk: a folder with a ``manifest.csv``, one row per picture."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +125,24 @@ def _refuse_leakage(manifest: Path, examples: list[Example]) -> None:
                 f"and in {example.split}; a group belongs to one split"
             )
             raise DatasetError(msg)
+
+
+def choose_split(examples: Iterable[Example], split: str) -> list[Example]:
+    """Give the pictures of one split that are sure of their label: all but the weak ones.
+
+    Parameters
+    ----------
+    examples : iterable of Example
+        Of all splits.
+    split : str
+        Which.
+
+    Returns
+    -------
+    list of Example
+        In order.
+    """
+    return [example for example in examples if example.split == split and not example.weak]
 
 
 def read_pixels(example: Example, side_px: int) -> RgbImage:

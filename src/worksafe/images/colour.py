@@ -26,7 +26,7 @@ _TABLES = (b"A2B", b"D2B")  # of tags that give any colour any other
 
 _BMP_HEADER_AT = 14
 _BMP_COLOURS_AT, _BMP_EMBEDDED = 70, b"DEBM"
-_BMP_PROFILE_AT = 126  # its place, from the header on, and its length
+_BMP_PROFILE_AT = (126, 130)  # where its place, from the header on, and its length stand
 
 Apply = Callable[[Image.Image], Image.Image]
 
@@ -85,7 +85,7 @@ def read_bmp_profile(data: bytes) -> bytes | None:
     """
     if data[_BMP_COLOURS_AT : _BMP_COLOURS_AT + 4] != _BMP_EMBEDDED:
         return None
-    at, size = (int.from_bytes(data[p : p + 4], "little") for p in (_BMP_PROFILE_AT, 130))
+    at, size = (int.from_bytes(data[p : p + 4], "little") for p in _BMP_PROFILE_AT)
     return data[_BMP_HEADER_AT + at :][:size]
 
 

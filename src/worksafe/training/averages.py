@@ -12,12 +12,11 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from worksafe.errors import TrainingError
-from worksafe.training.networks.base import HazardsNetwork
+from worksafe.training.networks.base import HazardsNetwork, read_tensors
 
 
 def mix(
@@ -67,11 +66,7 @@ def refuse_other_shapes(network: HazardsNetwork, others: Sequence[Path]) -> None
     """
     wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
     for path in others:
-        try:
-            found = {name: tensor.shape for name, tensor in load_file(path).items()}
-        except (OSError, SafetensorError) as error:
-            msg = f"{path} cannot be read as safetensors: {error}"
-            raise TrainingError(msg) from error
+        found = {name: tensor.shape for name, tensor in read_tensors(path).items()}
         if found != wanted:
             msg = f"{path} is of a network of another shape: it cannot be averaged with this one"
             raise TrainingError(msg)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
-from worksafe.evaluation.datasets import NEUTRAL, Example
+from worksafe.evaluation.datasets import NEUTRAL, Example, choose_split
 from worksafe.training.calibrate import Platt, fit_platt, thresholds
 from worksafe.training.config import TrainingConfig
 from worksafe.training.data import LOADER_PROCESSES, MEAN, STD, Pictures, targets
@@ -64,7 +64,7 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     if config.glance is not None:
         beside = to / f"{config.name}-glance.onnx"
         glance = _write_network(config.glance.recipe, examples, run_dir / GLANCE, beside)
-    contract = _contract(config, _held(examples), full, glance)
+    contract = _contract(config, choose_split(examples, "val"), full, glance)
     path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
     return path
 
@@ -80,16 +80,12 @@ class _Written:
     scores: dict[str, NDArray[np.float64]]  # by label, of the held pictures
 
 
-def _held(examples: Sequence[Example]) -> list[Example]:
-    return [example for example in examples if example.split == "val" and not example.weak]
-
-
 def _write_network(
     config: TrainingConfig, examples: Sequence[Example], run_dir: Path, path: Path
 ) -> _Written:
     """Write a run's network, prove it and calibrate it."""
     network, side_px = _load(config, run_dir), config.exported_network.side_px
-    held = _held(examples)
+    held = choose_split(examples, "val")
     write_onnx(network, side_px, path)
     shown = held[:_PROOF_PICTURES]
     expected = predict(network, shown, side_px)
@@ -186,7 +182,7 @@ def _compare_on_average(expected: Logits, found: Logits) -> None:
 
 def _learnt_pictures(examples: Sequence[Example], side_px: int) -> Iterator[NDArray[np.float32]]:
     """Give some of the pictures that were learnt from, any label's."""
-    learnt = [example for example in examples if example.split == "train" and not example.weak]
+    learnt = choose_split(examples, "train")
     chosen = np.random.default_rng(0).permutation(len(learnt))[:_RANGE_PICTURES]
     pictures = Pictures([learnt[position] for position in chosen], side_px)
     for position in range(len(pictures)):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from worksafe.errors import DatasetError, TrainingError
-from worksafe.evaluation.datasets import NEUTRAL, Example, read_pixels
+from worksafe.evaluation.datasets import NEUTRAL, Example, choose_split, read_pixels
 from worksafe.training.config import LabelsConfig
 
 _READERS = 2
@@ -53,7 +53,7 @@ def labels_without_validation(labels: LabelsConfig, examples: Sequence[Example])
     DatasetError
         If ``val`` has no neutral pictures, which every threshold comes from.
     """
-    held = [example for example in examples if example.split == "val" and not example.weak]
+    held = choose_split(examples, "val")
     if not any(example.category == NEUTRAL for example in held):
         raise DatasetError("there are no neutral pictures in val, which thresholds come from")
     shown = {example.label for example in held}
@@ -85,10 +85,5 @@ def read_pictures(examples: Sequence[Example], side_px: int) -> Iterator[Example
         read_pixels(example, side_px)
 
     with ThreadPoolExecutor(_READERS) as readers:
-        pending = [readers.submit(read, example) for example in examples]
-        try:
-            for example, reading in zip(examples, pending, strict=True):
-                reading.result()
-                yield example
-        finally:
-            readers.shutdown(cancel_futures=True)
+        for example, _ in zip(examples, readers.map(read, examples), strict=True):
+            yield example

@@ -18,9 +18,9 @@ from torch.optim import AdamW
 from torch.utils.data import DataLoader, Subset
 
 from worksafe.errors import TrainingError
-from worksafe.evaluation.datasets import NEUTRAL, Example
+from worksafe.evaluation.datasets import NEUTRAL, Example, choose_split
 from worksafe.evaluation.metrics import recall_at_fpr, roc_auc
-from worksafe.training.averages import mix, save_weights
+from worksafe.training.averages import mix, refuse_other_shapes, save_weights
 from worksafe.training.config import ExportConfig, OptimiserConfig, TrainingConfig
 from worksafe.training.data import (
     LOADER_PROCESSES,
@@ -102,16 +102,18 @@ def train(
     Raises
     ------
     TrainingError
-        If the examples cannot be balanced or have labels that the recipe does not name, or the
-        folder holds a run of another recipe or of other examples.
+        If the examples cannot be balanced or have labels that the recipe does not name, one of
+        `others` is of another shape, or the folder holds a run of another recipe or of other
+        examples.
     """
     refuse_unknown_labels(config.labels, examples)
-    claim_folder(run_dir, config, examples, initial)
     torch.manual_seed(config.seed)
-    learning = [example for example in examples if example.split == "train"]
-    held = [example for example in examples if example.split == "val" and not example.weak]
-    optimiser = config.optimiser
     network = build_network(config.network, len(config.labels.outputs))
+    refuse_other_shapes(network, others)
+    claim_folder(run_dir, config, examples, initial)
+    learning = [example for example in examples if example.split == "train"]
+    held = choose_split(examples, "val")
+    optimiser = config.optimiser
     beginning = run_dir / "start.safetensors"
     if not beginning.exists():
         _start(network, config, learning, initial, seen)

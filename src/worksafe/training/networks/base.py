@@ -4,11 +4,24 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from worksafe.errors import TrainingError
+
 HEAD = "head."
 FIRST_BIAS = -2.0  # most outputs are negative for most pictures
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; raises TrainingError where it is none."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        msg = f"{path} cannot be read as safetensors: {error}"
+        raise TrainingError(msg) from error
 
 
 class HazardsNetwork(nn.Module, ABC):

@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from worksafe.errors import TrainingError
-from worksafe.training.networks.base import FIRST_BIAS, HEAD, HazardsNetwork
+from worksafe.training.networks.base import FIRST_BIAS, HEAD, HazardsNetwork, read_tensors
 
 PATCH_PX = 16
 WIDTH = 192
@@ -259,11 +257,7 @@ class VisionTransformer(HazardsNetwork):
         What ImageNet weights have no counterpart of (merging, and the head) is taken where the
         file has it in the same shape.
         """
-        try:
-            tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
-        except (SafetensorError, OSError) as error:
-            msg = f"{path.name} cannot be read as safetensors"
-            raise TrainingError(msg) from error
+        tensors = {name: tensor.float() for name, tensor in read_tensors(path).items()}
         own = self.state_dict()
         fitting = {
             name: tensor
