@@ -73,11 +73,27 @@ def test_a_network_that_was_saved_says_the_same(config: NetworkConfig, tmp_path:
         assert torch.equal(network(pixels)[0], loaded(pixels)[0])
 
 
+@pytest.mark.parametrize("config", [config for config, _ in BACKBONES])
+def test_pictures_of_a_batch_do_not_mix(config: NetworkConfig) -> None:
+    network = build_network(config, outputs=2).eval()
+    torch.nn.init.normal_(network.head.weight)
+    pixels = torch.randn(3, 3, config.side_px, config.side_px)
+
+    with torch.inference_mode():
+        together = network(pixels)
+        alone = [network(one[None]) for one in pixels]
+
+    for part in (0, 1):
+        assert torch.allclose(together[part], torch.cat([one[part] for one in alone]), atol=1e-4)
+
+
 @pytest.mark.parametrize("merged", [2, 4])
 def test_only_neighbours_become_one(merged: Literal[2, 4]) -> None:
     """What is seen in one corner changes the merged place there and no other, before attention."""
     network = VisionTransformer(3, 96, merge_after=1, merged=merged).eval()
-    network.blocks = torch.nn.ModuleList(torch.nn.Identity() for _ in network.blocks)
+    for name, parameter in network.blocks.named_parameters():
+        if name.split(".", 1)[1].startswith(("attn.proj.", "mlp.fc2.")):
+            torch.nn.init.zeros_(parameter)  # blocks that add nothing
     pixels = torch.randn(1, 3, 96, 96)
     changed = pixels.clone()
     changed[:, :, :32, :16] += 1.0  # the upper two patches on the left

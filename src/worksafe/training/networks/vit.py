@@ -33,36 +33,24 @@ MERGE = "merge."
 _NEW = (HEAD, MERGE)  # what ImageNet weights have no counterpart of
 
 
-class Linear(nn.Linear):
-    """A linear layer on tokens, (batch, tokens, inputs), computed on two dimensions.
-
-    Runtimes join the bias to a product of matrices only there: 7 % of the network's time.
-    """
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Transform each token by itself."""
-        batch, count, width = tokens.shape
-        rows = functional.linear(tokens.reshape(batch * count, width), self.weight, self.bias)
-        return rows.reshape(batch, count, self.out_features)
-
-
 class Attention(nn.Module):
     """Multi-head self-attention."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.qkv = Linear(WIDTH, 3 * WIDTH)
-        self.proj = Linear(WIDTH, WIDTH)
+        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
+        self.proj = nn.Linear(WIDTH, WIDTH)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Mix tokens, shape (batch, tokens, width), with one another."""
-        batch, count, width = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, count, 3 * HEADS, width // HEADS).transpose(1, 2)
-        query, key, value = qkv.chunk(3, dim=1)  # each (batch, heads, tokens, head width)
+    def forward(self, rows: Tensor, batch: int) -> Tensor:
+        """Mix a picture's tokens with one another, (count * batch, width)."""
+        query, key, value = (  # each (batch * heads, count, head width)
+            part.reshape(-1, batch * HEADS, WIDTH // HEADS).transpose(0, 1)
+            for part in self.qkv(rows).chunk(3, dim=1)
+        )
         # Step by step: PyTorch's fused attention takes half as long again on a CPU, in bfloat16.
-        alike = (query * (width // HEADS) ** -0.5) @ key.transpose(2, 3)
-        mixed = alike.softmax(dim=3) @ value
-        out: Tensor = self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
+        alike = (query * (WIDTH // HEADS) ** -0.5) @ key.transpose(1, 2)
+        mixed = alike.softmax(dim=2) @ value
+        out: Tensor = self.proj(mixed.transpose(0, 1).reshape(rows.shape))
         return out
 
 
@@ -71,17 +59,22 @@ class Mlp(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc1 = Linear(WIDTH, 4 * WIDTH)
-        self.fc2 = Linear(4 * WIDTH, WIDTH)
+        self.fc1 = nn.Linear(WIDTH, 4 * WIDTH)
+        self.fc2 = nn.Linear(4 * WIDTH, WIDTH)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Transform each token by itself, shape (batch, tokens, width)."""
-        out: Tensor = self.fc2(functional.gelu(self.fc1(tokens)))
+    def forward(self, rows: Tensor) -> Tensor:
+        """Transform each token by itself, (count * batch, width)."""
+        out: Tensor = self.fc2(functional.gelu(self.fc1(rows)))
         return out
 
 
 class Block(nn.Module):
     """One pre-norm transformer block with stochastic depth.
+
+    Tokens are the rows of one matrix, (count * batch, width), the first of each picture first. So
+    linear layers are products of two matrices, to which runtimes join the bias, and of attention
+    only what it gives is laid out anew: in eight bits 9 % less time for 65 tokens and 6 % for 257
+    than with (batch, count, width).
 
     Parameters
     ----------
@@ -97,17 +90,17 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(WIDTH, eps=1e-6)
         self.mlp = Mlp()
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Attend, then transform, shape (batch, tokens, width)."""
-        tokens = tokens + self._maybe_drop(self.attn(self.norm1(tokens)))
-        return tokens + self._maybe_drop(self.mlp(self.norm2(tokens)))
+    def forward(self, rows: Tensor, batch: int) -> Tensor:
+        """Attend, then transform, (count * batch, width)."""
+        rows = rows + self._maybe_drop(self.attn(self.norm1(rows), batch), batch)
+        return rows + self._maybe_drop(self.mlp(self.norm2(rows)), batch)
 
-    def _maybe_drop(self, branch: Tensor) -> Tensor:
+    def _maybe_drop(self, branch: Tensor, batch: int) -> Tensor:
         if not self.training or self.drop_path == 0:
             return branch
         keep = 1 - self.drop_path
-        mask = torch.rand(branch.shape[0], 1, 1, device=branch.device) < keep
-        return branch * mask / keep
+        mask = torch.rand(batch, 1, device=branch.device) < keep
+        return branch * mask.repeat(branch.shape[0] // batch, 1) / keep
 
 
 class PatchEmbed(nn.Module):
@@ -176,7 +169,7 @@ class VisionTransformer(HazardsNetwork):
         self.pos_embed = nn.Parameter(torch.zeros(1, self.grid**2 + 1, WIDTH))
         self.blocks = nn.ModuleList(Block(drop_path * i / (DEPTH - 1)) for i in range(DEPTH))
         if merge_after:
-            self.merge = Linear(merged * WIDTH, WIDTH)  # starts as the mean
+            self.merge = nn.Linear(merged * WIDTH, WIDTH)  # starts as the mean
             self.merge.weight.data.copy_(torch.eye(WIDTH).repeat(1, merged) / merged)
             self.merge.bias.data.zero_()
         self.norm = nn.LayerNorm(WIDTH, eps=1e-6)
@@ -221,14 +214,17 @@ class VisionTransformer(HazardsNetwork):
             patches = self._drop(patches)
         if self.merge_after:
             patches = patches.reshape(patches.shape[0], -1, WIDTH)
-        tokens = torch.cat([cls, patches], dim=1)
+        rows, batch = _to_rows(torch.cat([cls, patches], dim=1)), patches.shape[0]
         for index, block in enumerate(self.blocks):
             if index and index == self.merge_after:
-                neighbours = tokens[:, 1:].reshape(tokens.shape[0], -1, self.merged * WIDTH)
-                tokens = torch.cat([tokens[:, :1], self.merge(neighbours)], dim=1)
-            tokens = block(tokens)
-        normed: Tensor = self.norm(tokens)
-        return normed
+                rows = _to_rows(self._merge(_to_tokens(rows, batch)))
+            rows = block(rows, batch)
+        return _to_tokens(self.norm(rows), batch)
+
+    def _merge(self, tokens: Tensor) -> Tensor:
+        """Let neighbours become one, (batch, 1 + rows * columns, width)."""
+        neighbours = tokens[:, 1:].reshape(tokens.shape[0], -1, self.merged * WIDTH)
+        return torch.cat([tokens[:, :1], self.merge(neighbours)], dim=1)
 
     def _neighbours(self, patches: Tensor) -> Tensor:
         """Lay those side by side that become one, (batch, rows * columns, merged * width)."""
@@ -269,6 +265,16 @@ class VisionTransformer(HazardsNetwork):
             msg = f"{path.name} lacks {sorted(missing)[:3]} and {len(missing)} tensors in all"
             raise TrainingError(msg)
         self.load_state_dict(fitting, strict=False)
+
+
+def _to_rows(tokens: Tensor) -> Tensor:
+    """Lay tokens out as blocks want them, (batch, count, width) to (count * batch, width)."""
+    return tokens.transpose(0, 1).flatten(0, 1)
+
+
+def _to_tokens(rows: Tensor, batch: int) -> Tensor:
+    """Lay rows out by picture, (count * batch, width) to (batch, count, width)."""
+    return rows.unflatten(0, (-1, batch)).transpose(0, 1)
 
 
 def _fit_positions(network: nn.Module, tensors: dict[str, Tensor], prefix: str, *_: object) -> None:
