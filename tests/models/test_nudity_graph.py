@@ -1,4 +1,7 @@
+from collections import Counter
+
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -7,7 +10,7 @@ from worksafe.engine.scoring import prepare
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import WeightsError
 from worksafe.models import hazards, nudity
-from worksafe.models.nudity_graph import skip_boxes
+from worksafe.models.nudity_graph import divide_convolutions, skip_boxes
 from worksafe.models.weights import read_weights
 
 ALL = [True] * len(nudity.CLASSES)
@@ -31,6 +34,26 @@ def answers_of(model: bytes) -> dict[str, NDArray[np.float32]]:
         name: session.run(prepare(image, nudity.SPEC)[0], nudity.SPEC.outputs)[0]
         for name, image in photographs().items()
     }
+
+
+def test_divided_convolutions_answer_the_same_to_the_last_bit(
+    weights: bytes, answers: dict[str, NDArray[np.float32]]
+) -> None:
+    divided = divide_convolutions(weights)
+
+    for name, answer in answers_of(divided).items():
+        assert np.array_equal(answer, answers[name]), name
+    kinds = Counter(node.op_type for node in onnx.load_from_string(divided).graph.node)
+    before = Counter(node.op_type for node in onnx.load_from_string(weights).graph.node)
+    assert kinds["Conv"] - before["Conv"] == before["Split"] - kinds["Split"] == 8
+
+
+def test_a_network_that_divides_no_convolution_stays_as_it_is() -> None:
+    glance = hazards.SPEC.glance
+    assert glance
+    model = onnx.load_from_string(read_weights(glance.spec.weights))
+
+    assert onnx.load_from_string(divide_convolutions(model.SerializeToString())) == model
 
 
 def test_scores_stay_the_same_to_the_last_bit(

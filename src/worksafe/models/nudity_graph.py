@@ -1,15 +1,15 @@
-"""NudeNet's graph, changed when it is loaded so that boxes are computed only where one is wanted.
+"""NudeNet's graph, changed when it is loaded: it answers the same in three quarters of the time.
 
 YOLOv8 computes a box at each of its places, for a fifth of its time, although most pictures show
 nothing to draw one around. Here the scores come first, and the rest only if one of them is high
-enough. What the network answers about such pictures stays the same to the last bit.
+enough. And where it divides what a convolution made, two convolutions make the halves.
 
 References
 ----------
 .. [1] ONNX operator ``If``: only the branch that is taken is computed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -22,6 +22,82 @@ _JOINED = [f"{_HEAD}{node}_output_0" for node in ("Concat", "Concat_1", "Concat_
 _BOX_LOGITS = f"{_HEAD}Split_1_output_0"
 _BOXES = f"{_HEAD}Mul_5_output_0"
 _BOX_WIDTH = 64  # sixteen distances for each of four sides
+
+
+def divide_convolutions(model: bytes) -> bytes:
+    """Let a convolution for each part make what one makes and a ``Split`` divides.
+
+    Runtimes keep channels in blocks from one convolution to the next. A ``Split`` between them
+    takes rows, so channels are laid out anew before and after it. Each channel is computed as
+    before, and stays the same to the last bit.
+
+    Parameters
+    ----------
+    model : bytes
+        The ONNX file's content.
+
+    Returns
+    -------
+    bytes
+        An ONNX file with the same input and output; convolutions are divided together with the
+        SiLU after them, and any other ``Split`` stays.
+    """
+    network = onnx.load_from_string(model)
+    graph = network.graph
+    tensors = {one.name: one for one in graph.initializer}
+    made_by = {name: node for node in graph.node for name in node.output}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        convolution = _activated_convolution(node, made_by)
+        if convolution is None:
+            nodes.append(node)
+            continue
+        sizes, *own = (
+            numpy_helper.to_array(tensors[name]) for name in (node.input[1], *convolution.input[1:])
+        )
+        parts = (np.split(one, np.cumsum(sizes)[:-1]) for one in own)
+        for output, *part in zip(node.output, *parts, strict=True):
+            names = [f"{output} {what}" for what in ("weights", "biases")]
+            graph.initializer.extend(map(numpy_helper.from_array, part, names))
+            nodes += _activate(convolution, names, output)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    needed = _needed(graph, [one.name for one in graph.output], without=())
+    del graph.node[:]
+    graph.node.extend(needed)
+    _drop_unused(graph)
+    content: bytes = network.SerializeToString()
+    return content
+
+
+def _activated_convolution(
+    split: onnx.NodeProto, made_by: Mapping[str, onnx.NodeProto]
+) -> onnx.NodeProto | None:
+    """Give the convolution whose output, after a SiLU, a node divides; None if it does not."""
+    product = made_by.get(split.input[0]) if split.op_type == "Split" else None
+    if product is None or product.op_type != "Mul":
+        return None
+    convolution, sigmoid = (made_by.get(name) for name in product.input)
+    if convolution is None or sigmoid is None:
+        return None
+    is_silu = sigmoid.op_type == "Sigmoid" and list(sigmoid.input) == list(convolution.output)
+    return convolution if is_silu and convolution.op_type == "Conv" else None
+
+
+def _activate(
+    convolution: onnx.NodeProto, tensors: Sequence[str], output: str
+) -> list[onnx.NodeProto]:
+    """Make a convolution like another, with its own weights and biases, and the SiLU after it."""
+    part = onnx.NodeProto()
+    part.CopyFrom(convolution)
+    part.name, plain = f"{output} convolution", f"{output} before SiLU"
+    part.input[:] = [convolution.input[0], *tensors]
+    part.output[:] = [plain]
+    return [
+        part,
+        helper.make_node("Sigmoid", [plain], [f"{output} gate"]),
+        helper.make_node("Mul", [plain, f"{output} gate"], [output]),
+    ]
 
 
 def skip_boxes(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
@@ -90,10 +166,7 @@ def skip_boxes(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
     )
-    used = {name for node in (*scoring, *boxing, *scores) for name in node.input} | {"four"}
-    kept = [one for one in graph.initializer if one.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
+    _drop_unused(graph)
     content: bytes = network.SerializeToString()
     return content
 
@@ -113,6 +186,22 @@ def _needed(
             nodes.append(node)
             missing |= set(node.input) - known
     return nodes[::-1]
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Drop tensors that no node asks for any more."""
+    used = set(_asked_for(graph.node))
+    kept = [one for one in graph.initializer if one.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+def _asked_for(nodes: Iterable[onnx.NodeProto]) -> Iterator[str]:
+    """Name what nodes ask for, those in their branches as well."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            yield from _asked_for(attribute.g.node)
 
 
 def _side_by_side(logits: Sequence[str], together: str, shape: str) -> list[onnx.NodeProto]:
