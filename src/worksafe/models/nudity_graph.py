@@ -24,7 +24,34 @@ _BOXES = f"{_HEAD}Mul_5_output_0"
 _BOX_WIDTH = 64  # sixteen distances for each of four sides
 
 
-def divide_convolutions(model: bytes) -> bytes:
+def make_lean(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
+    """Let NudeNet answer the same in less time: divide its convolutions, and skip its boxes.
+
+    Parameters
+    ----------
+    model : bytes
+        The ONNX file's content.
+    wanted, above
+        As in `skip_boxes`.
+
+    Returns
+    -------
+    bytes
+        An ONNX file with the same input and output; boxes that are left out are zeros.
+
+    Raises
+    ------
+    WeightsError
+        If the file is not the network that is known here.
+    """
+    network = onnx.load_from_string(model)
+    divide_convolutions(network.graph)
+    skip_boxes(network.graph, wanted, above)
+    content: bytes = network.SerializeToString()
+    return content
+
+
+def divide_convolutions(graph: onnx.GraphProto) -> None:
     """Let a convolution for each part make what one makes and a ``Split`` divides.
 
     Runtimes keep channels in blocks from one convolution to the next. A ``Split`` between them
@@ -33,17 +60,10 @@ def divide_convolutions(model: bytes) -> bytes:
 
     Parameters
     ----------
-    model : bytes
-        The ONNX file's content.
-
-    Returns
-    -------
-    bytes
-        An ONNX file with the same input and output; convolutions are divided together with the
-        SiLU after them, and any other ``Split`` stays.
+    graph : GraphProto
+        Changed in place. Convolutions are divided together with the SiLU after them; any other
+        ``Split`` stays.
     """
-    network = onnx.load_from_string(model)
-    graph = network.graph
     tensors = {one.name: one for one in graph.initializer}
     made_by = {name: node for node in graph.node for name in node.output}
     nodes: list[onnx.NodeProto] = []
@@ -60,14 +80,7 @@ def divide_convolutions(model: bytes) -> bytes:
             names = [f"{output} {what}" for what in ("weights", "biases")]
             graph.initializer.extend(map(numpy_helper.from_array, part, names))
             nodes += _activate(convolution, names, output)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    needed = _needed(graph, [one.name for one in graph.output], without=())
-    del graph.node[:]
-    graph.node.extend(needed)
-    _drop_unused(graph)
-    content: bytes = network.SerializeToString()
-    return content
+    _replace_nodes(graph, _needed(nodes, [one.name for one in graph.output], without=()))
 
 
 def _activated_convolution(
@@ -100,42 +113,35 @@ def _activate(
     ]
 
 
-def skip_boxes(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
+def skip_boxes(graph: onnx.GraphProto, wanted: Sequence[bool], above: float) -> None:
     """Compute boxes only for pictures in which a wanted class scores high.
 
     Parameters
     ----------
-    model : bytes
-        The ONNX file's content.
+    graph : GraphProto
+        Changed in place; boxes that are left out are zeros.
     wanted : sequence of bool
         Of each class, in the network's order: whether its boxes are looked at.
     above : float
         A score is high if it is above this.
 
-    Returns
-    -------
-    bytes
-        An ONNX file with the same input and output; boxes that are left out are zeros.
-
     Raises
     ------
     WeightsError
-        If the file is not the network that is known here.
+        If it is not the network that is known here.
     """
-    network = onnx.load_from_string(model)
-    graph = network.graph
     class_logits, box_logits = _of_scales("cv3"), _of_scales("cv2")
     made = {name for node in graph.node for name in node.output}
     if not {*class_logits, *box_logits, _BOX_LOGITS, _BOXES} <= made:
         raise WeightsError("the file is not the NudeNet whose boxes can be left out")
 
-    scoring = _needed(graph, class_logits, without=())
+    scoring = _needed(graph.node, class_logits, without=())
     known = [name for node in scoring for name in node.output]
-    boxing = _needed(graph, box_logits, without=known)
+    boxing = _needed(graph.node, box_logits, without=known)
     boxing += _side_by_side(box_logits, _BOX_LOGITS, "all of a place's box")
     joined = dict(zip(_JOINED, class_logits, strict=True))
     known += [*(name for node in boxing for name in node.output), *joined]
-    boxing += _needed(graph, [_BOXES], without=known)
+    boxing += _needed(graph.node, [_BOXES], without=known)
     for node in boxing:  # of the joined logits only height and width are asked there
         node.input[:] = [joined.get(name, name) for name in node.input]
 
@@ -154,8 +160,6 @@ def skip_boxes(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
         else_branch=_branch("no boxes", _zeros(), "zeros"),
     )
     output = helper.make_node("Concat", ["boxes", "scores"], [graph.output[0].name], axis=1)
-    del graph.node[:]
-    graph.node.extend([*scoring, *scores, decision, output])
     constants = {
         "wanted": np.flatnonzero(wanted),
         "above": np.float32(above),
@@ -166,9 +170,7 @@ def skip_boxes(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
     )
-    _drop_unused(graph)
-    content: bytes = network.SerializeToString()
-    return content
+    _replace_nodes(graph, [*scoring, *scores, decision, output])
 
 
 def _of_scales(branch: str) -> list[str]:
@@ -176,20 +178,22 @@ def _of_scales(branch: str) -> list[str]:
 
 
 def _needed(
-    graph: onnx.GraphProto, wanted: Iterable[str], without: Iterable[str]
+    nodes: Sequence[onnx.NodeProto], wanted: Iterable[str], without: Iterable[str]
 ) -> list[onnx.NodeProto]:
-    """Give what computes some tensors from others that are known, in the graph's order."""
+    """Give those nodes that compute some tensors from others that are known, in their order."""
     missing, known = set(wanted), set(without)
-    nodes = []
-    for node in reversed(graph.node):  # each comes after what it needs
+    needed = []
+    for node in reversed(nodes):  # each comes after what it needs
         if missing & set(node.output):
-            nodes.append(node)
+            needed.append(node)
             missing |= set(node.input) - known
-    return nodes[::-1]
+    return needed[::-1]
 
 
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Drop tensors that no node asks for any more."""
+def _replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    """Put other nodes in, and drop the tensors that none of them asks for."""
+    del graph.node[:]
+    graph.node.extend(nodes)
     used = set(_asked_for(graph.node))
     kept = [one for one in graph.initializer if one.name in used]
     del graph.initializer[:]
