@@ -29,7 +29,7 @@ from worksafe.evaluation.metrics import roc_auc
 from worksafe.images.resize import RgbImage, normalise, resize_image
 from worksafe.models.hazards import read_spec
 from worksafe.training.augment import STEPS, augment, lay_on
-from worksafe.training.calibrate import fit_platt, thresholds
+from worksafe.training.calibrate import thresholds
 from worksafe.training.config import ExportConfig, TrainingConfig, read_config
 from worksafe.training.crossvalidate import cross_validate
 from worksafe.training.data import (
@@ -461,25 +461,6 @@ def test_every_change_takes_tiny_pictures_too(step: object) -> None:
 
     assert changed.mode == "RGB"
     assert min(changed.size) >= 1
-
-
-def test_a_label_that_validation_does_not_show_keeps_its_logits() -> None:
-    logits = np.linspace(-6, 2, 50)
-
-    fit = fit_platt(logits, np.zeros(50, dtype=bool), np.ones(50))
-
-    np.testing.assert_allclose(fit.apply(logits), 1 / (1 + np.exp(-logits)))
-
-
-def test_platt_scaling_finds_the_scale_that_made_the_labels() -> None:
-    rng = np.random.default_rng(5)
-    logits = rng.normal(0, 3, 20_000)
-    truths = rng.uniform(size=logits.size) < 1 / (1 + np.exp(-(0.5 * logits - 1)))
-
-    fit = fit_platt(logits, truths, np.ones_like(logits))
-
-    assert fit.slope == pytest.approx(0.5, abs=0.03)
-    assert fit.offset == pytest.approx(-1, abs=0.06)
 
 
 @pytest.mark.parametrize(

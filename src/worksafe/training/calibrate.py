@@ -5,12 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worksafe.errors import TrainingError
 from worksafe.evaluation.metrics import threshold_at_fpr
 
 FALSE_POSITIVE_RATES = (0.05, 0.02, 0.01, 0.005)
 
 _ITERATIONS = 100
-_CLOSE_ENOUGH = 1e-9
+_CLOSE_ENOUGH = 1e-12  # of the loss, that another step would gain
+_DESCENT = 1e-4  # of what a step promises, that it has to keep
+_DIGITS = 4  # of a threshold
 _SMALLEST_SLOPE = 0.05  # a higher logit never means less
 
 Floats = NDArray[np.float64]
@@ -47,26 +50,55 @@ def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
         Leaves logits as they are where no picture shows the label: nothing says how far they lie
         from the truth.
 
+    Raises
+    ------
+    TrainingError
+        If a logit is no number, or no scale is found.
+
     References
     ----------
     .. [1] Platt 1999; Lin, Lin and Weng, "A Note on Platt's Probabilistic Outputs", 2007. Their
        smoothed targets keep a label of five pictures from being certain of itself.
     """
+    if not np.isfinite(logits).all():
+        raise TrainingError("scores cannot be calibrated: some logits are no numbers")
     positives, negatives = int(truths.sum()), int((~truths).sum())
     if not positives:
         return Platt(1.0, 0.0)
     wanted = np.where(truths, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    design = np.stack([logits, np.ones_like(logits)], axis=1)  # (n, 2)
-    solution = np.array([1.0, 0.0])
+    ones = np.ones((len(logits), 1))
+    design = np.concatenate([logits[:, None], ones], axis=1)
+    slope, offset = _fit_logistic(design, np.zeros_like(logits), wanted, weights)
+    if slope < _SMALLEST_SLOPE:
+        slope = _SMALLEST_SLOPE
+        (offset,) = _fit_logistic(ones, slope * logits, wanted, weights)
+    return Platt(float(slope), float(offset))
+
+
+def _fit_logistic(design: Floats, fixed: Floats, wanted: Floats, weights: Floats) -> Floats:
+    """Minimise the weighted cross-entropy of sigmoid(design @ solution + fixed) from wanted.
+
+    Each of Newton's steps is halved until it descends: far from the truth a whole one overshoots.
+    """
+
+    def loss(solution: Floats) -> float:
+        stated = design @ solution + fixed
+        return float(weights @ (np.logaddexp(0, stated) - wanted * stated))
+
+    solution = np.zeros(design.shape[1])
     for _ in range(_ITERATIONS):
-        stated = Platt(*solution).apply(logits)
+        stated = 1 / (1 + np.exp(-np.clip(design @ solution + fixed, -60, 60)))
         gradient = design.T @ (weights * (stated - wanted))
         curvature = (design.T * (weights * stated * (1 - stated))) @ design
-        step = np.linalg.solve(curvature + 1e-6 * np.eye(2), gradient)
-        solution = solution - np.clip(step, -1, 1)
-        if np.abs(step).max() < _CLOSE_ENOUGH:
-            break
-    return Platt(max(_SMALLEST_SLOPE, float(solution[0])), float(solution[1]))
+        step = np.linalg.solve(curvature + 1e-6 * np.eye(len(solution)), gradient)
+        before, promised = loss(solution), float(gradient @ step)
+        if promised <= _CLOSE_ENOUGH * (1 + before):
+            return solution
+        share = 1.0
+        while loss(solution - share * step) > before - _DESCENT * share * promised:
+            share /= 2
+        solution = solution - share * step
+    raise TrainingError("scores cannot be calibrated: no scale fits them")
 
 
 def thresholds(scores: Floats) -> dict[str, float]:
@@ -80,6 +112,12 @@ def thresholds(scores: Floats) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By rate.
+        By rate; a score of at least that much is flagged, which at most that share is.
     """
-    return {str(rate): round(threshold_at_fpr(scores, rate), 4) for rate in FALSE_POSITIVE_RATES}
+    return {str(rate): _round_up(threshold_at_fpr(scores, rate)) for rate in FALSE_POSITIVE_RATES}
+
+
+def _round_up(threshold: float) -> float:
+    """Round to four digits, never down: that would flag more than the rate."""
+    rounded = round(threshold, _DIGITS)
+    return rounded if rounded >= threshold else round(rounded + 10**-_DIGITS, _DIGITS)
