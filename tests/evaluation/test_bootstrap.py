@@ -29,11 +29,10 @@ def straightforward(
 
 
 @given(DRAWN)
-def test_weights_give_the_figures_of_pictures_repeated(
+def test_weights_give_the_figures_of_pictures_repeated_ties_included(
     drawn: list[tuple[float, bool, int]],
 ) -> None:
-    # Distinct scores for the calibration error, whose bins cut ties by the pictures' order.
-    scores = np.array([score + 1e-6 * place for place, (score, _, _) in enumerate(drawn)])
+    scores = np.array([score for score, _, _ in drawn])
     truths = np.array([truth for _, truth, _ in drawn])
     weights = np.array([weight for _, _, weight in drawn])
     repeated = np.repeat(np.arange(len(drawn)), weights)
@@ -43,20 +42,6 @@ def test_weights_give_the_figures_of_pictures_repeated(
     both = truths[repeated].any() and not truths[repeated].all()
     plain = [of(scores[repeated], truths[repeated]) for of in METRICS.values()] if both else []
     assert figures == pytest.approx(plain or [np.nan] * len(METRICS), nan_ok=True)
-
-
-@given(DRAWN)
-def test_tied_scores_count_as_in_the_plain_metrics(drawn: list[tuple[float, bool, int]]) -> None:
-    scores = np.array([score for score, _, _ in drawn])
-    truths = np.array([truth for _, truth, _ in drawn])
-    repeated = np.repeat(np.arange(len(drawn)), [weight for _, _, weight in drawn])
-    figures = weighted_figures(
-        rank_scores(scores, truths), np.bincount(repeated, minlength=len(drawn))
-    )
-
-    if truths[repeated].any() and not truths[repeated].all():
-        plain = [of(scores[repeated], truths[repeated]) for of in METRICS.values()]
-        assert figures[:-1] == pytest.approx(plain[:-1])
 
 
 def test_intervals_equal_those_of_the_straightforward_way() -> None:

@@ -1,3 +1,5 @@
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,6 +58,20 @@ def test_what_cannot_be_measured_is_nan() -> None:
     assert np.isnan(roc_auc(ones, none))
     assert np.isnan(average_precision(ones, none))
     assert np.isnan(recall_at_fpr(ones, none, 0.01))
+    assert np.isnan(average_precision(ones, ~none))
+
+
+@given(LABELLED, st.randoms())
+def test_the_calibration_error_does_not_depend_on_the_order_of_equal_scores(
+    pairs: list[tuple[float, bool]], chance: Random
+) -> None:
+    shuffled = chance.sample(pairs, len(pairs))
+
+    assert calibration_error(*split(shuffled)) == pytest.approx(calibration_error(*split(pairs)))
+
+
+def test_a_coin_that_is_said_to_be_one_is_calibrated() -> None:
+    assert calibration_error(np.full(40, 0.5), np.arange(40) < 20) == 0
 
 
 def test_honest_probabilities_have_a_small_calibration_error_and_bold_ones_a_large() -> None:

@@ -77,8 +77,8 @@ def weighted_figures(ranking: Ranking, weights: NDArray[np.intp]) -> Floats:
     if not positives or not negatives:
         return np.full(len(METRICS), np.nan)
     found_before = np.concatenate([[0], found[:-1]])
-    in_run = found - found_before
-    beaten = negatives - flagged + np.diff(flagged, prepend=0) / 2
+    in_run, wrong_in_run = found - found_before, np.diff(flagged, prepend=0)
+    beaten = negatives - flagged + wrong_in_run / 2
     precision = found / np.maximum(found + flagged, 1)
     # Only scores above the first negative too many are flagged, none that equals it.
     limits = [np.searchsorted(flagged, int(fpr * negatives) + 1) for fpr in _FPRS]
@@ -87,22 +87,22 @@ def weighted_figures(ranking: Ranking, weights: NDArray[np.intp]) -> Floats:
             np.sum(in_run * beaten) / (positives * negatives),
             np.sum(in_run * precision) / positives,
             *(found_before[limit] / positives for limit in limits),
-            _calibration_error(ranking, drawn),
+            _calibration_error(
+                ranking.scores[ranking.tie_ends][::-1], (in_run + wrong_in_run)[::-1], in_run[::-1]
+            ),
         ]
     )
 
 
-def _calibration_error(ranking: Ranking, drawn: NDArray[np.intp]) -> float:
-    """Calibration error of a resample.
+def _calibration_error(scores: Floats, drawn: NDArray[np.intp], found: NDArray[np.intp]) -> float:
+    """Calibration error of a resample, from its runs of equal scores, the lowest first.
 
-    Copies of a picture are alike, so the sum of (score - truth) over the first k drawn pictures is
-    linear within each picture's copies: reading it off at the bins' edges is exact.
+    Pictures of a run are alike to it, so the sum of (score - truth) over the first k pictures is
+    linear within each run: reading it off at the bins' edges is exact.
     """
-    rising = drawn[::-1]
-    total = int(rising.sum())
-    counted = np.concatenate([[0], np.cumsum(rising)])
-    excess = rising * (ranking.scores - ranking.truths)[::-1]
-    summed = np.concatenate([[0.0], np.cumsum(excess)])
+    total = int(drawn.sum())
+    counted = np.concatenate([[0], np.cumsum(drawn)])
+    summed = np.concatenate([[0.0], np.cumsum(drawn * scores - found)])
     sizes = np.full(_BINS, total // _BINS) + (np.arange(_BINS) < total % _BINS)
     edges = np.concatenate([[0], np.cumsum(sizes)])
     return float(np.abs(np.diff(np.interp(edges, counted, summed))).sum() / total)

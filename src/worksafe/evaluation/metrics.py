@@ -72,10 +72,10 @@ def average_precision(scores: Floats, truths: Bools) -> float:
     Returns
     -------
     float
-        0 to 1; NaN without positives. Tied scores enter together.
+        0 to 1; NaN where one of the two classes is absent. Tied scores enter together.
     """
     positives = int(truths.sum())
-    if not positives:
+    if positives in {0, truths.size}:
         return float("nan")
     order, tie_ends = rank_from_top(scores)
     found = np.cumsum(truths[order])[tie_ends]
@@ -139,7 +139,8 @@ def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
     Returns
     -------
     float
-        Mean absolute difference of stated and observed frequency, weighted by population.
+        Mean absolute difference of stated and observed frequency, weighted by population. Where
+        bins divide equal scores, each part has the truth of all of them in the mean.
 
     References
     ----------
@@ -147,9 +148,11 @@ def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
        population are steadier than bins of equal width.
     """
     order = np.argsort(scores, kind="stable")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    observed = (np.bincount(inverse, truths) / counts)[inverse]
     return float(
         sum(
-            abs(scores[part].mean() - truths[part].mean()) * part.size / scores.size
+            abs(scores[part].mean() - observed[part].mean()) * part.size / scores.size
             for part in np.array_split(order, bins)
             if part.size
         )
