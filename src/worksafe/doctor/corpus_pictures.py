@@ -9,6 +9,14 @@ from PIL import Image, ImageCms
 from worksafe.doctor.making import encoded, exif, png_chunk, scene
 
 _OK = "ok"
+_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # tags of a TIFF
+
+
+def _retagged(tiff: bytes, tag: int, old: int, new: int) -> bytes:
+    """Change the one number that a TIFF's entry has."""
+    entry = struct.pack("<HHIHH", tag, 3, 1, old, 0)
+    assert entry in tiff  # noqa: S101 - as Pillow writes it
+    return tiff.replace(entry, struct.pack("<HHIHH", tag, 3, 1, new, 0))
 
 
 def _wide(kind: type[np.generic], image_format: str) -> bytes:
@@ -103,7 +111,15 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     "grey with transparency": (lambda: _mode("LA", "PNG"), _OK),
     "16-bit grey": (lambda: _wide(np.uint16, "PNG"), _OK),
     "16-bit grey with a transparent level": (_transparent_grey_16, "undecodable_image"),
+    "16-bit grey TIFF with white as zero": (
+        lambda: _retagged(_wide(np.uint16, "TIFF"), _PHOTOMETRIC, 1, 0),
+        "undecodable_image",
+    ),
     "32-bit whole numbers": (lambda: _wide(np.int32, "TIFF"), _OK),
+    "32-bit whole numbers without a sign": (
+        lambda: _retagged(_wide(np.int32, "TIFF"), _SAMPLE_FORMAT, 2, 1),
+        "undecodable_image",
+    ),
     "floating point": (lambda: _wide(np.float32, "TIFF"), _OK),
     "palette": (lambda: encoded(scene().quantize(16), "PNG"), _OK),
     "palette with a transparent colour": (_transparent_palette, _OK),

@@ -2,9 +2,11 @@
 
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from worksafe.errors import ImageFramesError
 from worksafe.images.limits import MAX_FRAMES, ImageLimits
+from worksafe.images.tiff import refuse_misread
 
 
 def count_frames(image: Image.Image) -> int:
@@ -42,7 +44,14 @@ def load_frame(image: Image.Image) -> None:
     ----------
     image : PIL.Image.Image
         Gone to that frame.
+
+    Raises
+    ------
+    UndecodableImageError
+        If Pillow would read a page of a TIFF as another picture than viewers do.
     """
+    if isinstance(image, TiffImageFile):
+        refuse_misread(image)
     if not isinstance(image, PngImageFile) or getattr(image, "_prev_im", None) is None:
         image.load()
         return

@@ -15,6 +15,8 @@ _SEEN_LEVELS = 8  # of 255
 _BAND_ROWS = 16
 _INNER_PERCENTILES = (1.0, 99.0)
 _WIDE_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+_WHITES_OF_16_BITS = (255.0, 65_535.0)
+_WHITES = {"I": (255.0, 65_535.0, 2.0**31 - 1), "F": (255.0, 1.0)}
 
 
 def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
@@ -109,8 +111,9 @@ def _stretches(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     """Spread 16-bit, 32-bit or float levels over 0 to 255, as some viewer or other does.
 
     From the least to the most; but a few extreme levels press all others into one, so also without
-    the outermost hundredths, and cut off at 255 or, float, at 1, as conversions do that know of no
-    more. The first is what a person would take for the picture.
+    the outermost hundredths, and from 0 to what some viewer takes for white: the most that fits,
+    or, of conversions that know of no more, 255. The first is what a person would take for the
+    picture.
     """
     has_range = image.mode.startswith("I;16")
     levels = np.asarray(_reduce(image.convert("I") if has_range else image, factor))
@@ -123,7 +126,7 @@ def _stretches(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     ranges = [whole, (float(low), float(high))]
     if not has_range and high > low:
         ranges.reverse()
-    ranges += [(0.0, 255.0), (0.0, 1.0)] if image.mode == "F" else [(0.0, 255.0)]
+    ranges += [(0.0, top) for top in _WHITES.get(image.mode, _WHITES_OF_16_BITS)]
     white = np.full(levels.shape, 255, dtype=np.uint8)
     seen: list[NDArray[np.uint8]] = []
     for low, high in ranges:

@@ -190,11 +190,22 @@ def _walk_tiff(data: bytes) -> None:
             msg = f"a page of the tiff has {count} entries; the limit is {MAX_ENTRIES}"
             raise UndecodableImageError(msg)
         entries = data[at + 2 : at + 2 + _TIFF_ENTRY_BYTES * count]
+        _refuse_tags_said_twice(order, entries)
         budget -= len(entries) + _tiff_values(order, entries, len(data))
         if budget < 0:
             raise UndecodableImageError("the pages of the tiff read the same bytes over and over")
         link = data[at + 2 + len(entries) : at + 6 + len(entries)]
         at = int(struct.unpack(f"{order}I", link.ljust(4, b"\x00"))[0])
+
+
+def _refuse_tags_said_twice(order: str, entries: bytes) -> None:
+    """Refuse a page that may be read in two ways: some decoders heed the first, some the last."""
+    tags = [
+        struct.unpack_from(f"{order}H", entries, place)[0]
+        for place in range(0, len(entries) - 1, _TIFF_ENTRY_BYTES)
+    ]
+    if len({*tags}) < len(tags):
+        raise UndecodableImageError("a page of the tiff has an entry twice")
 
 
 def _tiff_values(order: str, entries: bytes, file_bytes: int) -> int:
