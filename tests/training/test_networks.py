@@ -151,6 +151,13 @@ def test_mobilenet_takes_over_the_convolutions_of_an_onnx_file(tmp_path: Path) -
         network.start_from(tmp_path / "n")
 
 
+def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "initial.onnx").write_bytes(b"\xff\xff no ONNX")
+
+    with pytest.raises(TrainingError, match="cannot be read as ONNX"):
+        build_network(NetworkConfig("mobilenet_v2", 64), 3).start_from(tmp_path / "initial.onnx")
+
+
 def test_weights_fit_a_network_for_another_size_of_picture() -> None:
     small = VisionTransformer(2, 64).eval()
     small.pos_embed.data.copy_(torch.randn_like(small.pos_embed))

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
 
@@ -45,6 +47,7 @@ from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import FIRST_BIAS
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.vit import WIDTH, VisionTransformer
+from worksafe.training.preflight import refuse_unlearnable
 from worksafe.training.probe import describe, describe_as_exported, start_head
 from worksafe.training.train import GLANCE, NETWORK, predict, train
 
@@ -180,12 +183,61 @@ def test_what_would_fail_after_hours_of_training_is_refused_before(
     assert "no output for drugs.tea" in str(run(where=other_data("tea", ",tobacco,", ",tea,")))
     assert "155.png" in str(run(where=broken))
     assert "small.safetensors is of a network of another shape" in str(run("--average", str(small)))
+    one_sided = other_data("one-sided", "neutral,,", "violence,firearm,")
+    manifest = one_sided / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("val,violence,firearm,", "val,neutral,,"))
+    assert "neutral pictures and others in the split train" in str(run(where=one_sided))
     assert not (tmp_path / "run").exists()  # it may still be made, once that is mended
     (tmp_path / "runs.csv").write_text("recipe,violence\n")
     assert "other columns" in str(run())
     (tmp_path / "runs.csv").unlink()
     assert "nowhere.safetensors does not exist" in str(run("--initial", "nowhere.safetensors"))
     assert "cannot be read as safetensors" in str(run("--initial", str(data / "manifest.csv")))
+
+
+@pytest.mark.parametrize(
+    ("setting", "mistake"),
+    [
+        (
+            '[export]\neight_bits = true\nkept = ["blocks.7.mlp.fc9"]',
+            "no linear layer blocks.7.mlp",
+        ),
+        ("[export]\nside_px = 80", "multiples of 32"),
+        ("[network]\nmerge_after = 13", "12 blocks"),
+        ('glance = false\n[network]\nbackbone = "alexnet"', "unknown backbone"),
+    ],
+)
+def test_what_cannot_be_built_or_written_down_is_refused_before_pictures_are_read(
+    setting: str, mistake: str, data: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f"base = '{CONFIGS / 'tiny.toml'}'\n{setting}\n")
+
+    for command in (["train", "--to", str(tmp_path)], ["crossvalidate"]):
+        arguments = ["--data", str(data), "--run-dir", str(tmp_path / "run")]
+        arguments += ["--results", str(tmp_path / "results")]
+        ran = CliRunner().invoke(app, [command[0], str(recipe), *command[1:], *arguments])
+        assert mistake in str(ran.exception)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_in_which_nothing_was_learnt_is_free_for_another_run(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    (tmp_path / "initial.safetensors").write_bytes(b"none")
+    with pytest.raises(TrainingError, match="cannot be read as safetensors"):
+        next(train(config, examples, tmp_path / "initial.safetensors", tmp_path / "run"))
+
+    next(train(config, examples, None, tmp_path / "run"))
+
+
+def test_a_run_whose_loss_is_no_number_any_more_stops(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    wild = replace(config, optimiser=replace(config.optimiser, lr=1e20, head_lr=1e20))
+
+    with pytest.raises(TrainingError, match="the loss is no number any more"):
+        list(train(wild, examples, None, tmp_path))
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
@@ -260,7 +312,7 @@ def test_a_glance_is_exported_beside_and_serving_reads_both(
 def test_a_glance_that_is_no_smaller_is_refused_before_the_training(
     config: TrainingConfig,
 ) -> None:
-    with pytest.raises(TrainingError, match="its side_px is not below 32"):
+    with pytest.raises(ValidationError, match="its side_px is not below 32"):
         replace(config, export=ExportConfig(side_px=32))
 
 
@@ -397,7 +449,7 @@ def test_draws_are_balanced_between_labels_and_between_sources(config: TrainingC
     assert counts["drugs.cannabis", "s"] == pytest.approx(2000, rel=0.1)
     assert counts["violence.blood", "small"] == pytest.approx(1000, rel=0.15)
     with pytest.raises(TrainingError, match="neutral"):
-        draw_examples(pool[500:], even, 10, seed=1)
+        refuse_unlearnable(config.labels, pool[500:])
 
 
 def test_augmentation_depends_on_the_seed_alone() -> None:
@@ -461,6 +513,55 @@ def test_every_change_takes_tiny_pictures_too(step: object) -> None:
 
     assert changed.mode == "RGB"
     assert min(changed.size) >= 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "mistake"),
+    [
+        ("seed = -1", "seed: Input should be greater than or equal to 0"),
+        ("[optimiser]\nbatch = 0", "optimiser.batch: Input should be greater than 0"),
+        ("[optimiser]\nvalidate_every = 0", "optimiser.validate_every"),
+        ("[optimiser]\nlr = nan", "optimiser.lr: Input should be a finite number"),
+        ('[optimiser]\nexamples = "many"', "optimiser.examples: Input should be a valid integer"),
+        ("[optimiser]\nexamples = 8", "optimiser: examples are fewer than one batch"),
+        ("[sampling]\nneutral_share = 1.2", "sampling.neutral_share"),
+        ("[glance]\nsettles_below = 3.0", "glance.settles_below"),
+        ('[labels]\nreported_only = ["drugs.tea"]', "labels: there is no label drugs.tea"),
+        ('[labels.categories]\ndrugs = ["tobacco"]', "labels: there is no label drugs"),
+        ("[teacher]\nside_px = 32\nshare = 0.5", "a teacher sees no less than its pupil"),
+        ("[teacher]\nside_px = 64\nshare = 0.5\nfeatures = 1.0", "kept_share must be 1"),
+        ('glance = false\n[network]\nbackbone = "mobilenet_v2"\n[teacher]\nside_px = 64\nshare = 1',
+         "only a vit_tiny can learn from a teacher"),
+        ('[network]\nbackbone = "mobilenet_v2"', "both are a vit_tiny"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_makes_no_sense_is_refused_by_its_name(
+    setting: str, mistake: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(f"base = '{CONFIGS / 'tiny.toml'}'\n{setting}\n")
+
+    with pytest.raises(TrainingError, match=re.escape(mistake)):
+        read_config(path)
+
+
+def test_a_category_that_nothing_counts_towards_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        f"base = '{CONFIGS / 'tiny.toml'}'\n[labels]\ntogether = []\n"
+        '[labels.categories]\ndrugs = ["tobacco"]\n'
+    )
+
+    with pytest.raises(TrainingError, match="no label counts towards drugs"):
+        read_config(path)
+
+
+def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b"name = '\xff'")
+
+    with pytest.raises(TrainingError, match="cannot read the recipe"):
+        read_config(path)
 
 
 @pytest.mark.parametrize(

@@ -85,12 +85,27 @@ def _look_ahead(
     console: Console,
 ) -> None:
     """Find before hours of training what would stop it, or make its figures mean nothing."""
-    from worksafe.training.preflight import labels_without_validation, read_pictures
+    from worksafe.training.preflight import (
+        labels_without_validation,
+        refuse_unbuildable,
+        refuse_unlearnable,
+    )
 
+    refuse_unbuildable(config)
+    refuse_unlearnable(config.labels, examples)
     if initial is None:
         console.print("[yellow]no --initial: training starts from chance, and takes far longer[/]")
     for name in labels_without_validation(config.labels, examples):
         console.print(f"[yellow]no pictures of {name} in val: nothing calibrates its scores[/]")
+    _read_all(data, config, examples, console)
+
+
+def _read_all(
+    data: Path, config: TrainingConfig, examples: Sequence[Example], console: Console
+) -> None:
+    """Name a picture that cannot be read, instead of failing at it hours later."""
+    from worksafe.training.preflight import read_pictures
+
     used = [example for example in examples if example.split in {"train", "val"}]
     reading = read_pictures(used, 2 * config.network.side_px)
     for _ in track(reading, f"reading {data}", len(used), console=console):
@@ -163,14 +178,17 @@ def cross_validate_recipe(
     TrainingError
         If PyTorch is not installed, or the recipe is wrong.
     DatasetError
-        If the manifest is.
+        If the manifest is, or a picture cannot be read.
     """
     _require_pytorch()
     from worksafe.training.crossvalidate import FOLDS, cross_validate, write_figures
+    from worksafe.training.preflight import refuse_unbuildable
 
     config = read_config(config_path)
     examples = read_manifest(data)
     console = Console(stderr=True)
+    refuse_unbuildable(config)
+    _read_all(data, config, examples, console)
     running = cross_validate(config, examples, initial, run_dir)
     with _progress(console) as bar:
         task = bar.add_task(f"{config.name}, its start", total=None, loss=float("nan"))
@@ -209,14 +227,16 @@ def cross_validate_frozen(config_path: Path, data: Path, initial: Path, results:
     TrainingError
         If PyTorch is not installed, or the recipe is wrong.
     DatasetError
-        If the manifest is.
+        If the manifest is, or a picture cannot be read.
     """
     _require_pytorch()
     from worksafe.training.crossvalidate import PROBE, cross_validate_probe, write_figures
 
     config = read_config(config_path)
     examples = read_manifest(data)
-    with Console(stderr=True).status("computing features, then fitting"):
+    console = Console(stderr=True)
+    _read_all(data, config, examples, console)
+    with console.status("computing features, then fitting"):
         figures = cross_validate_probe(config, examples, initial)
     _print_comparison(write_figures(figures, PROBE, results))
 

@@ -1,16 +1,31 @@
 """A training recipe: one TOML file, read into frozen dataclasses."""
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.dataclasses import dataclass
 
 from worksafe.errors import TrainingError
 
-Section = TypeVar("Section")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+AtLeastZero = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+ShareAboveZero = Annotated[float, Field(gt=0, le=1)]
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class LabelsConfig:
     """What the network is to tell, and what one label says about another.
 
@@ -29,6 +44,17 @@ class LabelsConfig:
     reported_only: tuple[str, ...]
     together: tuple[tuple[str, str], ...]
 
+    def __post_init__(self) -> None:
+        """Refuse names that are none, and categories that nothing counts towards."""
+        named = {*self.reported_only, *(name for pair in self.together for name in pair)}
+        if unknown := sorted((named - {*self.outputs}) | (named & {*self.categories})):
+            msg = f"there is no label {unknown[0]}: its category's labels are to name it"
+            raise ValueError(msg)
+        for category in self.categories:
+            if not self.counting(category):
+                msg = f"no label counts towards {category}: all are reported only"
+                raise ValueError(msg)
+
     def counting(self, category: str) -> tuple[str, ...]:
         """Name the labels that make a category's score."""
         names = (f"{category}.{label}" for label in self.categories[category])
@@ -44,7 +70,7 @@ class LabelsConfig:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class NetworkConfig:
     """Which network, and how large.
 
@@ -67,15 +93,15 @@ class NetworkConfig:
     """
 
     backbone: str
-    side_px: int
-    merge_after: int = 0
+    side_px: PositiveInt
+    merge_after: NonNegativeInt = 0
     merged: Literal[2, 4] = 2
     pooling: Literal["mean", "softmax"] = "mean"
-    drop_path: float = 0.0
-    trained_layers: int | None = None
+    drop_path: ShareBelowOne = 0.0
+    trained_layers: NonNegativeInt | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class SamplingConfig:
     """Which pictures are drawn how often, and how much a doubtful target weighs.
 
@@ -94,15 +120,15 @@ class SamplingConfig:
         Share of draws that lie, smaller, on a neutral picture of any source.
     """
 
-    neutral_share: float
-    label_power: float
-    source_power: float
-    weak_weight: float
-    sibling_weight: float
-    collage: float = 0.0
+    neutral_share: Annotated[float, Field(gt=0, lt=1)]
+    label_power: AtLeastZero
+    source_power: AtLeastZero
+    weak_weight: AtLeastZero
+    sibling_weight: AtLeastZero
+    collage: Share = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class OptimiserConfig:
     """How the weights move.
 
@@ -133,22 +159,27 @@ class OptimiserConfig:
     .. [2] Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
     """
 
-    examples: int
-    batch: int
-    lr: float
-    head_lr: float
-    layer_decay: float
-    weight_decay: float
-    warmup_steps: int
-    ema_decay: float
-    validate_every: int
+    examples: PositiveInt
+    batch: PositiveInt
+    lr: AtLeastZero
+    head_lr: AtLeastZero
+    layer_decay: ShareAboveZero
+    weight_decay: AtLeastZero
+    warmup_steps: NonNegativeInt
+    ema_decay: ShareBelowOne
+    validate_every: PositiveInt
     probe_start: bool = False
-    start_share: float = 0.0
-    kept_share: float = 1.0
-    kept_until: float = 1.0
+    start_share: Share = 0.0
+    kept_share: ShareAboveZero = 1.0
+    kept_until: Share = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a run that would not make one step."""
+        if self.examples < self.batch:
+            raise ValueError("examples are fewer than one batch")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class TeacherConfig:
     """How much a network learns from the one that it starts from, beside the labels.
 
@@ -163,12 +194,12 @@ class TeacherConfig:
         Weight of the squared distance between what both see at each place, in the loss.
     """
 
-    side_px: int
-    share: float
-    features: float = 0.0
+    side_px: PositiveInt
+    share: Share
+    features: AtLeastZero = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class ExportConfig:
     """How the network is written down when it has learnt; training does not depend on it.
 
@@ -187,19 +218,19 @@ class ExportConfig:
     .. [1] Touvron et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019.
     """
 
-    side_px: int | None = None
+    side_px: PositiveInt | None = None
     eight_bits: bool = False
     kept: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class TrainingConfig:
     """One recipe."""
 
     name: str
     version: str
     licence: str
-    seed: int
+    seed: NonNegativeInt
     labels: LabelsConfig
     network: NetworkConfig
     sampling: SamplingConfig
@@ -209,15 +240,29 @@ class TrainingConfig:
     glance: "GlanceConfig | None" = None
 
     def __post_init__(self) -> None:
-        """Refuse before the training what would fail after it."""
-        if self.glance is None:
-            return
+        """Refuse before the training what would fail in it or after it."""
+        if self.teacher is not None:
+            self._refuse_teacher(self.teacher)
+        if self.glance is not None:
+            self._refuse_glance(self.glance.recipe)
+
+    def _refuse_teacher(self, teacher: TeacherConfig) -> None:
+        if self.network.backbone != "vit_tiny":
+            raise ValueError("only a vit_tiny can learn from a teacher")
+        if teacher.side_px < self.network.side_px:
+            raise ValueError("a teacher sees no less than its pupil: its side_px is smaller")
+        if teacher.features and self.optimiser.kept_share < 1:
+            raise ValueError("features are compared at all places: kept_share must be 1")
+
+    def _refuse_glance(self, glance: "TrainingConfig") -> None:
         full_px = self.exported_network.side_px
-        if self.glance.recipe.exported_network.side_px >= full_px:
+        if glance.exported_network.side_px >= full_px:
             msg = f"a glance is smaller than the full look: its side_px is not below {full_px}"
-            raise TrainingError(msg)
-        if self.glance.recipe.labels != self.labels:
-            raise TrainingError("a glance tells the same labels as the full look")
+            raise ValueError(msg)
+        if glance.labels != self.labels:
+            raise ValueError("a glance tells the same labels as the full look")
+        if {glance.network.backbone, self.network.backbone} != {"vit_tiny"}:
+            raise ValueError("a glance starts as the full look: both are a vit_tiny")
 
     @property
     def exported_network(self) -> NetworkConfig:
@@ -225,7 +270,7 @@ class TrainingConfig:
         return replace(self.network, side_px=self.export.side_px or self.network.side_px)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class GlanceConfig:
     """The network of a first look, which settles pictures that show nothing.
 
@@ -238,7 +283,10 @@ class GlanceConfig:
     """
 
     recipe: TrainingConfig
-    settles_below: float
+    settles_below: Share
+
+
+_CONFIG = TypeAdapter(TrainingConfig)
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -258,45 +306,34 @@ def read_config(path: Path) -> TrainingConfig:
     Raises
     ------
     TrainingError
-        If the file is absent, is not TOML, or lacks or misspells a setting.
+        If the file is absent, is not TOML, or lacks or misspells a setting, or one makes no sense;
+        the message names each.
     """
     table = _read_table(path)
+    glance = table.get("glance")
+    if not glance:
+        table["glance"] = None
+    elif "recipe" in glance:
+        table["glance"] = {**glance, "recipe": _read_glance(glance["recipe"])}
     try:
-        glance = table.pop("glance", None)
-        config = _make_config(table)
-        return replace(config, glance=_read_glance(glance)) if glance else config
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"the recipe {path} lacks or misspells a setting: {error}"
+        return _CONFIG.validate_python(table)
+    except ValidationError as error:
+        mistakes = "; ".join(
+            ": ".join([".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")])
+            for one in error.errors(include_url=False, include_input=False)
+        )
+        msg = f"the recipe {path} is wrong: {mistakes.removeprefix(': ')}"
         raise TrainingError(msg) from error
 
 
-def _read_glance(section: dict[str, Any]) -> GlanceConfig:
+def _read_glance(path: Path) -> dict[str, Any]:
     """Read the recipe that a recipe's ``[glance]`` names."""
-    recipe = section["recipe"]
-    table = _read_table(recipe)
-    if "glance" in table:
-        msg = f"the recipe {recipe} is of a glance, and has a glance"
+    table = _read_table(path)
+    if table.get("glance"):
+        msg = f"the recipe {path} is of a glance, and has a glance"
         raise TrainingError(msg)
-    return _section(GlanceConfig, {**section, "recipe": _make_config(table)})
-
-
-def _make_config(table: dict[str, Any]) -> TrainingConfig:
-    labels = table.pop("labels")
-    teacher = table.pop("teacher", None)
-    export = table.pop("export", {})
-    return TrainingConfig(
-        labels=LabelsConfig(
-            categories={name: tuple(some) for name, some in labels["categories"].items()},
-            reported_only=tuple(labels["reported_only"]),
-            together=tuple((first, second) for first, second in labels["together"]),
-        ),
-        network=_section(NetworkConfig, table.pop("network")),
-        sampling=_section(SamplingConfig, table.pop("sampling")),
-        optimiser=_section(OptimiserConfig, table.pop("optimiser")),
-        teacher=None if teacher is None else _section(TeacherConfig, teacher),
-        export=_section(ExportConfig, {**export, "kept": tuple(export.get("kept", ()))}),
-        **table,
-    )
+    table["glance"] = None
+    return table
 
 
 def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -306,7 +343,7 @@ def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise TrainingError(msg)
     try:
         own = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # neither TOML nor text
         msg = f"cannot read the recipe {path}: {error}"
         raise TrainingError(msg) from error
     base = own.pop("base", None)
@@ -316,11 +353,3 @@ def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     for name, value in own.items():
         table[name] = {**table.get(name, {}), **value} if isinstance(value, dict) else value
     return table
-
-
-def _section(kind: type[Section], values: dict[str, Any]) -> Section:
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass
-    if wrong := values.keys() - known:
-        msg = ", ".join(sorted(wrong))
-        raise KeyError(msg)
-    return kind(**values)  # says itself what it lacks

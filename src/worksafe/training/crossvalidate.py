@@ -14,7 +14,7 @@ from worksafe.training.config import TrainingConfig
 from worksafe.training.folds import SourceFigures, leave_sources_out, measure_folds, pool
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.precision import fast_precision
-from worksafe.training.preflight import refuse_unknown_labels
+from worksafe.training.preflight import refuse_unlearnable
 from worksafe.training.probe import Seen, describe_as_exported, frozen_features, probe
 from worksafe.training.train import NETWORK, Progress, claim_folder, predict, train
 
@@ -58,7 +58,7 @@ def cross_validate(
     """
     if config.teacher is not None:
         raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
-    refuse_unknown_labels(config.labels, examples)
+    refuse_unlearnable(config.labels, examples)
     claim_folder(run_dir, config, examples, initial)
     folds = leave_sources_out(examples, FOLDS)
     seen = _seen_before(config, examples, initial) if config.optimiser.probe_start else None
@@ -110,7 +110,7 @@ def cross_validate_probe(
     TrainingError
         If there are too few sources, or labels that the recipe does not name.
     """
-    refuse_unknown_labels(config.labels, examples)
+    refuse_unlearnable(config.labels, examples)
     folds = leave_sources_out(examples, FOLDS)
     features = frozen_features([e for e in examples if e.split in {"train", "val"}], initial)
     logits = [probe(config, features, fold.learning, fold.held) for fold in folds]

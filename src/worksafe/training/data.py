@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example, read_pixels
 from worksafe.images.resize import RgbImage, normalise, resize_image
 from worksafe.training.augment import augment, lay_on
@@ -33,7 +32,7 @@ def draw_examples(
     Parameters
     ----------
     examples : sequence of Example
-        To draw from.
+        To draw from; some are neutral, and some are not.
     sampling : SamplingConfig
         The balance.
     count : int
@@ -45,18 +44,10 @@ def draw_examples(
     -------
     ndarray of int, shape (count,)
         Indices into `examples`.
-
-    Raises
-    ------
-    TrainingError
-        If there are no neutral or no other pictures.
     """
     pools: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, example in enumerate(examples):
         pools[example.label][example.source].append(index)
-    if not ("" in pools and len(pools) > 1):
-        msg = "training needs neutral pictures and others"
-        raise TrainingError(msg)
     shares = np.zeros(len(examples))
     labels = [label for label in pools if label]
     for label, share in zip(

@@ -24,6 +24,8 @@ from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
 from worksafe.training.networks.vit import MERGE, VisionTransformer
 
+_HEAD_WEIGHT, _MERGE_WEIGHT = f"{HEAD}weight", f"{MERGE}weight"
+
 
 class Teacher:
     """The network that a run starts from, at an input of its own and as it was trained.
@@ -41,24 +43,24 @@ class Teacher:
     Raises
     ------
     TrainingError
-        If the recipe's network is no ViT, the file is of another network or lacks its head, or
-        features are to be compared at places that steps drop.
+        If the file is of another network or of other outputs, or lacks its head.
     """
 
     def __init__(self, config: TrainingConfig, teacher: TeacherConfig, weights: Path) -> None:
-        if config.network.backbone != "vit_tiny":
-            raise TrainingError("only a vit_tiny can learn from a teacher")
         with safe_open(weights, "pt") as file:
-            names = set(file.keys())
-        if f"{HEAD}weight" not in names:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        if _HEAD_WEIGHT not in shapes:
             msg = f"{weights.name} has no head: a teacher is the network that a run ended with"
             raise TrainingError(msg)
-        if teacher.features and config.optimiser.kept_share < 1:
-            raise TrainingError("features are compared at all places: kept_share must be 1")
-        merge_after = config.network.merge_after if f"{MERGE}weight" in names else 0
+        merge_after = config.network.merge_after if _MERGE_WEIGHT in shapes else 0
         own = replace(config.network, side_px=teacher.side_px, merge_after=merge_after)
         network = build_network(own, len(config.labels.outputs))
-        assert isinstance(network, VisionTransformer)  # noqa: S101 - checked above
+        assert isinstance(network, VisionTransformer)  # noqa: S101 - as recipes have it
+        expected = network.state_dict()
+        for name in (_HEAD_WEIGHT, _MERGE_WEIGHT):  # what it could start without
+            if name in expected and [*expected[name].shape] != shapes[name]:
+                msg = f"{weights.name} cannot teach: its {name} is of other outputs or merging"
+                raise TrainingError(msg)
         network.start_from(weights)
         self._network = network.eval()
         self._config = teacher

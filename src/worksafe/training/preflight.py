@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from torch import nn
+
 from worksafe.errors import DatasetError, TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example, choose_split, read_pixels
-from worksafe.training.config import LabelsConfig
+from worksafe.training.config import LabelsConfig, TrainingConfig
+from worksafe.training.networks.build import build_network
 
 _READERS = 2
 
 
-def refuse_unknown_labels(labels: LabelsConfig, examples: Sequence[Example]) -> None:
-    """Refuse pictures of labels that the recipe does not name: they would teach that none is there.
+def refuse_unlearnable(labels: LabelsConfig, examples: Sequence[Example]) -> None:
+    """Refuse pictures that a recipe cannot learn from.
 
     Parameters
     ----------
@@ -23,7 +26,8 @@ def refuse_unknown_labels(labels: LabelsConfig, examples: Sequence[Example]) -> 
     Raises
     ------
     TrainingError
-        If there are any.
+        If some have labels that the recipe does not name, which would teach that nothing is there,
+        or the split ``train`` has no neutral or no other pictures.
     """
     unknown = sorted({example.label for example in examples} - {"", *labels.outputs})
     if unknown:
@@ -32,6 +36,31 @@ def refuse_unknown_labels(labels: LabelsConfig, examples: Sequence[Example]) -> 
             "[labels.categories], or take their pictures out of the manifest"
         )
         raise TrainingError(msg)
+    kinds = {example.category == NEUTRAL for example in examples if example.split == "train"}
+    if kinds != {True, False}:
+        raise TrainingError("training needs neutral pictures and others in the split train")
+
+
+def refuse_unbuildable(config: TrainingConfig) -> None:
+    """Build what a recipe will train and write down, and what its glance will.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        The recipe.
+
+    Raises
+    ------
+    TrainingError
+        If a network has no such backbone or size, or no layer that is to stay in float.
+    """
+    for recipe in (config, config.glance.recipe if config.glance else config):
+        build_network(recipe.network, len(recipe.labels.outputs))
+        exported = build_network(recipe.exported_network, len(recipe.labels.outputs))
+        layers = {name for name, layer in exported.named_modules() if isinstance(layer, nn.Linear)}
+        if unknown := sorted({*recipe.export.kept} - layers):
+            msg = f"there is no linear layer {unknown[0]} to keep in float (export.kept)"
+            raise TrainingError(msg)
 
 
 def labels_without_validation(labels: LabelsConfig, examples: Sequence[Example]) -> list[str]:

@@ -33,7 +33,7 @@ from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
 from worksafe.training.precision import fast_precision
-from worksafe.training.preflight import refuse_unknown_labels
+from worksafe.training.preflight import refuse_unlearnable
 from worksafe.training.probe import Seen, describe_as_exported, start_head
 
 NETWORK = "network.safetensors"  # in a run's folder: what it ended with
@@ -103,10 +103,10 @@ def train(
     ------
     TrainingError
         If the examples cannot be balanced or have labels that the recipe does not name, one of
-        `others` is of another shape, or the folder holds a run of another recipe or of other
-        examples.
+        `others` is of another shape, the folder holds a run of another recipe or of other
+        examples, or the loss is no number any more.
     """
-    refuse_unknown_labels(config.labels, examples)
+    refuse_unlearnable(config.labels, examples)
     torch.manual_seed(config.seed)
     network = build_network(config.network, len(config.labels.outputs))
     refuse_other_shapes(network, others)
@@ -152,12 +152,13 @@ def train(
                 loss = masked_loss(network(pixels)[0], values, weights)
             else:
                 loss = teacher.loss(network, pixels, values, weights)
+        latest = _finite(loss.item(), step)
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         adam.step()
         _follow(average, network, min(optimiser.ema_decay, step / (step + 10)))
-        running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
+        running = latest if math.isnan(running) else 0.98 * running + 0.02 * latest
         validation = None
         if step % optimiser.validate_every == 0 or step == steps:
             kept = mix(average, others, beginning, optimiser.start_share)
@@ -200,7 +201,9 @@ def claim_folder(
     trained = replace(config, optimiser=optimiser, export=export, glance=None)
     made_of = hashlib.sha256(repr((trained, rows, begun_with)).encode()).hexdigest()
     mark = run_dir / "made-of.txt"
-    if run_dir.exists() and any(run_dir.iterdir()):
+    if run_dir.exists() and any(
+        one != mark for one in run_dir.iterdir()
+    ):  # begun, and not marked only
         known = mark.read_text(encoding="utf-8").strip() if mark.exists() else None
         if known != made_of:
             what = "another recipe, other pictures or other initial weights"
@@ -287,6 +290,14 @@ def _teacher(config: TrainingConfig, initial: Path | None) -> Teacher | None:
     if initial is None:
         raise TrainingError("a [teacher] is the network that the run starts from: name its file")
     return Teacher(config, config.teacher, initial)
+
+
+def _finite(loss: float, step: int) -> float:
+    """Refuse to go on where the weights are lost; what was saved before is good."""
+    if not math.isfinite(loss):
+        msg = f"step {step}: the loss is no number any more; a lower lr may help"
+        raise TrainingError(msg)
+    return loss
 
 
 def _follow(average: HazardsNetwork, network: HazardsNetwork, decay: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
@@ -107,7 +108,11 @@ class MobileNetV2(ConvolutionalNetwork):
 
     def start_from(self, path: Path) -> None:
         """Take over an ONNX file whose convolutions come in the order of the paper."""
-        graph = onnx.load(str(path)).graph
+        try:
+            graph = onnx.load(str(path)).graph
+        except (OSError, DecodeError) as error:
+            msg = f"{path} cannot be read as ONNX: {error}"
+            raise TrainingError(msg) from error
         tensors = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in graph.initializer}
         sources = [node.input for node in graph.node if node.op_type == "Conv"]
         own = [layer for layer in self.backbone.modules() if isinstance(layer, Conv)]

@@ -9,11 +9,10 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from worksafe.errors import TrainingError
-from worksafe.training.networks.base import ConvolutionalNetwork
+from worksafe.training.networks.base import ConvolutionalNetwork, read_tensors
 
 
 class TimmNetwork(ConvolutionalNetwork):
@@ -58,7 +57,7 @@ class TimmNetwork(ConvolutionalNetwork):
 
     def start_from(self, path: Path) -> None:
         """Take over a safetensors file with timm's names."""
-        missing, _ = self.backbone.load_state_dict(load_file(path), strict=False)
+        missing, _ = self.backbone.load_state_dict(read_tensors(path), strict=False)
         if missing:
             msg = f"{path.name} lacks {missing[:3]} and {len(missing)} tensors in all"
             raise TrainingError(msg)

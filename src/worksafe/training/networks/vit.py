@@ -141,6 +141,11 @@ class VisionTransformer(HazardsNetwork):
     drop_path : float, default 0
         Stochastic depth at the last block; it grows linearly from 0 at the first.
 
+    Raises
+    ------
+    TrainingError
+        If patches do not fill the input, or there are not so many blocks.
+
     Notes
     -----
     A step that looks at half of the places costs half the time and loses next to nothing [4]_.
@@ -157,6 +162,12 @@ class VisionTransformer(HazardsNetwork):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
+        whole = 2 * PATCH_PX if merge_after else PATCH_PX
+        if side_px % whole or merge_after > DEPTH:
+            msg = (
+                f"a vit_tiny has {DEPTH} blocks and a side_px in multiples of {whole} (16, 32 with "
+            )
+            raise TrainingError(msg + f"merging), not {side_px} and {merge_after} before merging")
         self.depth = DEPTH + 1
         self.grid = side_px // PATCH_PX
         self.merge_after = merge_after
