@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from worksafe import Settings
+from worksafe.api.server import Server
 from worksafe.errors import SettingsError
 
 
@@ -33,6 +34,12 @@ def test_arguments_come_before_the_environment_before_the_file_before_defaults(
         ("port = 70000", "WORKSAFE_PORT"),
         ("deadline_s = 0", "deadline_s"),
         ("deadline_s = inf", "WORKSAFE_DEADLINE_S"),
+        ("deadline_s = 1e10", "WORKSAFE_DEADLINE_S"),
+        ("deadline_per_image_s = 1e10", "WORKSAFE_DEADLINE_PER_IMAGE_S"),
+        ("decode_s = 3e6", "WORKSAFE_DECODE_S"),
+        ("decoder_bytes = 9223372036854775808", "WORKSAFE_DECODER_BYTES"),
+        ('host = ""', "WORKSAFE_HOST"),
+        ('host = " "', "WORKSAFE_HOST"),
         ("deadline_s = nan", "WORKSAFE_DEADLINE_S"),
         ("deadline_per_image_s = inf", "WORKSAFE_DEADLINE_PER_IMAGE_S"),
         ("decode_s = inf", "WORKSAFE_DECODE_S"),
@@ -52,6 +59,23 @@ def test_a_file_that_is_not_there_is_not_ignored(file: Path) -> None:
     assert not file.exists()
     with pytest.raises(SettingsError, match=r"worksafe\.toml"):
         Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("::1", ("::1", 8000)),
+        ("[::1]", ("::1", 8000)),
+        ("localhost", ("localhost", 8000)),
+        ("0.0.0.0", ("0.0.0.0", 8000)),  # noqa: S104 - as an operator may want it
+    ],
+)
+def test_a_server_listens_where_it_is_told(host: str, expected: tuple[str, int]) -> None:
+    assert Server(Settings(host=host)).cfg.address == [expected]
+
+
+def test_no_set_has_more_than_a_day() -> None:
+    assert Settings(deadline_per_image_s=86_400).deadline_for(10**9) == 86_400
 
 
 def test_a_set_has_more_time_than_one_image() -> None:

@@ -24,7 +24,8 @@ _DEFAULT_LIMITS = ImageLimits()
 _FILE_VARIABLE = "WORKSAFE_CONFIG"
 
 Positive = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_DAY_S = 86_400  # longer waits overflow somewhere or other
+Seconds = Annotated[float, Field(gt=0, le=_DAY_S, allow_inf_nan=False)]
 
 
 def _from_json(value: object) -> object:
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
         env_prefix="WORKSAFE_", env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(pattern=r"^\S+$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     threads: Positive | None = None
     runtime: RuntimeChoice = "auto"
@@ -110,7 +111,7 @@ class Settings(BaseSettings):
     running: Positive | None = None
     waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Seconds = 10.0
-    deadline_per_image_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    deadline_per_image_s: Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)] = 1.0
     policy: str = "default"
     policy_dir: Path | None = None
     shadow_policy: str | None = None
@@ -125,7 +126,7 @@ class Settings(BaseSettings):
     max_video_bytes: Positive = _DEFAULT_LIMITS.max_video_bytes
     video_frames: Positive = _DEFAULT_LIMITS.video_frames
     decode_s: Seconds = _DEFAULT_LIMITS.decode_s
-    decoder_bytes: Positive = _DEFAULT_LIMITS.decoder_bytes
+    decoder_bytes: Annotated[int, Field(ge=1, lt=2**63)] = _DEFAULT_LIMITS.decoder_bytes
     cache_entries: Annotated[int, Field(ge=0)] = 4096
     cache_url: Annotated[str | None, Field(pattern=r"^rediss?://")] = None
     fetch_urls: bool = False
@@ -183,8 +184,8 @@ class Settings(BaseSettings):
         )
 
     def deadline_for(self, images: int) -> float:
-        """Tell the seconds allowed for a request with so many images."""
-        return self.deadline_s + self.deadline_per_image_s * max(0, images - 1)
+        """Tell the seconds allowed for a request with so many images; a day at most."""
+        return min(_DAY_S, self.deadline_s + self.deadline_per_image_s * max(0, images - 1))
 
     @classmethod
     def settings_customise_sources(

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -127,6 +128,35 @@ def test_an_output_that_cannot_be_written_is_one_line_and_status_2(
     assert sys.stdout.closed  # nothing is left that the interpreter would write at its end
 
 
+@pytest.mark.parametrize(
+    ("closed", "status", "says"),
+    [
+        ("check PICTURE >&-", 2, "cannot write the output: it is closed"),
+        ("check --json PICTURE >&-", 2, "cannot write the output: it is closed"),
+        ("redact PICTURE - >&-", 2, "cannot write the output: it is closed"),
+        ("check - <&-", 5, ""),
+        ("redact - out.jpg <&-", 5, "no bytes"),
+        ("check PICTURE 2>&-", 0, ""),
+    ],
+)
+def test_a_stream_that_the_shell_has_closed_is_no_traceback(
+    closed: str, status: int, says: str, picture: Path, tmp_path: Path
+) -> None:
+    program = Path(sys.executable).parent / "worksafe"
+
+    run = subprocess.run(
+        ["sh", "-c", f"{program} {closed.replace('PICTURE', str(picture))}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == status
+    assert says in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize("arguments", [["check"], ["check", "--json"], ["redact"]])
 def test_a_terminal_need_not_know_every_character(
     arguments: list[str], picture: Path, monkeypatch: pytest.MonkeyPatch
@@ -215,11 +245,15 @@ def test_frames_are_not_left_out_in_silence(picture: Path) -> None:
     assert runner.invoke(app, ["check", "--frames", str(picture)]).exit_code == 2
 
 
-def test_a_service_to_attack_needs_a_url() -> None:
-    run = runner.invoke(app, ["doctor", "--hostile", "localhost"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost", "http://[::1", "http://localhost:foo", "http://localhost:0", "ftp://localhost"],
+)
+def test_a_service_to_attack_needs_a_url(url: str) -> None:
+    run = runner.invoke(app, ["doctor", "--hostile", url])
 
     assert run.exit_code == 2
-    assert "localhost is no URL" in run.output
+    assert "is no URL" in run.output
 
 
 def test_explain_writes_a_picture_for_each_image(picture: Path, tmp_path: Path) -> None:
@@ -318,6 +352,50 @@ def test_redact_says_why_a_file_cannot_be_written(name: str, picture: Path, tmp_
     assert isinstance(result.exception, SystemExit)
     assert "jpeg" in result.stderr or "No such file" in result.stderr
     assert not (tmp_path / name).exists()
+
+
+def test_redact_keeps_what_stands_where_there_is_no_room_for_the_new(
+    picture: Path, tmp_path: Path
+) -> None:
+    program = Path(sys.executable).parent / "worksafe"
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "b.jpg").write_bytes(b"what stood there")
+
+    for to in ("b.jpg", "new.jpg"):
+        run = subprocess.run(
+            ["sh", "-c", f"ulimit -f 1; exec {program} redact {picture} {folder / to}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 2
+        assert "File too large" in run.stderr
+
+    assert [path.name for path in folder.iterdir()] == ["b.jpg"]
+    assert (folder / "b.jpg").read_bytes() == b"what stood there"
+
+
+def test_redact_follows_a_link_and_keeps_the_rights_of_a_file(
+    picture: Path, tmp_path: Path
+) -> None:
+    file, link = tmp_path / "b.jpg", tmp_path / "link.jpg"
+    file.write_bytes(b"old")
+    file.chmod(0o640)
+    link.symlink_to(file)
+
+    assert runner.invoke(app, ["redact", str(picture), str(link)]).exit_code == 0
+
+    assert link.is_symlink()
+    assert file.read_bytes().startswith(b"\xff\xd8")
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_redact_writes_into_a_device() -> None:
+    result = runner.invoke(app, ["redact", "-", "/dev/null"], input=encode(photo()))
+
+    assert result.exit_code == 0
+    assert not Path("/dev/null").is_file()
 
 
 @pytest.mark.parametrize("name", ["b.JPEG", "b", "b.new"])

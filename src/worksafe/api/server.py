@@ -35,8 +35,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load_config(self) -> None:
         """Hand our settings to gunicorn."""
         inside = self._settings.running_places + self._settings.waiting
+        host = self._settings.host
+        if ":" in host and not host.startswith(("[", "unix:")):  # an IPv6 address
+            host = f"[{host}]"
         options: dict[str, Any] = {
-            "bind": f"{self._settings.host}:{self._settings.port}",
+            "bind": f"{host}:{self._settings.port}",
             "worker_class": "gthread",
             "workers": 1,
             "threads": self._settings.threads or inside + _SPARE_THREADS,

@@ -55,12 +55,16 @@ def attack_service(url: str, host: str | None) -> None:
     Raises
     ------
     typer.BadParameter
-        If the service is elsewhere and was not named.
+        If the service is elsewhere and was not named, or the URL is none.
     typer.Exit
         With status 1 if an answer was wrong.
     """
-    named = urlsplit(url).hostname
-    if named is None:
+    try:
+        parts = urlsplit(url)
+        named, is_url = parts.hostname, parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        named, is_url = None, False
+    if named is None or not is_url:
         msg = f"{url} is no URL: give one like http://localhost:8000"
         raise typer.BadParameter(msg)
     if not _is_here(named) and named != host:

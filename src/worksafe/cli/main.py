@@ -1,6 +1,7 @@
 """The command group. Each command imports what it needs when it is called."""
 
 import io
+import os
 import sys
 from contextlib import suppress
 from importlib.metadata import version
@@ -43,6 +44,7 @@ ThoroughOption = Annotated[
 
 def main() -> None:
     """Run the command line; errors become one line and a status: 5 an image's, else 2."""
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal need not know every character
             stream.reconfigure(errors="backslashreplace")
@@ -56,6 +58,19 @@ def main() -> None:
             sys.stdout.close()  # else the interpreter writes what is left at its end, and fails
         what = error.filename or "the output"
         _fail(f"cannot read or write {what}: {error.strerror or error}", "io_error", _USAGE_STATUS)
+
+
+def _replace_closed_streams() -> None:
+    """Stand in for streams that a shell has closed (``<&-``); without an output there is no point.
+
+    What is opened next would else get their numbers, and what is printed.
+    """
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - the same
+    if sys.stdout is None:
+        _fail("cannot write the output: it is closed", "io_error", _USAGE_STATUS)
 
 
 def _fail(message: str, code: str, status: int) -> NoReturn:
@@ -161,7 +176,7 @@ def doctor(
         str | None, typer.Option(help="The service's host, where it is not this machine.")
     ] = None,
 ) -> None:
-    """Say what this installation runs on; or try a service with 165 odd and hostile inputs.
+    """Say what this installation runs on; or try a service with 167 odd and hostile inputs.
 
     Exit status with --hostile: 1 if an answer was wrong.
     """

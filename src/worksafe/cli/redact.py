@@ -1,5 +1,7 @@
 """``worksafe redact``: one picture to a new file that passes."""
 
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,10 +93,26 @@ def _write(done: Redacted, to: str) -> None:
         msg = f"{to} would hold a file of the format {done.format}: give it another ending"
         raise typer.BadParameter(msg)
     try:
-        path.write_bytes(done.data)
+        _write_whole(path, done.data)
     except OSError as error:
         msg = f"cannot write {to}: {error.strerror or error}"
         raise typer.BadParameter(msg) from error
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write all of a file or nothing: what stands there stays where the new one has no room."""
+    if path.exists() and not path.is_file():  # a device or a pipe
+        path.write_bytes(data)
+        return
+    target = path.resolve()  # where a link leads
+    part = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        if target.exists():
+            shutil.copymode(target, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _summary(done: Redacted, to: str) -> str:
