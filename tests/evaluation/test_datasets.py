@@ -76,3 +76,12 @@ def test_a_manifest_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DatasetError, match="UTF-8"):
         read_manifest(tmp_path)
+
+
+def test_a_manifest_with_a_quote_that_is_never_closed_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{number}.png,val,neutral,,web,{number}\n" for number in range(9000))
+    text = f'path,split,category,label,source,group\n"0.png,val,neutral,,web,x\n{rows}'
+    (tmp_path / "manifest.csv").write_text(text)
+
+    with pytest.raises(DatasetError, match="no table of comma-separated values"):
+        read_manifest(tmp_path)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,4 +56,17 @@ def test_a_change_leaves_a_picture_of_the_expected_size(change: str) -> None:
 
 
 def test_only_detectors_of_the_pictures_categories_are_chosen(brightness: list[Example]) -> None:
-    assert choose_specs(choose_shown(brightness), DETECTORS) == [hazards.SPEC]
+    shown = choose_shown(brightness, hazards.SPEC.labels)
+
+    assert choose_specs(shown, DETECTORS) == [hazards.SPEC]
+
+
+def test_pictures_of_a_label_that_nothing_reports_are_passed_over(
+    brightness: list[Example], moderator: Moderator
+) -> None:
+    tea = [replace(one, label="drugs.tea", category="drugs") for one in brightness if one.label]
+
+    assert list(score_changes(moderator, tea)) == []
+    assert choose_shown([*tea, *brightness], hazards.SPEC.labels) == choose_shown(
+        brightness, hazards.SPEC.labels
+    )

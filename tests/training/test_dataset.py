@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,10 @@ def test_a_tree_without_readable_files_or_with_linked_folders_is_refused(tmp_pat
         build(tmp_path / "tree", tmp_path / "out")
     (tmp_path / "tree/linked").symlink_to(tmp_path / "tree/web", target_is_directory=True)
     with pytest.raises(DatasetError, match="linked is a link"):
+        collect(tmp_path / "tree")
+    (tmp_path / "tree/linked").unlink()
+    os.mkfifo(tmp_path / "tree/web/neutral/pipe.jpg")
+    with pytest.raises(DatasetError, match=r"pipe\.jpg is no file"):
         collect(tmp_path / "tree")
 
 

@@ -138,6 +138,32 @@ def test_each_source_is_measured_within_its_own_fold(
     assert any(one.auc == 0.5 for one in measure_folds(folds, logits, outputs))
 
 
+def test_a_source_that_was_learnt_from_for_another_label_is_in_source() -> None:
+    cameras = [*pictures("violence.fighting", "cctv", 60), *pictures("violence.firearm", "cctv", 9)]
+    others = [
+        picture
+        for source in "abcdef"
+        for picture in (
+            *pictures("", source, 10),
+            *pictures("violence.firearm", source, 9),
+            *pictures("violence.fighting", source, 3),
+        )
+    ]
+    examples = [
+        replace(one, path=Path(f"{number}.png"), group=f"g{number}")
+        for number, one in enumerate([*cameras, *others])
+    ]
+    folds = leave_sources_out(examples, 5)
+    outputs = ("violence.fighting", "violence.firearm")
+
+    figures = measure_folds(folds, [np.zeros((len(fold.held), 2)) for fold in folds], outputs)
+
+    assert {(one.label, one.source) for one in figures if one.in_source} == {
+        ("violence.fighting", "cctv"),
+        ("violence.firearm", "cctv"),
+    }
+
+
 def test_sources_are_pooled_by_their_pictures_and_recipes_are_set_side_by_side(
     tmp_path: Path,
 ) -> None:

@@ -166,7 +166,7 @@ def _robustness(
     console: Console,
 ) -> list[Row]:
     """Score changed pictures, with only the detectors that report what they show."""
-    shown = choose_shown([one.example for one in scored])
+    shown = choose_shown([one.example for one in scored], moderator.labels)
     if not shown:
         return []
     narrow = Moderator(moderator.settings, detectors=load_detectors(choose_specs(shown, specs)))

@@ -82,6 +82,9 @@ def read_manifest(folder: Path) -> list[Example]:
     except UnicodeDecodeError as error:
         msg = f"{manifest} is not UTF-8"
         raise DatasetError(msg) from error
+    except csv.Error as error:  # a quote that is never closed
+        msg = f"{manifest} is no table of comma-separated values: {error}"
+        raise DatasetError(msg) from error
     _refuse_leakage(manifest, examples)
     return examples
 

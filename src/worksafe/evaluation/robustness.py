@@ -1,18 +1,18 @@
 """How far scores move when a picture is changed as pictures are on their way through the web."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from worksafe.evaluation.datasets import NEUTRAL, Example
+from worksafe.evaluation.datasets import Example
 from worksafe.evaluation.metrics import roc_auc
 from worksafe.evaluation.scoring import Scored, score_examples
 from worksafe.evaluation.subjects import Row, fixed
 from worksafe.images.source import Source
-from worksafe.models.spec import DetectorSpec
+from worksafe.models.spec import DetectorSpec, Label
 from worksafe.moderator import Moderator
 
 UNCHANGED = "unchanged"
@@ -63,21 +63,21 @@ def score_changes(
     moderator : Moderator
         Has the detectors that report the pictures' labels.
     examples : sequence of Example
-        The pictures; neutral ones are passed over.
+        The pictures; those that show nothing which they report are passed over.
 
     Yields
     ------
     change : str
         A name from `CHANGES`.
     scored : Scored
-        One for each picture that is not neutral.
+        One for each of the others.
 
     Raises
     ------
     DatasetError
         If a picture cannot be checked.
     """
-    shown = choose_shown(examples)
+    shown = choose_shown(examples, moderator.labels)
     for name, change in CHANGES.items():
 
         def open_changed(path: Path, change: Callable[[Image.Image], Source] = change) -> Source:
@@ -88,9 +88,10 @@ def score_changes(
             yield name, scored
 
 
-def choose_shown(examples: Sequence[Example]) -> list[Example]:
-    """Choose the pictures that are not neutral."""
-    return [example for example in examples if example.category != NEUTRAL]
+def choose_shown(examples: Sequence[Example], labels: Iterable[Label]) -> list[Example]:
+    """Choose the pictures of labels that are reported: not neutral, and of no other label."""
+    names = {label.name for label in labels}
+    return [example for example in examples if example.label in names]
 
 
 def robustness_rows(changed: Sequence[tuple[str, Scored]], neutral: Sequence[Scored]) -> list[Row]:

@@ -208,8 +208,9 @@ def _compare(recipes: Mapping[str, Sequence[SourceFigures]]) -> str:
             f"{FOLDS} folds of the splits train and val. Each picture is scored by a network that "
             "was trained without its source on pictures of the split train, against the neutral "
             "pictures of the sources left out with it: AUC / recall at 1 % false positives. "
-            "*In-source* marks collections that have most of a label's pictures: there only "
-            "groups (clips, scenes, bursts) are left out.",
+            "*In-source* marks collections that other pictures were learnt from: of one that has "
+            "most of some label's pictures only groups (clips, scenes, bursts) are left out, of "
+            "its neutral pictures too.",
             "",
             "## Pooled over sources, weighted by pictures",
             "",

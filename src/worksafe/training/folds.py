@@ -26,8 +26,8 @@ class Fold:
     Attributes
     ----------
     learning : tuple of Example
-        Of the split ``train``; none shares a source or a group with what is held out, but for
-        labels that mostly come from one source: there only groups are left out.
+        Of the split ``train``; none shares a group with what is held out, nor a source that has
+        most of no label. Of one that has, other groups are learnt from.
     held : tuple of Example
         All with the split ``val``, without weak examples.
     """
@@ -45,7 +45,7 @@ class SourceFigures:
     label, source : str
         Sources with few pictures of the label are taken together as ``others``.
     in_source : bool
-        Other groups of this source were learnt from.
+        Other pictures of this source were learnt from, be it of another label.
     positives : int
         Pictures.
     auc, recall : float
@@ -171,12 +171,16 @@ def measure_folds(
         By label, the largest source first. A source dealt to several folds has the mean of
         its folds, weighted by its pictures.
     """
-    by_group = main_sources([e for fold in folds for e in fold.held])
     sizes = Counter((e.label, e.source) for fold in folds for e in fold.held if e.label)
     parts: dict[tuple[str, str], list[tuple[int, float, float]]] = defaultdict(list)
+    in_source: set[tuple[str, str]] = set()
     for fold, scores in zip(folds, logits, strict=True):
+        learnt = {example.source for example in fold.learning}
         neutral = np.array([example.category == NEUTRAL for example in fold.held])
         names = [_source(example, sizes) for example in fold.held]
+        in_source |= {
+            name for name, example in zip(names, fold.held, strict=True) if example.source in learnt
+        }
         for label, source in sorted(set(names) - {("", "")}):
             positive = np.array([name == (label, source) for name in names])
             chosen = neutral | positive
@@ -187,7 +191,7 @@ def measure_folds(
         SourceFigures(
             label,
             source,
-            (label, source) in by_group,
+            (label, source) in in_source,
             sum(positives for positives, _, _ in some),
             _weighted([(positives, auc) for positives, auc, _ in some]),
             _weighted([(positives, recall) for positives, _, recall in some]),

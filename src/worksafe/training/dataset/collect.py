@@ -85,6 +85,9 @@ def _files(folder: Path) -> Iterator[Path]:
         if path.name.startswith("."):
             continue
         if not path.is_dir():
+            if path.exists() and not path.is_file():  # a pipe is read for ever
+                msg = f"{printable_path(path)} is no file"
+                raise DatasetError(msg)
             yield path
         elif path.is_symlink():  # it might lead back up the tree
             msg = f"{printable_path(path)} is a link to a folder; put the folder itself there"
