@@ -413,6 +413,74 @@ def test_a_malformed_form_is_not_called_a_form_without_images(client: FlaskClien
     assert_problem(response, 422, "malformed_multipart", None)
 
 
+def unsaid(body: bytes, content_type: str) -> dict[str, Any]:
+    """A request whose length is not stated: it comes in chunks."""
+    return {
+        "input_stream": io.BytesIO(body),
+        "content_type": content_type,
+        "headers": {"Transfer-Encoding": "chunked"},
+        "environ_overrides": {"wsgi.input_terminated": True},
+    }
+
+
+def form(*parts: tuple[str, bytes]) -> bytes:
+    return (
+        b"".join(
+            b"--b\r\nContent-Disposition: form-data; "
+            + head.encode()
+            + b"\r\n\r\n"
+            + body
+            + b"\r\n"
+            for head, body in parts
+        )
+        + b"--b--\r\n"
+    )
+
+
+FORM = "multipart/form-data; boundary=b"
+IMAGE = ('name="images"; filename="a.png"', PNG)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (PNG, "image/png"),
+        (form(IMAGE), FORM),
+        (json.dumps({"images": [{"base64": as_base64(PNG)}]}).encode(), "application/json"),
+    ],
+    ids=["raw", "form", "json"],
+)
+def test_a_body_in_chunks_may_have_as_many_bytes_as_one_that_says_how_many(
+    body: bytes, content_type: str, moderator: Moderator
+) -> None:
+    exact = limited(moderator, max_request_bytes=len(body))
+    less = limited(moderator, max_request_bytes=len(body) - 1)
+
+    assert exact.post("/v1/check", **unsaid(body, content_type)).status_code == 200
+    assert exact.post("/v1/check", data=body, content_type=content_type).status_code == 200
+    assert_problem(
+        less.post("/v1/check", **unsaid(body, content_type)), 413, "body_too_large", None
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "code", "field"),
+    [
+        ([IMAGE] * 40, "too_many_images", "images"),
+        ([IMAGE, ('name="policy"', b"x" * 500_001)], "invalid_field", None),
+        ([IMAGE, *[('name="policy"', b"default")] * 40], "invalid_field", None),
+    ],
+)
+def test_a_form_in_chunks_is_refused_for_what_is_wrong_with_it(
+    parts: list[tuple[str, bytes]], code: str, field: str | None, moderator: Moderator
+) -> None:
+    client = limited(moderator, max_images=3)
+
+    response = client.post("/v1/check", **unsaid(form(*parts), FORM))
+
+    assert_problem(response, 422, code, field)
+
+
 def test_far_too_many_parts_are_too_many_images(moderator: Moderator) -> None:
     client = limited(moderator, max_images=3)
 

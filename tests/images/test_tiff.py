@@ -54,9 +54,37 @@ def decode(source: Source) -> list[NDArray[np.uint8]]:
     return [view.pixels for view in decode_image(source, ImageLimits(), 2000).views]
 
 
+def palette(levels: int) -> bytes:
+    """A palette of greys, whose entries are so many times eight bits."""
+    table = np.tile(np.arange(256, dtype=np.uint16) * levels, (3, 1))
+    return tiff(GREY, "palette", colormap=table)
+
+
+def in_strips(more: int) -> bytes:
+    """Strips of 16 rows, and some that nobody needs."""
+    data = tiff(GREY[:64], "minisblack", rowsperstrip=16)
+    page = tifffile.TiffFile(io.BytesIO(data)).pages.first
+    offsets = [*page.dataoffsets, *page.dataoffsets[:more]]
+    place = len(data)
+    for tag in (273, 279):
+        values = offsets if tag == 273 else [64 * 16] * len(offsets)
+        entry = data.index(struct.pack("<H", tag), 8)
+        head = struct.pack("<HHII", tag, 4, len(offsets), len(data))
+        data = data[:entry] + head + data[entry + 12 :] + struct.pack(f"<{len(offsets)}I", *values)
+    assert place < len(data)
+    return data
+
+
 @pytest.mark.parametrize(
     ("data", "what"),
     [
+        (palette(1), "a palette of eight bits"),
+        (in_strips(2), "more pixels than fill it"),
+        (
+            tiff(wide(GREY).astype(np.int16) // 2, "minisblack", byteorder=">", compression="zlib"),
+            "the highest byte first",
+        ),
+        (tiff(np.dstack([RGB, GREY]), "rgb", extrasamples=["unspecified"]), "a fourth sample"),
         (tiff(planes(wide(RGB)), "rgb", planarconfig="separate"), "planes"),
         (tiff(planes(wide(RGB)), "rgb", planarconfig="separate", tile=(64, 64)), "planes"),
         (tiff(wide(255 - GREY), "miniswhite"), "white as zero"),
@@ -77,6 +105,12 @@ def test_a_tiff_that_is_read_as_another_picture_is_refused(data: bytes, what: st
     ("data", "picture"),
     [
         (tiff(planes(RGB), "rgb", planarconfig="separate"), RGB),
+        (tiff(planes(RGB), "rgb", planarconfig="separate", tile=(64, 64)), RGB),
+        (tiff(RGB, "rgb", tile=(48, 64)), RGB),
+        (tiff(RGB, "rgb", rowsperstrip=7), RGB),
+        (tiff(np.dstack([RGB, np.full_like(GREY, 255)]), "rgb", extrasamples=["unassalpha"]), RGB),
+        (palette(257), GREY),
+        (in_strips(0), GREY[:64]),
         (tiff(planes(wide(RGB)), "rgb", planarconfig="separate", compression="zlib"), RGB),
         (tiff(wide(RGB), "rgb"), RGB),
         (tiff(255 - GREY, "miniswhite"), GREY),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Generic, TypeVar, get_origin
 
-from flask import Request
+from flask import Request, current_app
 from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
@@ -48,18 +48,26 @@ class ClientStream:
     ----------
     stream : binary file object
         Of the server, which has exceptions of its own for malformed chunks and lost connections.
+
+    Attributes
+    ----------
+    taken : int
+        Bytes read so far.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self.taken = 0
 
     def read(self, size: int = -1) -> bytes:
         """Read so many bytes at most; raises BadRequest where that fails."""
         try:
-            return self._stream.read(size)
+            read = self._stream.read(size)
         except Exception as error:
             msg = "the body could not be read: a malformed chunk, or cut off"
             raise BadRequest(msg) from error
+        self.taken += len(read)
+        return read
 
 
 class InMemoryRequest(Request):
@@ -199,6 +207,7 @@ def read_request(
         If its body cannot be read, or is shorter than its length says.
     """
     _refuse_coding(request)
+    _allow_one_byte_more(request)
     if request.mimetype == "multipart/form-data":
         _parse_form(request, max_images)
         items = _uploads(request)
@@ -236,8 +245,23 @@ def _refuse_coding(request: Request) -> None:
         raise UnsupportedMediaType(msg)
 
 
+def _allow_one_byte_more(request: Request) -> None:
+    """Let a body without a stated length show that it is too large: it is cut at the ceiling."""
+    if request.content_length is None and request.max_content_length is not None:
+        request.max_content_length += 1
+
+
+def _is_too_large(request: Request) -> bool:
+    """Tell whether a body has more bytes than a request may have, as it says or as they came."""
+    ceiling = current_app.config["MAX_CONTENT_LENGTH"]
+    taken = request.content_length
+    if taken is None:
+        taken = request.environ["wsgi.input"].taken
+    return bool(taken > ceiling)
+
+
 def _body(request: Request) -> bytes:
-    """Read the whole body, or refuse it: one without a stated length is cut at the ceiling."""
+    """Read the whole body, or refuse it."""
     body = request.get_data(cache=False)
     if request.content_length is None:
         request.stream.read(1)  # raises RequestEntityTooLarge where the ceiling was reached
@@ -251,8 +275,7 @@ def _parse_form(request: Request, max_images: int) -> None:
     try:
         request.files  # noqa: B018 - parses
     except RequestEntityTooLarge as error:
-        ceiling = request.max_content_length
-        if request.content_length is None or (ceiling and request.content_length > ceiling):
+        if _is_too_large(request):
             raise
         if getattr(request, "files_begun", 0) > max_images:
             msg = f"more images than {max_images}, the limit of a request"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import UndecodableImageError
 from worksafe.images.cicp import level_table
@@ -24,6 +25,7 @@ _CLASS, _SPACE = slice(12, 16), slice(16, 20)  # of a profile, as the ICC's spec
 _DISPLAY = b"mntr"
 _TABLES = (b"A2B", b"D2B")  # of tags that give any colour any other
 
+_ICC_MARK = b"ICC_PROFILE\x00"  # then a segment's number, and how many there are
 _BMP_HEADER_AT = 14
 _BMP_COLOURS_AT, _BMP_EMBEDDED = 70, b"DEBM"
 _BMP_PROFILE_AT = (126, 130)  # where its place, from the header on, and its length stand
@@ -69,6 +71,28 @@ def as_shown(
         if _differ(shown, picture):
             yield shown
     yield picture
+
+
+def refuse_torn_profile(image: JpegImageFile) -> None:
+    """Refuse a JPEG whose profile is not in one piece: browsers apply some of it, others none.
+
+    Parameters
+    ----------
+    image : JpegImageFile
+        Open.
+
+    Raises
+    ------
+    UndecodableImageError
+        If the profile's segments are not one to the last, each once.
+    """
+    marks = [
+        (data[len(_ICC_MARK)], data[len(_ICC_MARK) + 1])
+        for name, data in image.applist
+        if name == "APP2" and data.startswith(_ICC_MARK) and len(data) > len(_ICC_MARK) + 1
+    ]
+    if marks and sorted(marks) != [(number, len(marks)) for number in range(1, len(marks) + 1)]:
+        raise UndecodableImageError("the jpeg has a torn colour profile")
 
 
 def read_bmp_profile(data: bytes) -> bytes | None:

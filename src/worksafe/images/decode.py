@@ -19,7 +19,7 @@ from worksafe.errors import (
     UndecodableImageError,
 )
 from worksafe.images.cicp import read_transfers
-from worksafe.images.colour import as_shown, read_bmp_profile
+from worksafe.images.colour import as_shown, read_bmp_profile, refuse_torn_profile
 from worksafe.images.exif import read_blocks
 from worksafe.images.formats import BMP, ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames, load_frame
@@ -177,6 +177,8 @@ class _Decoding:
         )
 
     def _load(self) -> Orientation:
+        if isinstance(self.image, JpegImageFile):
+            refuse_torn_profile(self.image)
         if self.is_ours:
             if isinstance(self.image, JpegImageFile):
                 self._scale_in_decoder(self.image)

@@ -24,7 +24,8 @@ def refuse_odd_gif(data: bytes) -> None:
     """Count frames, and refuse an animation that the decoder shows otherwise than browsers do.
 
     These leave see-through what no frame has drawn or what one has cleared, where the decoder does
-    so only if that frame has a transparent colour, and fills it with a colour otherwise. They
+    so only if that frame and the first have a transparent colour, and fills it with a colour
+    otherwise. They
     believe the last control block before a frame, and draw nothing beyond the screen.
 
     Parameters
@@ -41,7 +42,7 @@ def refuse_odd_gif(data: bytes) -> None:
     """
     screen = struct.unpack_from("<HH", data.ljust(_HEAD_BYTES, b"\x00"), 6)
     frames, flags, controls = 0, 0, 0
-    is_odd = is_filled = False
+    is_odd = is_filled = begins_clear = False
     for at in _blocks(data):
         if data[at] == _EXTENSION:
             if data[at + 1 : at + 3] == _CONTROL:
@@ -55,11 +56,12 @@ def refuse_odd_gif(data: bytes) -> None:
         frame = _Frame(x, y, width, height, flags)
         if frames == 1:
             screen = frame.enlarge(screen)
+            begins_clear = frame.is_clear
             is_filled = not frame.covers(screen) and not frame.is_clear
         is_odd |= controls > 1 or frame.enlarge(screen) != screen
         is_odd |= is_filled and (frame.is_clear or not frame.covers(screen))
         clears = frame.disposal == _CLEARED or (frame.disposal == _PREVIOUS and frames == 1)
-        is_filled = clears and not frame.is_clear
+        is_filled = clears and not (frame.is_clear and begins_clear)
         flags = controls = 0
     if frames > 1 and is_odd:
         msg = "the gif leaves parts undrawn or draws beyond its screen: decoders do not agree on it"

@@ -10,15 +10,15 @@ import struct
 from collections.abc import Callable
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
+from worksafe.images.bmp import refuse_odd_bmp
 from worksafe.images.formats import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
 from worksafe.images.gif import as_browsers_dispose, refuse_odd_gif
+from worksafe.images.png import refuse_odd_png
 
 MAX_PAGES = 2_000
 MAX_ENTRIES = 512  # of one TIFF directory; cameras write some fifty
 MAX_SCANS = 64  # of one JPEG; encoders write ten to twenty
 MAX_JPEGS = 50  # in one file: thumbnails, the further pictures of a phone, chance
-MAX_BMP_RUNS = 1_000_000
-MAX_PNG_CHUNKS = 200_000  # an encoder's smallest hold 8 KiB of pixels
 
 _JPEG_START = re.compile(rb"\xff\xd8\xff")
 # In a JPEG's compressed data, FF is followed by 0, by a restart marker, or by another FF.
@@ -45,13 +45,8 @@ _TIFF_SPARE_BYTES = 1024**2
 _JPEG_SPARE_BYTES = 1024**2
 
 _MAX_BOXES, _BOX_HEAD_BYTES = 1000, 8
-_PNG_CHUNK_BYTES = 12  # besides what it holds: length, kind, checksum
-_PNG_DEPTH_AT, _PNG_DEEP, _PNG_SHALLOW = 24, 16, frozenset({2, 4})  # bits of a level
-_PNG_ONE_LEVEL = re.compile(rb"\x00\x00\x00[\x02\x06]tRNS")  # of grey, or of three colours
+_AVIF_PART = b"\x00\x00\x00\x28clap"  # a box
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
-_BMP_NUMBERS_AT, _BMP_CODING_AT = (10, 18, 22), 30  # place of the pixels, width, height
-_BMP_PIXELS_A_BYTE = {1: 1, 2: 2}  # by how runs are coded
-_BMP_END, _BMP_DELTA, _BMP_LEAST_LITERAL = 1, 2, 3
 
 
 def check_structure(image_format: ImageFormat, data: bytes) -> None:
@@ -218,72 +213,17 @@ def _tiff_values(order: str, entries: bytes, file_bytes: int) -> int:
     return sum(size for size in sizes if size <= file_bytes)
 
 
-def _walk_png(data: bytes) -> None:
-    """Refuse what the decoder shows otherwise than browsers do.
-
-    One transparent level of few bits, or of sixteen: it is compared with scaled levels. An
-    animation that is not what it announces.
-    """
-    depth, colour = data[_PNG_DEPTH_AT : _PNG_DEPTH_AT + 2].ljust(2, b"\x00")
-    if _PNG_ONE_LEVEL.search(data) and (
-        depth == _PNG_DEEP or (colour == 0 and depth in _PNG_SHALLOW)
-    ):
-        msg = f"the png has a transparent level of {depth} bits, which decoders do not agree on"
-        raise UndecodableImageError(msg)
-    if b"acTL" in data:
-        _walk_animated_png(data)
-
-
-def _walk_animated_png(data: bytes) -> None:
-    announced: list[bytes] = []
-    frames, at, has_begun = 0, 8, False
-    for _ in range(MAX_PNG_CHUNKS):
-        kind = data[at + 4 : at + 8]
-        if kind == b"acTL":
-            announced.append(b"" if has_begun else data[at + 8 : at + 12])
-        elif kind == b"fcTL":
-            frames += 1
-        elif kind == b"IDAT":
-            has_begun = True
-        elif kind in {b"IEND", b""}:
-            break
-        at += _PNG_CHUNK_BYTES + int.from_bytes(data[at : at + 4], "big")
-    else:
-        msg = f"the png has more than {MAX_PNG_CHUNKS} chunks"
-        raise ImageFramesError(msg)
-    if announced and announced != [frames.to_bytes(4, "big")]:
-        raise UndecodableImageError("the png is an animation of other frames than it announces")
-
-
-def _walk_bmp(data: bytes) -> None:
-    """Refuse runs that leave pixels undrawn: browsers show the page through them."""
-    coding = int.from_bytes(data[_BMP_CODING_AT : _BMP_CODING_AT + 4], "little")
-    if coding not in _BMP_PIXELS_A_BYTE:
-        return
-    at, width, rows = (int.from_bytes(data[p : p + 4], "little") for p in _BMP_NUMBERS_AT)
-    x = row = 0
-    for _ in range(MAX_BMP_RUNS):
-        count, value = data[at : at + 2].ljust(2, b"\x00")
-        at += 2
-        if count:
-            x += count
-        elif value >= _BMP_LEAST_LITERAL:
-            x += value
-            at += -(-value // _BMP_PIXELS_A_BYTE[coding]) + 1 & ~1
-        elif value == _BMP_DELTA or 0 < x < width or (value == _BMP_END and row + (x > 0) < rows):
-            raise UndecodableImageError("the bmp leaves pixels undrawn")
-        elif value == _BMP_END:
-            return
-        else:
-            x, row = 0, row + 1
-    msg = f"the bmp has more than {MAX_BMP_RUNS} runs"
-    raise UndecodableImageError(msg)
+def _walk_avif(data: bytes) -> None:
+    """Refuse a picture that is cut to a part: browsers show the part, decoders all of it."""
+    if _AVIF_PART in data:
+        raise UndecodableImageError("the avif is to be cut to a part, which decoders leave undone")
 
 
 _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
-    BMP: _walk_bmp,
+    AVIF: _walk_avif,
+    BMP: refuse_odd_bmp,
     JPEG: _walk_jpegs,
-    PNG: _walk_png,
+    PNG: refuse_odd_png,
     TIFF: _walk_tiff,
     GIF: refuse_odd_gif,
 }

@@ -1,0 +1,217 @@
+"""PNG, BMP, JPEG and AVIF from which decoders and browsers take different pictures."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from pictures import encode, photo
+from worksafe.errors import UndecodableImageError
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
+
+SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)  # white, red, green, blue
+NEARLY_A_LINE = (31270, 32900, 64000, 33000, 30000, 60000, 46000, 46500)
+
+
+def decode(data: bytes) -> list[NDArray[np.uint8]]:
+    return [view.pixels for view in decode_image(data, ImageLimits(), 2000).views]
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
+
+
+def png(*first: bytes, late: bytes = b"", image: Image.Image | None = None) -> bytes:
+    """A PNG with chunks after its header, and with one after its pixels."""
+    plain = encode(image or photo().resize((64, 64)), "PNG")
+    head, end = 8 + 25, plain.index(b"IEND") - 4
+    return plain[:head] + b"".join(first) + plain[head:end] + late + plain[end:]
+
+
+def primaries(values: tuple[int, ...]) -> bytes:
+    return chunk(b"cHRM", struct.pack(">8I", *values))
+
+
+GAMMA = chunk(b"gAMA", struct.pack(">I", 45455))
+GREY_LEVEL = chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(GAMMA, GAMMA),
+        png(late=GAMMA),
+        png(GAMMA, late=chunk(b"sRGB", b"\x00")),
+        png(GAMMA, chunk(b"sRGB", b"\x09")),
+        png(late=chunk(b"iCCP", b"x\x00\x00" + zlib.compress(b"none"))),
+        png(GREY_LEVEL, late=GREY_LEVEL),
+        png(late=GREY_LEVEL),
+        png(GAMMA, primaries(NEARLY_A_LINE)),
+        png(GAMMA, primaries((0,) * 8)),
+    ],
+)
+def test_a_png_that_says_its_colours_in_two_ways_is_refused(data: bytes) -> None:
+    with pytest.raises(UndecodableImageError, match="the png"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(GAMMA, primaries(SRGB)),
+        png(GAMMA, primaries(SRGB), chunk(b"sRGB", b"\x00")),
+        png(primaries(NEARLY_A_LINE), chunk(b"sRGB", b"\x00")),  # which counts instead
+        png(GREY_LEVEL),
+        png(late=chunk(b"tEXt", b"a\x00b") * 2),
+    ],
+)
+def test_a_png_that_says_them_once_is_read(data: bytes) -> None:
+    assert decode(data)
+
+
+def test_a_png_with_a_pixel_beyond_its_palette_is_refused() -> None:
+    indexes = Image.fromarray(np.tile(np.arange(4, dtype=np.uint8), (8, 2)), "P")
+    indexes.putpalette([0, 0, 0, 255, 255, 255, 9, 9, 9, 99, 99, 99])
+    whole = encode(indexes, "PNG", bits=8)
+    at = whole.index(b"PLTE") - 4
+    short = whole[:at] + chunk(b"PLTE", bytes([0, 0, 0, 255, 255, 255])) + whole[at + 12 + 12 :]
+
+    assert decode(whole)
+    with pytest.raises(UndecodableImageError, match="not in its palette"):
+        decode(short)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_frames_of_little_alpha_add_up(mode: str) -> None:
+    rng = np.random.default_rng(4)
+    channels = len(mode)
+    frames = rng.integers(0, 256, (6, 24, 24, channels), dtype=np.uint8)
+    frames[..., -1] = rng.integers(0, 90, (6, 24, 24))
+    first, *others = (Image.fromarray(frame, mode) for frame in frames)
+    file = io.BytesIO()
+    first.save(file, "PNG", save_all=True, append_images=others, blend=1, disposal=0)
+
+    last = [v for v in decode_image(file.getvalue(), ImageLimits(), 100).views if v.frame == 5]
+
+    colour, alpha = np.zeros((24, 24, channels - 1)), np.zeros((24, 24, 1))
+    for frame in frames / 255:
+        over = frame[..., -1:]
+        total = over + alpha * (1 - over)
+        colour = (frame[..., :-1] * over + colour * alpha * (1 - over)) / np.maximum(total, 1e-9)
+        alpha = total
+    on_white = 255 * (colour * alpha + 1 - alpha)
+    assert min(np.abs(view.pixels - on_white).max() for view in last) <= 8  # rounded each time
+
+
+def bmp(
+    bits: int, pixels: bytes, *, table: bytes = b"", header: int = 40, coding: int = 0,
+    colours: int = 0, alpha: int = 0,
+) -> bytes:  # fmt: skip
+    info = struct.pack("<IiiHHIIiiII", header, 8, 8, 1, bits, coding, 0, 0, 0, colours, 0)
+    masks = struct.pack("<4I", 0x7C00, 0x3E0, 0x1F, alpha) if header > 40 else b""
+    start = 14 + header + len(table)
+    head = b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start)
+    return head + (info + masks).ljust(header, b"\x00") + table + pixels
+
+
+def greys(count: int) -> bytes:
+    return b"".join(bytes([level, level, level, 0]) for level in range(count))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bmp(8, bytes(64), table=greys(200), colours=200),
+        bmp(8, bytes(64), table=b"\x00\x00\x00\x00\xff\xff\xff\x00", colours=2),
+        bmp(4, bytes(32), table=b"\x00\x00\x00\x00\xff\xff\xff\x00", colours=2),
+        bmp(16, bytes(128), header=56, coding=3, alpha=0x8000),
+        bmp(32, bytes([0, 0, 0, 255, 0, 0, 0, 9]) * 32, header=108, alpha=0xFF000000),
+    ],
+)
+def test_a_bmp_whose_header_is_read_in_two_ways_is_refused(data: bytes) -> None:
+    with pytest.raises(UndecodableImageError, match="the bmp has"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode(photo().convert("L"), "BMP"),
+        encode(photo().convert("1"), "BMP"),
+        encode(photo().quantize(100), "BMP"),
+        encode(photo().convert("RGBA"), "BMP"),
+        bmp(8, bytes(64), table=greys(256), colours=256),
+        bmp(8, bytes(64), table=b"\x00\x00\xff\x00\xff\x00\x00\x00", colours=2),
+        bmp(32, bytes([9, 9, 9, 0]) * 64, header=108, alpha=0xFF000000),
+        bmp(32, bytes([9, 9, 9, 0, 9, 9, 9, 7]) * 32),
+    ],
+)
+def test_other_bmps_are_read(data: bytes) -> None:
+    assert decode(data)
+
+
+def segment(content: bytes) -> bytes:
+    return b"\xff\xe2" + struct.pack(">H", len(content) + 2) + content
+
+
+def with_segments(*marks: tuple[int, int]) -> bytes:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    size = -(-len(profile) // len(marks))
+    parts = [
+        segment(b"ICC_PROFILE\x00" + bytes(mark) + profile[at * size : (at + 1) * size])
+        for at, mark in enumerate(marks)
+    ]
+    plain = encode(photo(), "JPEG")
+    return plain[:2] + b"".join(parts) + plain[2:]
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [((1, 1), (1, 1)), ((1, 2),), ((1, 1), (2, 1)), ((1, 255),), ((0, 1),), ((1, 1), (0, 0))],
+)
+def test_a_jpeg_with_a_torn_profile_is_refused(marks: tuple[tuple[int, int], ...]) -> None:
+    data = with_segments(*marks)
+
+    for source in (data, Image.open(io.BytesIO(data))):
+        with pytest.raises(UndecodableImageError, match="torn"):
+            decode_image(source, ImageLimits(), 320)
+
+
+@pytest.mark.parametrize("marks", [((1, 1),), ((1, 2), (2, 2)), ((2, 2), (1, 2))])
+def test_a_jpeg_with_a_whole_profile_is_read(marks: tuple[tuple[int, int], ...]) -> None:
+    assert decode(with_segments(*marks))
+
+
+def test_an_avif_that_is_to_be_cut_is_refused() -> None:
+    box = b"\x00\x00\x00\x28clap" + struct.pack(">8I", 8, 1, 8, 1, 0, 1, 0, 1)
+    data = encode(photo(), "AVIF") + struct.pack(">I", len(box) + 8) + b"free" + box
+
+    with pytest.raises(UndecodableImageError, match="cut"):
+        decode(data)
+
+
+def clearing(first_flags: int) -> bytes:
+    """A GIF whose second frame is cleared, and whose third draws little."""
+    colours = b"\x00\x00\x00\xff\xff\xff"
+    data = b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + colours
+    for flags, size in ((first_flags, 4), (2 << 2 | 1, 4), (1 << 2 | 1, 2)):
+        pixels = encode(Image.new("P", (size, size), 1), "GIF")
+        control = b"\x21\xf9\x04" + bytes([flags, 5, 0, 0, 0])
+        data += control + pixels[pixels.index(b",") : -1]
+    return data + b";"
+
+
+def test_a_gif_that_clears_what_began_opaque_is_refused() -> None:
+    with pytest.raises(UndecodableImageError, match="the gif leaves parts undrawn"):
+        decode(clearing(1 << 2))
+    assert decode(clearing(1 << 2 | 1))
