@@ -291,7 +291,7 @@ class Moderator:
 
         with self.admission.admit() as place:
             task = next(self.admission.map(work, [taken], deadline, place))
-            return task.result()[1]
+            return task.result()
 
     def open(self, source: Source, side_px: int) -> AbstractContextManager[Pictures]:
         """Decode an image without scoring it, to show what was checked.
@@ -384,9 +384,9 @@ class Moderator:
 
 def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:
     try:
-        waited_s, moderation = task.result()
+        moderation = task.result()
     except InputError as error:
-        return in_error(index, name, policy, error)
-    waited_ms = waited_s * 1000
+        moderation = in_error(index, name, policy, error)
+    waited_ms = task.waited_s * 1000
     timing = replace(moderation.timing, wait=waited_ms, total=moderation.timing.total + waited_ms)
     return replace(moderation, timing=timing)

@@ -22,7 +22,7 @@ def test_results_come_in_order_whatever_takes_longest(admission: Admission) -> N
         time.sleep(0.02 if item % 3 == 0 else 0)
         return item * item
 
-    results = [task.result()[1] for task in admission.map(work, range(20), FOREVER)]
+    results = [task.result() for task in admission.map(work, range(20), FOREVER)]
 
     assert results == [item * item for item in range(20)]
 
@@ -87,12 +87,27 @@ def test_work_that_is_late_is_an_error_and_the_rest_is_not_waited_for(
     outcomes: list[int | str] = []
     for task in admission.map(work, range(4), Deadline(0.2)):
         try:
-            outcomes.append(task.result()[1])
+            outcomes.append(task.result())
         except DeadlineExceededError as error:
             outcomes.append(error.code)
     release.set()
 
     assert outcomes[:2] == [0, "deadline_exceeded"]
+
+
+def test_work_that_never_began_has_waited_all_the_time(admission: Admission) -> None:
+    release = threading.Event()
+    tasks = admission.map(lambda _: release.wait(5), range(4), Deadline(0.2))
+
+    waited = []
+    for task in tasks:
+        with pytest.raises(DeadlineExceededError):
+            task.result()
+        waited.append(task.waited_s)
+    release.set()
+
+    assert max(waited[:2]) < 0.15  # two threads
+    assert min(waited[2:]) >= 0.19
 
 
 def test_a_deadline_that_has_passed_starts_nothing(admission: Admission) -> None:
@@ -135,7 +150,7 @@ def test_a_source_that_fails_costs_nothing_that_it_gave_before(admission: Admiss
 
     tasks = admission.map(lambda item: item, failing(), FOREVER)
 
-    results = [next(tasks).result()[1] for _ in range(5)]
+    results = [next(tasks).result() for _ in range(5)]
 
     with pytest.raises(KeyError, match="gone"):
         next(tasks)

@@ -39,23 +39,48 @@ class Deadline:
             raise DeadlineExceededError("the time allowed for the request ran out")
 
 
+class Wait:
+    """Measures the time from when work is handed over until it begins, in seconds."""
+
+    def __init__(self) -> None:
+        self._handed_over = time.monotonic()
+        self._began: float | None = None
+
+    def end(self) -> None:
+        """Note that the work begins."""
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """So long it was, or has been so far."""
+        return (self._began or time.monotonic()) - self._handed_over
+
+
 class Task(Generic[Result]):
     """What became of one piece of work: how long it waited, and its result.
 
     Parameters
     ----------
     future : Future
-        Of the pair (seconds waited, result).
+        Of the result.
     deadline : Deadline
         Until when the result is waited for.
+    wait : Wait
+        For a thread.
     """
 
-    def __init__(self, future: "Future[tuple[float, Result]]", deadline: Deadline) -> None:
+    def __init__(self, future: "Future[Result]", deadline: Deadline, wait: "Wait") -> None:
         self._future = future
         self._deadline = deadline
+        self._wait = wait
 
-    def result(self) -> tuple[float, Result]:
-        """Wait for seconds waited and result.
+    @property
+    def waited_s(self) -> float:
+        """Seconds that it waited for a thread; until now, where it got none."""
+        return self._wait.seconds
+
+    def result(self) -> Result:
+        """Wait for the result.
 
         Raises
         ------
@@ -198,12 +223,12 @@ class Admission:
         deadline: Deadline,
         place: Place | None,
     ) -> Task[Result]:
-        handed_over = time.monotonic()
+        wait = Wait()
 
-        def run() -> tuple[float, Result]:
-            waited = time.monotonic() - handed_over
+        def run() -> Result:
+            wait.end()
             deadline.check()
-            return waited, work(piece)
+            return work(piece)
 
         try:
             future = self._pool.submit(run)
@@ -212,7 +237,7 @@ class Admission:
         if place is not None:
             place.hold()
             future.add_done_callback(lambda _: place.let_go())
-        return Task(future, deadline)
+        return Task(future, deadline, wait)
 
     def close(self) -> None:
         """Take no more work; what was taken is finished."""
