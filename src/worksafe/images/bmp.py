@@ -10,6 +10,7 @@ _COLOURS_AT, _ALPHA_AT = 46, 66  # how many are in the table, and the mask of al
 _PLAIN, _BITFIELDS = 0, 3
 _TABLED, _DEEP, _WIDE = frozenset({1, 4, 8}), 16, 32  # bits of a pixel
 _PLAIN_HEADER = 40
+_TWO = b"\x00\xff"  # black and white
 _PIXELS_A_BYTE = {1: 1, 2: 2}  # by how runs are coded
 _END, _DELTA, _LEAST_LITERAL = 1, 2, 3
 _MASKED, _MASKED_IN_ALL = 56, 108  # bytes of the headers that have a mask, and of those that count
@@ -39,14 +40,17 @@ def refuse_odd_bmp(data: bytes) -> None:
     if header < _PLAIN_HEADER:
         return  # of OS/2: shorter, and of none of these
     if bits in _TABLED and colours not in {0, 1 << bits}:
-        table = data[_HEADER_AT + header :][: 4 * min(colours, 1 << bits)]
-        if table[::4] == table[1::4] == table[2::4]:
+        ramp = _TWO if colours == len(_TWO) else bytes(range(min(colours, 1 << bits)))
+        table = data[_HEADER_AT + header :][: 4 * len(ramp)]
+        if ramp == table[::4] == table[1::4] == table[2::4]:
             raise UndecodableImageError("the bmp has a table of some greys, not of all")
     if bits == _DEEP and coding == _BITFIELDS and header >= _MASKED and alpha:
         raise UndecodableImageError("the bmp has alpha in 16 bits, which decoders do not agree on")
     if bits == _WIDE and coding == _PLAIN and header >= _MASKED_IN_ALL and alpha:
-        start = int.from_bytes(data[_NUMBERS_AT[0] : _NUMBERS_AT[0] + 4], "little")
-        if len({*data[start + 3 :: 4]}) > 1:
+        start, width, rows = (
+            int.from_bytes(data[at : at + 4], "little", signed=True) for at in _NUMBERS_AT
+        )
+        if len({*data[start + 3 : start + 4 * width * abs(rows) : 4]}) > 1:
             raise UndecodableImageError("the bmp has alpha that decoders do not agree on")
     if coding in _PIXELS_A_BYTE:
         _walk_runs(data, coding)

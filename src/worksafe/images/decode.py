@@ -22,7 +22,7 @@ from worksafe.images.cicp import read_transfers
 from worksafe.images.colour import as_shown, read_bmp_profile, refuse_torn_profile
 from worksafe.images.exif import read_blocks
 from worksafe.images.formats import BMP, ImageFormat, sniff_format
-from worksafe.images.frames import FrameWalk, count_frames, load_frame
+from worksafe.images.frames import FrameWalk, count_frames, seek_frame
 from worksafe.images.limits import ImageLimits
 from worksafe.images.orientation import Orientation, read_orientation
 from worksafe.images.pictures import DecodedImage, View
@@ -155,8 +155,8 @@ class _Decoding:
         time_s, is_turned, previews = 0.0, False, list[RgbImage]()
         for frame in range(frames):
             walk.go_to(frame)
-            orientation = self._load()
-            views = self._views(frame, time_s, orientation)
+            drawn, orientation = self._load(walk)
+            views = self._views(drawn, frame, time_s, orientation)
             if frame == shown:
                 is_turned = orientation.swaps_sides
                 previews = self._odd_thumbnails(views[0].pixels, orientation)
@@ -176,23 +176,25 @@ class _Decoding:
             self.name, width, height, frames, tuple(all_views), chooser.unseen, is_odd
         )
 
-    def _load(self) -> Orientation:
+    def _load(self, walk: FrameWalk) -> tuple[Image.Image, Orientation]:
         if isinstance(self.image, JpegImageFile):
             refuse_torn_profile(self.image)
         if self.is_ours:
             if isinstance(self.image, JpegImageFile):
                 self._scale_in_decoder(self.image)
             self.image.info.pop("xmp", None)  # Pillow would turn a TIFF by it
-        load_frame(self.image)
-        return read_orientation(self.image)
+        drawn = walk.load()
+        return drawn, read_orientation(self.image)
 
-    def _views(self, frame: int, time_s: float, orientation: Orientation) -> list[View]:
-        """Make the views of the frame that is loaded, the first of them upright on white."""
-        image, views = self.image, []
+    def _views(
+        self, image: Image.Image, frame: int, time_s: float, orientation: Orientation
+    ) -> list[View]:
+        """Make the views of a frame as it is drawn, the first of them upright on white."""
+        views = []
         factor = max(1, max(image.size) // (2 * self.side_px))
         inks = image.reduce(factor) if image.mode == "CMYK" else None
         for picture in to_rgb(image, factor):
-            for stored in as_shown(picture, image.info, self.transfers, inks):
+            for stored in as_shown(picture, self.image.info, self.transfers, inks):
                 views.append(View(frame, orientation.turn(stored), time_s))
                 for pixels in orientation.turn_otherwise(stored):
                     views.append(View(frame, pixels, time_s, is_preview=True))
@@ -237,4 +239,4 @@ def _from_image(image: Image.Image, limits: ImageLimits, side_px: int) -> Decode
         return _Decoding(image, (image.format or "pil").lower(), limits, side_px).run()
     finally:
         if image.tell() != position:
-            image.seek(position)
+            seek_frame(image, position)

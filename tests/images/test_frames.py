@@ -1,0 +1,146 @@
+"""Animated PNGs are drawn as their standard has it, whatever their mode."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from worksafe.images.decode import decode_image
+from worksafe.images.frames import FrameWalk
+from worksafe.images.limits import ImageLimits
+
+SIDE = 12
+COLOUR_TYPES = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
+CHANNELS = {"L": 1, "RGB": 3, "P": 1, "LA": 2, "RGBA": 4}
+NONE, BACKGROUND, PREVIOUS = 0, 1, 2
+SOURCE, OVER = 0, 1
+Floats = NDArray[np.float64]
+
+
+class Frame(NamedTuple):
+    samples: NDArray[np.uint8]  # (height, width, channels)
+    left: int
+    top: int
+    dispose: int
+    blend: int
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def apng(mode: str, frames: Sequence[Frame], *, between: bytes = b"", interlaced: int = 0) -> bytes:
+    """Write an animation as the standard has it, chunk by chunk."""
+    height, width = frames[0].samples.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[mode], 0, 0, interlaced)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    data += chunk(b"acTL", struct.pack(">II", len(frames), 0)) + between
+    number = 0
+    for place, frame in enumerate(frames):
+        height, width = frame.samples.shape[:2]
+        control = (number, width, height, frame.left, frame.top, 5, 100, frame.dispose, frame.blend)
+        data += chunk(b"fcTL", struct.pack(">IIIIIHHBB", *control))
+        pixels = zlib.compress(b"".join(b"\x00" + row.tobytes() for row in frame.samples))
+        number += 1
+        if place:
+            pixels, number = struct.pack(">I", number) + pixels, number + 1
+        data += chunk(b"fdAT" if place else b"IDAT", pixels)
+    return data + chunk(b"IEND", b"")
+
+
+def random_frames(rng: np.random.Generator, mode: str) -> Iterator[Frame]:
+    for place in range(5):
+        width, height = (SIDE, SIDE) if not place else rng.integers(1, SIDE + 1, 2)
+        samples = rng.integers(0, 256, (height, width, CHANNELS[mode]), dtype=np.uint8)
+        if mode in {"L", "P"}:
+            samples //= 64  # few, so that some are transparent
+        elif mode == "RGB":
+            samples //= 128
+        left, top = rng.integers(0, SIDE - width + 1), rng.integers(0, SIDE - height + 1)
+        yield Frame(samples, int(left), int(top), int(rng.integers(3)), int(rng.integers(2)))
+
+
+def see_through(mode: str, rng: np.random.Generator) -> tuple[bytes, NDArray[np.uint8]]:
+    """Chunks that make some colours transparent, and the colours and alpha of all."""
+    if mode == "P":
+        table = rng.integers(0, 256, (4, 4), dtype=np.uint8)
+        table[0, 3] = 0
+        return chunk(b"PLTE", table[:, :3].tobytes()) + chunk(b"tRNS", table[:, 3].tobytes()), table
+    values = {"L": (1,), "RGB": (1, 0, 1)}.get(mode, ())
+    content = struct.pack(f">{len(values)}H", *values)
+    return (chunk(b"tRNS", content) if values else b""), np.array(values, dtype=np.uint8)
+
+
+def as_rgba(mode: str, samples: NDArray[np.uint8], clear: NDArray[np.uint8]) -> Floats:
+    if mode == "P":
+        return clear[samples[..., 0]] / 255
+    if mode in {"LA", "RGBA"}:
+        alpha, colour = samples[..., -1:], samples[..., :-1]
+    else:
+        hidden = (samples == clear).all(axis=2, keepdims=True) if clear.size else False
+        alpha, colour = np.where(hidden, 0, np.full_like(samples[..., :1], 255)), samples
+    return np.concatenate([np.broadcast_to(colour, (*samples.shape[:2], 3)), alpha], axis=2) / 255
+
+
+def drawn(mode: str, frames: Sequence[Frame], clear: NDArray[np.uint8]) -> Iterator[Floats]:
+    """The standard's way, in floats: premultiplied colour and alpha of each frame."""
+    canvas = np.zeros((SIDE, SIDE, 4))
+    for frame in frames:
+        height, width = frame.samples.shape[:2]
+        part = (slice(frame.top, frame.top + height), slice(frame.left, frame.left + width))
+        before = canvas.copy()
+        new = as_rgba(mode, frame.samples, clear)
+        new = np.concatenate([new[..., :3] * new[..., 3:], new[..., 3:]], axis=2)
+        canvas[part] = new + canvas[part] * (1 - new[..., 3:]) if frame.blend == OVER else new
+        yield canvas.copy()
+        if frame.dispose == BACKGROUND:
+            canvas[part] = 0
+        elif frame.dispose == PREVIOUS:
+            canvas = before
+
+
+@pytest.mark.parametrize("with_clear", [False, True], ids=["whole", "see-through"])
+@pytest.mark.parametrize("mode", COLOUR_TYPES)
+def test_frames_are_drawn_as_the_standard_has_it(mode: str, with_clear: bool) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        between, clear = see_through(mode, rng)
+        if mode == "P" and not with_clear:
+            between, clear[:, 3] = between[: between.index(b"tRNS") - 4], 255
+        elif not with_clear:
+            between, clear = b"", clear[:0]
+        frames = list(random_frames(rng, mode))
+        with Image.open(io.BytesIO(apng(mode, frames, between=between))) as image:
+            walk = FrameWalk(image, ImageLimits())
+            for number, expected in enumerate(drawn(mode, frames, clear)):
+                walk.go_to(number)
+                shown = np.asarray(walk.load().convert("RGBA")) / 255
+                found = np.concatenate([shown[..., :3] * shown[..., 3:], shown[..., 3:]], axis=2)
+                assert np.abs(found - expected).max() < 6 / 255  # rounded at each frame
+
+
+def test_an_interlaced_animation_is_read() -> None:
+    dots = [Frame(np.full((1, 1, 1), level, np.uint8), 0, 0, NONE, SOURCE) for level in (10, 200)]
+
+    views = decode_image(apng("L", dots, interlaced=1), ImageLimits(), 320).views
+
+    assert {(view.frame, int(view.pixels[0, 0, 0])) for view in views} == {(0, 10), (1, 200)}
+
+
+def test_a_callers_animation_is_left_where_it_stood() -> None:
+    rng = np.random.default_rng(1)
+    image = Image.open(io.BytesIO(apng("RGBA", list(random_frames(rng, "RGBA")))))
+    for position in (3, 1, 2, 0, 4):
+        image.seek(position)
+        image.load()
+
+        assert decode_image(image, ImageLimits(), 320).frames == 5
+
+        assert image.tell() == position
