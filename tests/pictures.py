@@ -12,6 +12,8 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_sample_image
 
+from worksafe.doctor.making import png_chunk
+
 Rgb = NDArray[np.uint8]
 
 
@@ -63,17 +65,12 @@ def corner_colours(pixels: Rgb) -> list[tuple[int, ...]]:
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims a size and has no more: 60 bytes that would unpack to anything."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + checksum
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\x00" * 64))
-        + chunk(b"IEND", b"")
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(b"\x00" * 64))
+        + png_chunk(b"IEND", b"")
     )
 
 
@@ -110,6 +107,5 @@ def with_thumbnail(picture: Image.Image, thumbnail: bytes, image_format: str = "
 
 def chunk_after_header(png: bytes, kind: bytes, body: bytes) -> bytes:
     """Put a chunk behind a PNG's header."""
-    checksum = zlib.crc32(kind + body).to_bytes(4, "big")
     end = 8 + 25
-    return png[:end] + len(body).to_bytes(4, "big") + kind + body + checksum + png[end:]
+    return png[:end] + png_chunk(kind, body) + png[end:]

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from worksafe.doctor.making import png_chunk
 from worksafe.images.decode import decode_image
 from worksafe.images.frames import FrameWalk
 from worksafe.images.limits import ImageLimits
@@ -31,28 +32,23 @@ class Frame(NamedTuple):
     blend: int
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    checksum = struct.pack(">I", zlib.crc32(kind + content))
-    return struct.pack(">I", len(content)) + kind + content + checksum
-
-
 def apng(mode: str, frames: Sequence[Frame], *, between: bytes = b"", interlaced: int = 0) -> bytes:
     """Write an animation as the standard has it, chunk by chunk."""
     height, width = frames[0].samples.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[mode], 0, 0, interlaced)
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-    data += chunk(b"acTL", struct.pack(">II", len(frames), 0)) + between
+    data = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
+    data += png_chunk(b"acTL", struct.pack(">II", len(frames), 0)) + between
     number = 0
     for place, frame in enumerate(frames):
         height, width = frame.samples.shape[:2]
         control = (number, width, height, frame.left, frame.top, 5, 100, frame.dispose, frame.blend)
-        data += chunk(b"fcTL", struct.pack(">IIIIIHHBB", *control))
+        data += png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", *control))
         pixels = zlib.compress(b"".join(b"\x00" + row.tobytes() for row in frame.samples))
         number += 1
         if place:
             pixels, number = struct.pack(">I", number) + pixels, number + 1
-        data += chunk(b"fdAT" if place else b"IDAT", pixels)
-    return data + chunk(b"IEND", b"")
+        data += png_chunk(b"fdAT" if place else b"IDAT", pixels)
+    return data + png_chunk(b"IEND", b"")
 
 
 def random_frames(rng: np.random.Generator, mode: str) -> Iterator[Frame]:
@@ -72,10 +68,12 @@ def see_through(mode: str, rng: np.random.Generator) -> tuple[bytes, NDArray[np.
     if mode == "P":
         table = rng.integers(0, 256, (4, 4), dtype=np.uint8)
         table[0, 3] = 0
-        return chunk(b"PLTE", table[:, :3].tobytes()) + chunk(b"tRNS", table[:, 3].tobytes()), table
+        return png_chunk(b"PLTE", table[:, :3].tobytes()) + png_chunk(
+            b"tRNS", table[:, 3].tobytes()
+        ), table
     values = {"L": (1,), "RGB": (1, 0, 1)}.get(mode, ())
     content = struct.pack(f">{len(values)}H", *values)
-    return (chunk(b"tRNS", content) if values else b""), np.array(values, dtype=np.uint8)
+    return (png_chunk(b"tRNS", content) if values else b""), np.array(values, dtype=np.uint8)
 
 
 def as_rgba(mode: str, samples: NDArray[np.uint8], clear: NDArray[np.uint8]) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from pictures import encode, photo
+from worksafe.doctor.making import png_chunk
 from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
@@ -22,15 +23,6 @@ def decode(data: bytes) -> list[NDArray[np.uint8]]:
     return [view.pixels for view in decode_image(data, ImageLimits(), 2000).views]
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )
-
-
 def png(*first: bytes, late: bytes = b"", image: Image.Image | None = None) -> bytes:
     """A PNG with chunks after its header, and with one after its pixels."""
     plain = encode(image or photo().resize((64, 64)), "PNG")
@@ -39,11 +31,11 @@ def png(*first: bytes, late: bytes = b"", image: Image.Image | None = None) -> b
 
 
 def primaries(values: tuple[int, ...]) -> bytes:
-    return chunk(b"cHRM", struct.pack(">8I", *values))
+    return png_chunk(b"cHRM", struct.pack(">8I", *values))
 
 
-GAMMA = chunk(b"gAMA", struct.pack(">I", 45455))
-GREY_LEVEL = chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
+GAMMA = png_chunk(b"gAMA", struct.pack(">I", 45455))
+GREY_LEVEL = png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -51,9 +43,9 @@ GREY_LEVEL = chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
     [
         png(GAMMA, GAMMA),
         png(late=GAMMA),
-        png(GAMMA, late=chunk(b"sRGB", b"\x00")),
-        png(GAMMA, chunk(b"sRGB", b"\x09")),
-        png(late=chunk(b"iCCP", b"x\x00\x00" + zlib.compress(b"none"))),
+        png(GAMMA, late=png_chunk(b"sRGB", b"\x00")),
+        png(GAMMA, png_chunk(b"sRGB", b"\x09")),
+        png(late=png_chunk(b"iCCP", b"x\x00\x00" + zlib.compress(b"none"))),
         png(GREY_LEVEL, late=GREY_LEVEL),
         png(late=GREY_LEVEL),
         png(GAMMA, primaries(NEARLY_A_LINE)),
@@ -69,10 +61,10 @@ def test_a_png_that_says_its_colours_in_two_ways_is_refused(data: bytes) -> None
     "data",
     [
         png(GAMMA, primaries(SRGB)),
-        png(GAMMA, primaries(SRGB), chunk(b"sRGB", b"\x00")),
-        png(primaries(NEARLY_A_LINE), chunk(b"sRGB", b"\x00")),  # which counts instead
+        png(GAMMA, primaries(SRGB), png_chunk(b"sRGB", b"\x00")),
+        png(primaries(NEARLY_A_LINE), png_chunk(b"sRGB", b"\x00")),  # which counts instead
         png(GREY_LEVEL),
-        png(late=chunk(b"tEXt", b"a\x00b") * 2),
+        png(late=png_chunk(b"tEXt", b"a\x00b") * 2),
     ],
 )
 def test_a_png_that_says_them_once_is_read(data: bytes) -> None:
@@ -84,7 +76,7 @@ def test_a_png_with_a_pixel_beyond_its_palette_is_refused() -> None:
     indexes.putpalette([0, 0, 0, 255, 255, 255, 9, 9, 9, 99, 99, 99])
     whole = encode(indexes, "PNG", bits=8)
     at = whole.index(b"PLTE") - 4
-    short = whole[:at] + chunk(b"PLTE", bytes([0, 0, 0, 255, 255, 255])) + whole[at + 12 + 12 :]
+    short = whole[:at] + png_chunk(b"PLTE", bytes([0, 0, 0, 255, 255, 255])) + whole[at + 12 + 12 :]
 
     assert decode(whole)
     with pytest.raises(UndecodableImageError, match="not in its palette"):

@@ -8,13 +8,15 @@ import pytest
 from PIL import Image
 
 from pictures import encode, photo
+from worksafe.doctor.making import png_chunk
 from worksafe.errors import ImageFramesError, InputError, UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import GIF
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source
-from worksafe.images.structure import MAX_ENTRIES, MAX_PAGES, MAX_SCANS, readings
+from worksafe.images.structure import MAX_SCANS, readings
+from worksafe.images.tiff import MAX_ENTRIES, MAX_PAGES
 
 TIFF_TAGS = [
     (256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),
@@ -87,14 +89,10 @@ def animated(announced: list[int], *, late: bool = False) -> bytes:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     data = encode(frames[0], "PNG", save_all=True, append_images=frames[1:])
     at = data.index(b"acTL") - 4
-    said = b"".join(_png_chunk(b"acTL", struct.pack(">2I", count, 0)) for count in announced)
+    said = b"".join(png_chunk(b"acTL", struct.pack(">2I", count, 0)) for count in announced)
     rest = data[at + 20 :]
     to = rest.index(b"fdAT") - 4 if late else 0
     return data[:at] + rest[:to] + said + rest[to:]
-
-
-def _png_chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 @pytest.mark.parametrize(
@@ -193,23 +191,19 @@ def apng_of(frames: list[tuple[RgbImage, int, int]], default: RgbImage | None = 
     def packed(pixels: RgbImage) -> bytes:
         return zlib.compress(b"".join(b"\x00" + row.tobytes() for row in pixels))
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + checksum
-
     data = b"\x89PNG\r\n\x1a\n"
-    data += chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0))
-    data += chunk(b"acTL", struct.pack(">II", len(frames), 0))
-    data += chunk(b"IDAT", packed(default)) if default is not None else b""
+    data += png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0))
+    data += png_chunk(b"acTL", struct.pack(">II", len(frames), 0))
+    data += png_chunk(b"IDAT", packed(default)) if default is not None else b""
     number = 0
     for pixels, disposal, blend in frames:
         place = struct.pack(">5I2H2B", number, width, height, 0, 0, 1, 10, disposal, blend)
-        data += chunk(b"fcTL", place)
+        data += png_chunk(b"fcTL", place)
         is_first = default is None and number == 0
         body = packed(pixels) if is_first else struct.pack(">I", number + 1) + packed(pixels)
-        data += chunk(b"IDAT" if is_first else b"fdAT", body)
+        data += png_chunk(b"IDAT" if is_first else b"fdAT", body)
         number += 1 if is_first else 2
-    return data + chunk(b"IEND", b"")
+    return data + png_chunk(b"IEND", b"")
 
 
 def painted(colour: tuple[int, int, int, int], rows: slice = slice(None)) -> RgbImage:

@@ -263,9 +263,9 @@ def _is_too_large(request: Request) -> bool:
 def _body(request: Request) -> bytes:
     """Read the whole body, or refuse it."""
     body = request.get_data(cache=False)
-    if request.content_length is None:
-        request.stream.read(1)  # raises RequestEntityTooLarge where the ceiling was reached
-    elif len(body) < request.content_length:
+    if _is_too_large(request):
+        raise RequestEntityTooLarge
+    if request.content_length is not None and len(body) < request.content_length:
         raise BadRequest("the body is shorter than its length says")
     return body
 

@@ -27,9 +27,9 @@ def refuse_odd_bmp(data: bytes) -> None:
     Raises
     ------
     UndecodableImageError
-        If runs leave pixels undrawn (browsers show the page through them), a table of greys is not
-        of all that the bits count to (the decoder takes it for one that is), or alpha is said to be
-        where the decoder does not look.
+        If runs leave pixels undrawn (browsers show the page through them), a table begins as that
+        of all greys and has fewer (the decoder takes it for that), or alpha is said to be where the
+        decoder does not look.
     """
     header, bits, coding, colours, alpha = (
         int.from_bytes(data[at : at + size], "little")

@@ -33,6 +33,23 @@ class _Seen:
     announced: list[bytes] = field(default_factory=list)
     primaries: bytes = b""
 
+    def look_at(self, kind: bytes, content: bytes) -> None:
+        """Note a chunk; refuse one of colours that comes again, late or wrongly."""
+        if kind == b"acTL":
+            self.announced.append(b"" if self.has_begun else content[:4])
+        elif kind == b"fcTL":
+            self.frames += 1
+        elif kind == b"IDAT":
+            self.has_begun = True
+        elif kind in _ONCE:
+            is_none = kind == b"sRGB" and content[:1] >= bytes([_INTENTS])
+            if kind in self.kinds or self.has_begun or is_none:
+                msg = f"the png says {kind.decode()} twice, too late or wrongly"
+                raise UndecodableImageError(msg)
+            self.kinds.add(kind)
+            if kind == b"cHRM":
+                self.primaries = content
+
 
 def refuse_odd_png(data: bytes) -> None:
     """Refuse a file that the decoder shows otherwise than browsers do.
@@ -58,7 +75,7 @@ def refuse_odd_png(data: bytes) -> None:
         raise UndecodableImageError(msg)
     seen = _Seen()
     for kind, content in _chunks(data):
-        _look(seen, kind, content)
+        seen.look_at(kind, content)
     if seen.announced and seen.announced != [seen.frames.to_bytes(4, "big")]:
         raise UndecodableImageError("the png is an animation of other frames than it announces")
     if seen.primaries and not seen.kinds & {*_BEFORE_CHRM} and _area(seen.primaries) < _LEAST_AREA:
@@ -77,23 +94,6 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += _CHUNK_BYTES + length
     msg = f"the png has more than {MAX_CHUNKS} chunks"
     raise ImageFramesError(msg)
-
-
-def _look(seen: _Seen, kind: bytes, content: bytes) -> None:
-    if kind == b"acTL":
-        seen.announced.append(b"" if seen.has_begun else content[:4])
-    elif kind == b"fcTL":
-        seen.frames += 1
-    elif kind == b"IDAT":
-        seen.has_begun = True
-    elif kind in _ONCE:
-        is_none = kind == b"sRGB" and content[:1] >= bytes([_INTENTS])
-        if kind in seen.kinds or seen.has_begun or is_none:
-            msg = f"the png says {kind.decode()} twice, too late or wrongly"
-            raise UndecodableImageError(msg)
-        seen.kinds.add(kind)
-        if kind == b"cHRM":
-            seen.primaries = content
 
 
 def _area(chromaticities: bytes) -> float:

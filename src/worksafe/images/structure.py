@@ -6,17 +6,15 @@ further than its budget, and leaves it to the decoder to say that a file is dama
 """
 
 import re
-import struct
 from collections.abc import Callable
 
-from worksafe.errors import ImageFramesError, UndecodableImageError
+from worksafe.errors import UndecodableImageError
 from worksafe.images.bmp import refuse_odd_bmp
 from worksafe.images.formats import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
 from worksafe.images.gif import as_browsers_dispose, refuse_odd_gif
 from worksafe.images.png import refuse_odd_png
+from worksafe.images.tiff import refuse_odd_tiff
 
-MAX_PAGES = 2_000
-MAX_ENTRIES = 512  # of one TIFF directory; cameras write some fifty
 MAX_SCANS = 64  # of one JPEG; encoders write ten to twenty
 MAX_JPEGS = 50  # in one file: thumbnails, the further pictures of a phone, chance
 
@@ -25,23 +23,6 @@ _JPEG_START = re.compile(rb"\xff\xd8\xff")
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _SOS, _EOI = 0xDA, 0xD9
 
-_TIFF_TYPE_BYTES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-}
-_TIFF_ENTRY_BYTES = 12
-_TIFF_SPARE_BYTES = 1024**2
 _JPEG_SPARE_BYTES = 1024**2
 
 _MAX_BOXES, _BOX_HEAD_BYTES = 1000, 8
@@ -169,50 +150,6 @@ def _count_scans(data: bytes, at: int, budget: int) -> int:
     return at - start
 
 
-def _walk_tiff(data: bytes) -> None:
-    """Follow the chain of pages; what a page's entries point at may be read for each anew."""
-    order = "<" if data[:2] == b"II" else ">"
-    budget = 4 * len(data) + _TIFF_SPARE_BYTES
-    seen: set[int] = set()
-    at = int(struct.unpack_from(f"{order}I", data.ljust(8, b"\x00"), 4)[0])
-    while at and at not in seen and at + 2 <= len(data):
-        seen.add(at)
-        if len(seen) > MAX_PAGES:
-            msg = f"the tiff has more than {MAX_PAGES} pages"
-            raise ImageFramesError(msg)
-        (count,) = struct.unpack_from(f"{order}H", data, at)
-        if count > MAX_ENTRIES:
-            msg = f"a page of the tiff has {count} entries; the limit is {MAX_ENTRIES}"
-            raise UndecodableImageError(msg)
-        entries = data[at + 2 : at + 2 + _TIFF_ENTRY_BYTES * count]
-        _refuse_tags_said_twice(order, entries)
-        budget -= len(entries) + _tiff_values(order, entries, len(data))
-        if budget < 0:
-            raise UndecodableImageError("the pages of the tiff read the same bytes over and over")
-        link = data[at + 2 + len(entries) : at + 6 + len(entries)]
-        at = int(struct.unpack(f"{order}I", link.ljust(4, b"\x00"))[0])
-
-
-def _refuse_tags_said_twice(order: str, entries: bytes) -> None:
-    """Refuse a page that may be read in two ways: some decoders heed the first, some the last."""
-    tags = [
-        struct.unpack_from(f"{order}H", entries, place)[0]
-        for place in range(0, len(entries) - 1, _TIFF_ENTRY_BYTES)
-    ]
-    if len({*tags}) < len(tags):
-        raise UndecodableImageError("a page of the tiff has an entry twice")
-
-
-def _tiff_values(order: str, entries: bytes, file_bytes: int) -> int:
-    """Count the bytes that a directory's entries point at; a claim beyond the file is not read."""
-    whole = len(entries) // _TIFF_ENTRY_BYTES * _TIFF_ENTRY_BYTES
-    sizes = (
-        _TIFF_TYPE_BYTES.get(kind, 0) * count
-        for _, kind, count, _ in struct.iter_unpack(f"{order}HHII", entries[:whole])
-    )
-    return sum(size for size in sizes if size <= file_bytes)
-
-
 def _walk_avif(data: bytes) -> None:
     """Refuse a picture that is cut to a part: browsers show the part, decoders all of it."""
     if _AVIF_PART in data:
@@ -224,6 +161,6 @@ _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
     BMP: refuse_odd_bmp,
     JPEG: _walk_jpegs,
     PNG: refuse_odd_png,
-    TIFF: _walk_tiff,
+    TIFF: refuse_odd_tiff,
     GIF: refuse_odd_gif,
 }

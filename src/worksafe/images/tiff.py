@@ -1,6 +1,7 @@
-"""Pages of a TIFF of which the decoder makes another picture than viewers do, by their tags."""
+"""A TIFF's pages: what they cost, and whether the decoder takes the same picture as viewers do."""
 
 import math
+import struct
 
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
@@ -23,7 +24,14 @@ from PIL.TiffImagePlugin import (
     TiffImageFile,
 )
 
-from worksafe.errors import UndecodableImageError
+from worksafe.errors import ImageFramesError, UndecodableImageError
+
+MAX_PAGES = 2_000
+MAX_ENTRIES = 512  # of one directory; cameras write some fifty
+
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_ENTRY_BYTES = 12
+_SPARE_BYTES = 1024**2
 
 _BYTE, _WORD = 8, 32  # bits of a level
 _PLAIN = 1  # compression: none
@@ -33,6 +41,63 @@ _REVERSED = 2  # bits of a byte, the last first
 _UNSIGNED = 1
 _UNSAID = 0  # what a further sample is
 _FINE = 256  # a palette's levels have sixteen bits
+
+
+def refuse_odd_tiff(data: bytes) -> None:
+    """Follow the chain of pages; what a page's entries point at may be read for each anew.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Raises
+    ------
+    ImageFramesError
+        If it has too many pages.
+    UndecodableImageError
+        If a page has too many entries or one twice, or pages read the same bytes over and over.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    budget = 4 * len(data) + _SPARE_BYTES
+    seen: set[int] = set()
+    at = int(struct.unpack_from(f"{order}I", data.ljust(8, b"\x00"), 4)[0])
+    while at and at not in seen and at + 2 <= len(data):
+        seen.add(at)
+        if len(seen) > MAX_PAGES:
+            msg = f"the tiff has more than {MAX_PAGES} pages"
+            raise ImageFramesError(msg)
+        (count,) = struct.unpack_from(f"{order}H", data, at)
+        if count > MAX_ENTRIES:
+            msg = f"a page of the tiff has {count} entries; the limit is {MAX_ENTRIES}"
+            raise UndecodableImageError(msg)
+        entries = data[at + 2 : at + 2 + _ENTRY_BYTES * count]
+        _refuse_entries_twice(order, entries)
+        budget -= len(entries) + _pointed_at(order, entries, len(data))
+        if budget < 0:
+            raise UndecodableImageError("the pages of the tiff read the same bytes over and over")
+        link = data[at + 2 + len(entries) : at + 6 + len(entries)]
+        at = int(struct.unpack(f"{order}I", link.ljust(4, b"\x00"))[0])
+
+
+def _refuse_entries_twice(order: str, entries: bytes) -> None:
+    """Refuse a page that may be read in two ways: some decoders heed the first, some the last."""
+    tags = [
+        struct.unpack_from(f"{order}H", entries, place)[0]
+        for place in range(0, len(entries) - 1, _ENTRY_BYTES)
+    ]
+    if len({*tags}) < len(tags):
+        raise UndecodableImageError("a page of the tiff has an entry twice")
+
+
+def _pointed_at(order: str, entries: bytes, file_bytes: int) -> int:
+    """Count the bytes that a directory's entries point at; a claim beyond the file is not read."""
+    whole = len(entries) // _ENTRY_BYTES * _ENTRY_BYTES
+    sizes = (
+        _TYPE_BYTES.get(kind, 0) * count
+        for _, kind, count, _ in struct.iter_unpack(f"{order}HHII", entries[:whole])
+    )
+    return sum(size for size in sizes if size <= file_bytes)
 
 
 def refuse_misread(page: TiffImageFile) -> None:

@@ -29,7 +29,11 @@ class Platt:
 
     def apply(self, logits: Floats) -> Floats:
         """Turn logits into probabilities, shape kept."""
-        return 1 / (1 + np.exp(-np.clip(self.slope * logits + self.offset, -60, 60)))
+        return _sigmoid(self.slope * logits + self.offset)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
 
 
 def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
@@ -87,7 +91,7 @@ def _fit_logistic(design: Floats, fixed: Floats, wanted: Floats, weights: Floats
 
     solution = np.zeros(design.shape[1])
     for _ in range(_ITERATIONS):
-        stated = 1 / (1 + np.exp(-np.clip(design @ solution + fixed, -60, 60)))
+        stated = _sigmoid(design @ solution + fixed)
         gradient = design.T @ (weights * (stated - wanted))
         curvature = (design.T * (weights * stated * (1 - stated))) @ design
         step = np.linalg.solve(curvature + 1e-6 * np.eye(len(solution)), gradient)

@@ -54,7 +54,7 @@ def refuse_unbuildable(config: TrainingConfig) -> None:
     TrainingError
         If a network has no such backbone or size, or no layer that is to stay in float.
     """
-    for recipe in (config, config.glance.recipe if config.glance else config):
+    for recipe in (config, *((config.glance.recipe,) if config.glance else ())):
         build_network(recipe.network, len(recipe.labels.outputs))
         exported = build_network(recipe.exported_network, len(recipe.labels.outputs))
         layers = {name for name, layer in exported.named_modules() if isinstance(layer, nn.Linear)}

@@ -201,9 +201,8 @@ def claim_folder(
     trained = replace(config, optimiser=optimiser, export=export, glance=None)
     made_of = hashlib.sha256(repr((trained, rows, begun_with)).encode()).hexdigest()
     mark = run_dir / "made-of.txt"
-    if run_dir.exists() and any(
-        one != mark for one in run_dir.iterdir()
-    ):  # begun, and not marked only
+    has_begun = run_dir.exists() and {*run_dir.iterdir()} - {mark}
+    if has_begun:
         known = mark.read_text(encoding="utf-8").strip() if mark.exists() else None
         if known != made_of:
             what = "another recipe, other pictures or other initial weights"

@@ -167,8 +167,9 @@ class VisionTransformer(HazardsNetwork):
         if side_px % whole or merge_after > DEPTH:
             msg = (
                 f"a vit_tiny has {DEPTH} blocks and a side_px in multiples of {whole} (16, 32 with "
+                f"merging), not {side_px} and {merge_after} before merging"
             )
-            raise TrainingError(msg + f"merging), not {side_px} and {merge_after} before merging")
+            raise TrainingError(msg)
         self.depth = DEPTH + 1
         self.grid = side_px // PATCH_PX
         self.merge_after = merge_after
