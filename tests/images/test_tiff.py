@@ -60,9 +60,12 @@ def palette(levels: int) -> bytes:
     return tiff(GREY, "palette", colormap=table)
 
 
-def in_strips(more: int) -> bytes:
+def in_strips(more: int, *, with_tile_width: bool = False) -> bytes:
     """Strips of 16 rows, and some that nobody needs."""
     data = tiff(GREY[:64], "minisblack", rowsperstrip=16)
+    if with_tile_width:  # in place of the name of the software
+        entry = data.index(struct.pack("<HH", 305, 2), 8)
+        data = data[:entry] + struct.pack("<HHII", 322, 3, 1, 1) + data[entry + 12 :]
     page = tifffile.TiffFile(io.BytesIO(data)).pages.first
     offsets = [*page.dataoffsets, *page.dataoffsets[:more]]
     place = len(data)
@@ -80,6 +83,7 @@ def in_strips(more: int) -> bytes:
     [
         (palette(1), "a palette of eight bits"),
         (in_strips(2), "more pixels than fill it"),
+        (in_strips(2, with_tile_width=True), "more pixels than fill it"),
         (
             tiff(wide(GREY).astype(np.int16) // 2, "minisblack", byteorder=">", compression="zlib"),
             "the highest byte first",

@@ -155,12 +155,16 @@ def _has_too_many_parts(page: TiffImageFile, *, is_planar: bool) -> bool:
     if STRIPOFFSETS in tags and TILEOFFSETS in tags:
         return True
     (width, *_), (height, *_) = _numbers(page, IMAGEWIDTH, 1), _numbers(page, IMAGELENGTH, 1)
-    (across, *_), (down, *_) = _numbers(page, TILEWIDTH, width), _numbers(page, TILELENGTH, height)
-    (rows, *_) = _numbers(page, ROWSPERSTRIP, height)
-    down = down if TILEOFFSETS in tags else rows
+    if TILEOFFSETS in tags:
+        offsets = TILEOFFSETS
+        (across, *_) = _numbers(page, TILEWIDTH, width)
+        (down, *_) = _numbers(page, TILELENGTH, height)
+    else:
+        offsets, across = STRIPOFFSETS, width
+        (down, *_) = _numbers(page, ROWSPERSTRIP, height)
     layers = max(_numbers(page, SAMPLESPERPIXEL, 1)) if is_planar else 1
     room = layers * math.ceil(width / max(1, across)) * math.ceil(height / max(1, down))
-    return len(_numbers(page, TILEOFFSETS if TILEOFFSETS in tags else STRIPOFFSETS, 0)) > room
+    return len(_numbers(page, offsets, 0)) > room
 
 
 def _numbers(page: TiffImageFile, tag: int, default: float) -> tuple[float, ...]:
