@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from colour_profiles import linear, with_curve
 from pictures import chunk_after_header, encode, photo, photographs
 from worksafe.errors import UndecodableImageError
 from worksafe.images.cicp import level_table
@@ -24,27 +25,6 @@ def with_gamma(gamma: float, *, also_srgb: bool = False) -> bytes:
         encode(photo("cat"), "PNG"), b"gAMA", struct.pack(">I", round(gamma * 100_000))
     )
     return chunk_after_header(data, b"sRGB", b"\x00") if also_srgb else data
-
-
-def profile_with(curve: bytes, **head: bytes) -> bytes:
-    """sRGB's profile with another curve, and perhaps another class."""
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    tags = {}
-    for index in range(struct.unpack_from(">I", srgb, 128)[0]):
-        name, offset, size = struct.unpack_from(">4sII", srgb, 132 + 12 * index)
-        is_curve = name in {b"rTRC", b"gTRC", b"bTRC"}
-        tags[name] = curve if is_curve else srgb[offset : offset + size]
-    table, body = struct.pack(">I", len(tags)), b""
-    for name, tag in tags.items():
-        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(tag))
-        body += tag.ljust(-(-len(tag) // 4) * 4, b"\x00")
-    whole = srgb[:12] + head.get("kind", b"mntr") + srgb[16:128] + table + body
-    return struct.pack(">I", len(whole)) + whole[4:]
-
-
-def linear_profile(**head: bytes) -> bytes:
-    """A profile with straight curves: viewers show such a file much lighter."""
-    return profile_with(b"curv" + bytes(4) + struct.pack(">I", 0), **head)
 
 
 def scrambled_levels() -> NDArray[np.uint8]:
@@ -73,7 +53,7 @@ def test_the_usual_gamma_changes_nothing(data: bytes) -> None:
 def test_a_profile_that_hides_a_picture_in_the_dark_is_applied() -> None:
     plain = photographs()["cat"].astype(int)
 
-    shown = pixels(encode(photo("cat"), "PNG", icc_profile=linear_profile())).astype(int)
+    shown = pixels(encode(photo("cat"), "PNG", icc_profile=linear())).astype(int)
 
     assert shown.mean() > plain.mean() + 30
 
@@ -82,7 +62,6 @@ def test_a_profile_that_hides_a_picture_in_the_dark_is_applied() -> None:
     "profile",
     [
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
-        ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(),
         b"\x00" * 300,
         b"damaged",
     ],
@@ -99,7 +78,7 @@ def test_the_usual_profile_and_a_damaged_one_change_nothing(profile: bytes) -> N
         with_gamma(1.0),
         with_gamma(0.00001),
         with_gamma(20000.0),
-        encode(photo("cat"), "PNG", icc_profile=linear_profile()),
+        encode(photo("cat"), "PNG", icc_profile=linear()),
     ],
 )
 def test_what_ignores_colours_shows_the_stored_picture_which_is_seen_too(data: bytes) -> None:
@@ -147,7 +126,7 @@ def test_a_profile_that_disorders_all_but_a_few_levels_is_applied() -> None:
     stored = np.argsort(shown).astype(np.uint8)[photographs()["cat"]]
 
     first, second = decode_image(
-        encode(Image.fromarray(stored), "PNG", icc_profile=profile_with(curve)),
+        encode(Image.fromarray(stored), "PNG", icc_profile=with_curve(curve)),
         ImageLimits(),
         320,
     ).views
@@ -158,15 +137,15 @@ def test_a_profile_that_disorders_all_but_a_few_levels_is_applied() -> None:
 
 @pytest.mark.parametrize("kind", [b"link", b"abst", b"nmcl"])
 def test_a_profile_of_a_class_that_only_browsers_accept_is_applied(kind: bytes) -> None:
-    odd = encode(photo("cat"), "PNG", icc_profile=linear_profile(kind=kind))
-    usual = encode(photo("cat"), "PNG", icc_profile=linear_profile())
+    odd = encode(photo("cat"), "PNG", icc_profile=linear(kind=kind))
+    usual = encode(photo("cat"), "PNG", icc_profile=linear())
 
     assert np.array_equal(pixels(odd), pixels(usual))
 
 
 def test_a_profile_in_a_bmp_is_applied() -> None:
     plain = encode(photo("cat"), "BMP")
-    profile = linear_profile()
+    profile = linear()
     header = bytearray(struct.pack("<I", 124) + plain[18:54] + bytes(84))
     start = 14 + len(header)
     pixels_of = plain[54:]
@@ -264,13 +243,13 @@ def test_every_table_of_levels_rises(transfer: int) -> None:
 
 
 def test_a_profile_that_is_too_large_to_be_read_is_an_error() -> None:
-    data = encode(photo("cat"), "JPEG", icc_profile=linear_profile().ljust(3 * 1024**2, b"\x00"))
+    data = encode(photo("cat"), "JPEG", icc_profile=linear().ljust(3 * 1024**2, b"\x00"))
 
     with pytest.raises(UndecodableImageError, match="profile"):
         pixels(data)
 
 
 def test_a_grey_picture_with_a_colour_profile_is_decoded() -> None:
-    data = encode(Image.new("L", (40, 40), 90), "PNG", icc_profile=linear_profile())
+    data = encode(Image.new("L", (40, 40), 90), "PNG", icc_profile=linear())
 
     assert pixels(data).shape == (40, 40, 3)

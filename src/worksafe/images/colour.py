@@ -1,29 +1,23 @@
 """Colours as viewers show them: what a file says of them is applied, where that changes it much."""
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import UndecodableImageError
 from worksafe.images.cicp import level_table
+from worksafe.images.profile import Way, read_code_points, read_way
 from worksafe.images.resize import RgbImage
 
 _SEEN_LEVELS = 10  # of 255, in the mean: less does not change what a detector sees
 _DISPLAY_GAMMA = 2.2
 _PATCH_SIDE = 6  # of a picture of 216 colours
 _TILES = 6  # a picture's rows and columns of them: a change may be in a part of it
-_MAX_PROFILE_BYTES = 2 * 1024**2
-_MODES_BY_SPACE = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
-_CLASS, _SPACE = slice(12, 16), slice(16, 20)  # of a profile, as the ICC's specification has it
-_DISPLAY = b"mntr"
-_TABLES = (b"A2B", b"D2B")  # of tags that give any colour any other
 
 _ICC_MARK = b"ICC_PROFILE\x00"  # then a segment's number, and how many there are
 _BMP_HEADER_AT = 14
@@ -64,7 +58,7 @@ def as_shown(
     Raises
     ------
     UndecodableImageError
-        If the profile is larger than any honest one.
+        If the profile is larger than any honest one, or viewers do not agree on it.
     """
     for apply in _ways(info, transfers, inks):
         shown = apply(picture)
@@ -117,11 +111,12 @@ def _ways(
     info: Mapping[Any, Any], transfers: Iterable[int], inks: Image.Image | None
 ) -> Iterator[Apply]:
     """Find what may change a picture; what certainly changes none by much is left out."""
-    for table in map(level_table, transfers):
+    profile, gamma = info.get("icc_profile"), info.get("gamma")
+    profile = profile if isinstance(profile, bytes) else b""
+    for table in map(level_table, {*transfers, *read_code_points(profile)}):
         if table is not None:
             yield _by_table(table)
-    profile, gamma = info.get("icc_profile"), info.get("gamma")
-    way = _way(profile, inks is not None) if isinstance(profile, bytes) else None
+    way = read_way(profile, inks is not None)
     if way is not None:
         if inks is not None:
             yield lambda _: way.apply(inks)
@@ -144,51 +139,8 @@ def _tiles(picture: Image.Image) -> Iterator[RgbImage]:
         yield from np.array_split(rows, _TILES, axis=1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Way:
-    """From a profile's colours to sRGB."""
-
-    transform: ImageCms.ImageCmsTransform
-    mode: str
-    has_tables: bool
-
-    def apply(self, picture: Image.Image) -> Image.Image:
-        stored = picture.convert(self.mode)  # grey that was made RGB becomes grey again
-        applied = ImageCms.applyTransform(stored, self.transform)
-        assert applied is not None  # noqa: S101 - only None when converting in place
-        return applied
-
-
-def _way(profile: bytes, is_cmyk: bool) -> _Way | None:
-    """Read a profile; None where it is damaged, or for pictures of another kind."""
-    mode = _MODES_BY_SPACE.get(profile[_SPACE])
-    if mode is None or (mode == "CMYK") != is_cmyk:
-        return None
-    if len(profile) > _MAX_PROFILE_BYTES:
-        msg = f"the colour profile has more than {_MAX_PROFILE_BYTES // 1024**2} MiB"
-        raise UndecodableImageError(msg)
-    return _built(profile, mode)
-
-
 @lru_cache(maxsize=16)
-def _built(profile: bytes, mode: str) -> _Way | None:
-    """Build the way to sRGB; browsers apply profiles of classes that the library refuses, too."""
-    has_tables = any(name in profile for name in _TABLES)
-    # By itself the library makes coarser tables of fine ones.
-    flags = ImageCms.Flags.NOOPTIMIZE if has_tables else ImageCms.Flags.NONE
-    srgb = ImageCms.createProfile("sRGB")
-    for one in (profile, profile[: _CLASS.start] + _DISPLAY + profile[_CLASS.stop :]):
-        try:
-            read = ImageCms.ImageCmsProfile(io.BytesIO(one))
-            transform = ImageCms.buildTransform(read, srgb, mode, "RGB", flags=flags)
-        except Exception:  # noqa: BLE001, S112 - a damaged one
-            continue
-        return _Way(transform, mode, has_tables)
-    return None
-
-
-@lru_cache(maxsize=16)
-def _is_plain(way: _Way) -> bool:
+def _is_plain(way: Way) -> bool:
     """Tell whether a profile changes no picture by much: curves and a matrix near those of sRGB.
 
     Greys of all levels tell of the curves, a few colours of the matrix.
@@ -200,7 +152,7 @@ def _is_plain(way: _Way) -> bool:
     return bool(curves.max() <= _SEEN_LEVELS and matrix.mean() <= _SEEN_LEVELS)
 
 
-def _changes(way: _Way, picture: Image.Image) -> NDArray[np.int16]:
+def _changes(way: Way, picture: Image.Image) -> NDArray[np.int16]:
     before = np.asarray(picture.convert(way.mode).convert("RGB"))
     return _apart(np.asarray(way.apply(picture)), before)
 
