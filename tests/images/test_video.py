@@ -171,6 +171,23 @@ def test_a_film_is_turned_and_mirrored_by_its_matrix(
 
 
 @pytest.mark.parametrize(
+    "matrix",
+    [(0, 0, 0, 0), (1, 1, 0, 1), (32768, 56756, -56756, 32768), (-32768, 56756, -56756, -32768)],
+    ids=["nothing", "shear", "60 degrees", "120 degrees"],
+)
+def test_a_film_that_is_turned_by_other_than_quarters_is_refused(
+    matrix: tuple[int, int, int, int],
+) -> None:
+    data = bytearray(film(3, lambda _: scene()))
+    at = data.index(b"tkhd") + 44
+    a, b, c, d = matrix
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+
+    with pytest.raises(UndecodableImageError, match="quarters"):
+        watch(bytes(data))
+
+
+@pytest.mark.parametrize(
     ("container", "codec", "pixel_format"),
     [("mov", "png", "rgba"), ("webm", "libvpx-vp9", "yuva420p")],
 )

@@ -236,6 +236,10 @@ def test_processes_end_with_the_wall() -> None:
     before = decoders()
     made = Wall(1)
     made.warm_up()
+    for _ in range(100):  # a process that has just begun has no command line yet
+        if decoders() - before:
+            break
+        time.sleep(0.02)
     assert decoders() - before
 
     del made

@@ -10,6 +10,7 @@ from worksafe.doctor.corpus_files import FILES
 from worksafe.doctor.corpus_moving import MOVING
 from worksafe.doctor.corpus_pictures import PICTURES
 from worksafe.doctor.corpus_requests import REQUESTS, Sent
+from worksafe.doctor.corpus_two_ways import TWO_WAYS
 
 OCTETS = "application/octet-stream"
 
@@ -48,6 +49,7 @@ def all_cases() -> list[Case]:
     groups = {
         "Files that are no picture, or not a whole one": FILES,
         "Pictures": PICTURES,
+        "Pictures that viewers read in two ways": TWO_WAYS,
         "What moves": MOVING,
     }
     files = [

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from worksafe.errors import EmptyImageError, NotAnImageError
-
-_ISO_BRANDS_END = 64  # compatible brands beyond the first few never decide
+from worksafe.errors import EmptyImageError, NotAnImageError, UndecodableImageError
+from worksafe.images.boxes import read_brands
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,9 @@ _MP4_BRANDS = (b"iso", b"mp4", b"avc", b"qt", b"M4V", b"MSNV", b"3gp", b"3g2", b
 _QUICKTIME_ATOMS = frozenset({b"moov", b"mdat", b"wide"})  # files older than the brands
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _ANY_PICTURE = frozenset({b"mif1", b"msf1", b"miaf"})
-_HEIC_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-)
+_HEIC_CODINGS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_HEIC_BRANDS = _HEIC_CODINGS | {b"mif1", b"msf1"}
+_PICTURES = _HEIC_BRANDS | _AVIF_BRANDS
 
 
 def sniff_format(data: bytes) -> ImageFormat:
@@ -70,7 +69,7 @@ def sniff_format(data: bytes) -> ImageFormat:
     Parameters
     ----------
     data : bytes
-        The whole file, or its first 64 bytes at least.
+        The whole file, or its first 512 bytes at least.
 
     Returns
     -------
@@ -82,6 +81,8 @@ def sniff_format(data: bytes) -> ImageFormat:
         If there are no bytes.
     NotAnImageError
         If they begin like no accepted format.
+    UndecodableImageError
+        If they say that they are of two formats that viewers show otherwise.
     """
     if not data:
         msg = "the image has no bytes"
@@ -102,20 +103,30 @@ def sniff_format(data: bytes) -> ImageFormat:
 
 def _iso_format(data: bytes) -> ImageFormat:
     """Tell AVIF from HEIC from MP4: the major brand decides, unless it is for any picture."""
-    end = min(int.from_bytes(data[:4], "big"), _ISO_BRANDS_END)
-    major, others = data[8:12], [data[at : at + 4] for at in range(16, end, 4)]
-    if major in _AVIF_BRANDS or (major in _ANY_PICTURE and _AVIF_BRANDS & set(others)):
+    brands = read_brands(data)
+    if brands is None:
+        raise _not_an_image()
+    major, others = brands.major, brands.others
+    _refuse_two_formats(major, others)
+    if major in _AVIF_BRANDS or (major in _ANY_PICTURE and _AVIF_BRANDS & others):
         return AVIF
     if major in _HEIC_BRANDS:
         return HEIC
     if major.startswith(_MP4_BRANDS):
         return MP4
-    for known, brands in ((AVIF, _AVIF_BRANDS), (HEIC, _HEIC_BRANDS)):
-        if brands & set(others):
+    for known, their in ((AVIF, _AVIF_BRANDS), (HEIC, _HEIC_BRANDS)):
+        if their & others:
             return known
     if any(brand.startswith(_MP4_BRANDS) for brand in others):
         return MP4
     raise _not_an_image()
+
+
+def _refuse_two_formats(major: bytes, others: frozenset[bytes]) -> None:
+    """Refuse what viewers show as the one or the other: an ``<img>`` is AVIF by any brand."""
+    is_two = major.startswith(_MP4_BRANDS) and others & _PICTURES
+    if is_two or (major in _HEIC_CODINGS and others & _AVIF_BRANDS):
+        raise UndecodableImageError("the file says that it is of two formats")
 
 
 def _not_an_image() -> NotAnImageError:

@@ -15,7 +15,7 @@ from worksafe.images.formats import ImageFormat, sniff_format
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import Pictures
 from worksafe.images.source import Source, Url, as_url, film_path, read_head, read_source
-from worksafe.images.structure import has_several_pictures
+from worksafe.images.structure import is_dear
 from worksafe.images.wall import Wall
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Opener:
         """
         if isinstance(read, bytes | Path):
             known = sniff_format(read_head(read))
-            if known.is_walled or (isinstance(read, bytes) and has_several_pictures(known, read)):
+            if known.is_walled or (isinstance(read, bytes) and is_dear(known, read)):
                 with self._open_walled(read, known, side_px) as pictures:
                     yield pictures
                 return

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worksafe.errors import InputError, UnreadableSourceError
+from worksafe.images.boxes import MOST_BRAND_BYTES
 from worksafe.images.formats import sniff_format
 from worksafe.images.limits import ImageLimits
 
 _URL_SCHEMES = ("http://", "https://")
-_HEAD_BYTES = 64
+_HEAD_BYTES = MOST_BRAND_BYTES  # tell a format
 _PIECE_BYTES = 1024**2
 
 

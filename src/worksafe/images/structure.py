@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable
 
 from worksafe.errors import UndecodableImageError
-from worksafe.images.bmp import refuse_odd_bmp
+from worksafe.images.bmp import has_runs, refuse_odd_bmp
+from worksafe.images.boxes import has_track, refuse_odd_avif, refuse_odd_heic
 from worksafe.images.formats import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
+from worksafe.images.gain_map import refuse_odd_gain_map
 from worksafe.images.gif import as_browsers_dispose, refuse_odd_gif
 from worksafe.images.png import refuse_odd_png
 from worksafe.images.tiff import refuse_odd_tiff
@@ -25,8 +27,6 @@ _SOS, _EOI = 0xDA, 0xD9
 
 _JPEG_SPARE_BYTES = 1024**2
 
-_MAX_BOXES, _BOX_HEAD_BYTES = 1000, 8
-_AVIF_PART = b"\x00\x00\x00\x28clap"  # a box
 _WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
 
 
@@ -52,8 +52,8 @@ def check_structure(image_format: ImageFormat, data: bytes) -> None:
         walk(data)
 
 
-def has_several_pictures(image_format: ImageFormat, data: bytes) -> bool:
-    """Tell whether a JPEG, PNG or WebP claims more than one picture.
+def is_dear(image_format: ImageFormat, data: bytes) -> bool:
+    """Tell whether a picture of a cheap format may be dear: several in one, or a BMP of runs.
 
     Parameters
     ----------
@@ -69,6 +69,8 @@ def has_several_pictures(image_format: ImageFormat, data: bytes) -> bool:
     """
     if image_format is JPEG:
         return b"MPF\x00" in data
+    if image_format is BMP:
+        return has_runs(data)
     if image_format is PNG:
         return b"acTL" in data  # wherever it stands: decoders differ in where they look
     is_extended = image_format is WEBP and data[12:16] == b"VP8X" and len(data) > _WEBP_FLAGS_AT
@@ -98,26 +100,11 @@ def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
     """
     if image_format is GIF:
         return [as_browsers_dispose(data)]
-    if image_format not in {AVIF, HEIC} or not _has_track(data):
+    if image_format not in {AVIF, HEIC} or not has_track(data):
         return [data]
     if image_format is HEIC:
         raise UndecodableImageError("the heic is a sequence, which cannot be looked through")
     return [data[:8] + brand + data[12:] for brand in (b"avis", b"avif")]
-
-
-def _has_track(data: bytes) -> bool:
-    """Look for a box of tracks among the outermost boxes."""
-    at = 0
-    for _ in range(_MAX_BOXES):
-        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if kind == b"moov":
-            return True
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        if size < _BOX_HEAD_BYTES:  # the last box, or none
-            return False
-        at += size
-    return True  # nobody writes so many
 
 
 def _walk_jpegs(data: bytes) -> None:
@@ -127,7 +114,10 @@ def _walk_jpegs(data: bytes) -> None:
         if number > MAX_JPEGS:
             msg = f"the file holds more than {MAX_JPEGS} JPEGs"
             raise UndecodableImageError(msg)
-        budget -= _count_scans(data, found.start() + 2, budget)
+        length = _count_scans(data, found.start() + 2, budget)
+        if number == 1:
+            refuse_odd_gain_map(data, found.start() + 2 + length)
+        budget -= length
 
 
 def _count_scans(data: bytes, at: int, budget: int) -> int:
@@ -150,15 +140,10 @@ def _count_scans(data: bytes, at: int, budget: int) -> int:
     return at - start
 
 
-def _walk_avif(data: bytes) -> None:
-    """Refuse a picture that is cut to a part: browsers show the part, decoders all of it."""
-    if _AVIF_PART in data:
-        raise UndecodableImageError("the avif is to be cut to a part, which decoders leave undone")
-
-
 _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
-    AVIF: _walk_avif,
+    AVIF: refuse_odd_avif,
     BMP: refuse_odd_bmp,
+    HEIC: refuse_odd_heic,
     JPEG: _walk_jpegs,
     PNG: refuse_odd_png,
     TIFF: refuse_odd_tiff,

@@ -32,6 +32,7 @@ _SCENES_PER_S = 2.0  # beyond the evenly spaced frames, in the long run...
 _SCENES_AT_ONCE = 8.0  # ...and at once
 _NEAR_S = 0.15  # how far away frames for a second look are, at least
 _SKETCH_PX = 64  # a frame's side before it is sketched
+_NEAR_NONE = 64  # times less than the other parts of a matrix
 _QUARTER_TURN = 90
 _NO_FILMS_LIGHT = frozenset({8, 9, 10, 17})  # linear, logarithmic, of cinemas
 _SEE_THROUGH = "the video is see-through, and what shows through it is not known"
@@ -156,6 +157,7 @@ class Video:
         self._limits.check_size(frame.width, frame.height)
         if any(component.is_alpha for component in frame.format.components):
             raise UndecodableImageError(_SEE_THROUGH)
+        _refuse_odd_turn(frame)
         if frame.color_trc in _NO_FILMS_LIGHT:
             msg = f"the video's levels are of a kind that no film has: {frame.color_trc} of H.273"
             raise UndecodableImageError(msg)
@@ -310,6 +312,17 @@ def _is_mirrored(frame: VideoFrame) -> bool:
 
 def _quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / _QUARTER_TURN)
+
+
+def _refuse_odd_turn(frame: VideoFrame) -> None:
+    """Refuse a matrix that is no quarter turn, mirrored or not: browsers do not turn by it."""
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return
+    a, b, _, c, d, *_ = np.abs(np.frombuffer(bytes(matrix), dtype=np.int32).astype(float))
+    is_upright, is_lying = _NEAR_NONE * max(b, c) < min(a, d), _NEAR_NONE * max(a, d) < min(b, c)
+    if not (is_upright or is_lying):
+        raise UndecodableImageError("the video is turned by other than quarters")
 
 
 def _upright_size(frame: VideoFrame, pixel_shape: float) -> tuple[int, int]:

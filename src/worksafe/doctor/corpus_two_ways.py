@@ -1,0 +1,86 @@
+"""Pictures that viewers read in two ways: none is to be scored as the one that they do not show."""
+
+import struct
+from collections.abc import Callable
+
+from PIL import ImageCms
+
+from worksafe.doctor.making import encoded, iso_box, scene
+
+_REFUSED = "undecodable_image"
+_HEAD_BYTES, _SPACE_AT, _TAG_BYTES = 128, 16, 12  # of a colour profile
+
+
+def _srgb() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def _tag_twice() -> bytes:
+    """Name the last tag of a profile once more, in place of the first."""
+    profile = _srgb()
+    first = _HEAD_BYTES + 4
+    last = first + _TAG_BYTES * (int.from_bytes(profile[_HEAD_BYTES:first], "big") - 1)
+    twice = profile[:first] + profile[last : last + _TAG_BYTES]
+    return _with_profile(twice + profile[first + _TAG_BYTES :])
+
+
+def _no_usual_colours() -> bytes:
+    profile = _srgb()
+    return _with_profile(profile[:_SPACE_AT] + b"3CLR" + profile[_SPACE_AT + 4 :])
+
+
+def _with_profile(profile: bytes) -> bytes:
+    return encoded(scene(), "PNG", icc_profile=profile)
+
+
+def _gain_map() -> bytes:
+    """Make a JPEG whose second picture is to be applied on every screen."""
+    said = b'<x:xmpmeta xmlns:hdrgm="" hdrgm:Version="1.0" hdrgm:BaseRenditionIsHDR="True"/>'
+    content = b"http://ns.adobe.com/xap/1.0/\x00" + said
+    second = encoded(scene(seed=9), "JPEG")
+    segment = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+    return encoded(scene(), "JPEG") + second[:2] + segment + second[2:]
+
+
+def _alternatives() -> bytes:
+    group = iso_box(b"altr", struct.pack(">5I", 0, 10, 2, 2, 1))
+    return encoded(scene(), "AVIF") + iso_box(b"meta", bytes(4) + iso_box(b"grpl", group))
+
+
+def _cut() -> bytes:
+    part = iso_box(b"clap", struct.pack(">8I", 8, 1, 8, 1, 0, 1, 0, 1))
+    return encoded(scene(), "AVIF") + iso_box(b"meta", bytes(4) + part)
+
+
+def _film_or_picture() -> bytes:
+    data = encoded(scene(), "AVIF")
+    return data[:8] + b"isom" + data[12:]
+
+
+def _bmp(runs: bytes, start: int | None = None) -> bytes:
+    """Make a BMP of 8 x 2 px with a table of 256 colours."""
+    table = bytes(range(256)) * 4
+    head = struct.pack("<IiiHHIIiiII", 40, 8, 2, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    offset = 14 + len(head) + len(table)
+    first = struct.pack("<2sIHHI", b"BM", offset + len(runs), 0, 0, start or offset)
+    return first + head + table + runs
+
+
+TWO_WAYS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "colour profile with a tag twice": (_tag_twice, _REFUSED),
+    "colour profile for colours of no usual kind": (_no_usual_colours, _REFUSED),
+    "JPEG with a gain map for every screen": (_gain_map, _REFUSED),
+    "AVIF with alternatives": (_alternatives, _REFUSED),
+    "AVIF to be cut to a part": (_cut, _REFUSED),
+    "AVIF that says it is a film": (_film_or_picture, _REFUSED),
+    "BMP of runs beyond its edges": (
+        lambda: _bmp(b"\x09\x07\x00\x00\x08\x07\x00\x01"),
+        _REFUSED,
+    ),
+    "BMP of runs with a row undrawn": (lambda: _bmp(b"\x00\x00\x08\x07\x00\x01"), _REFUSED),
+    "BMP whose pixels begin in its table": (
+        lambda: _bmp(b"\x08\x07\x00\x00\x08\x07\x00\x01", start=54),
+        _REFUSED,
+    ),
+}
+"""By what is odd: the file, and the answers that are right."""

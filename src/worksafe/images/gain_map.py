@@ -1,0 +1,74 @@
+"""Gain maps of Ultra HDR JPEGs: a second picture that screens make the first one brighter by.
+
+The decoder leaves it out, as an ordinary screen does; but a file can say that such a screen is to
+apply it, too, and then the map is what is shown.
+
+References
+----------
+.. [1] Android, "Ultra HDR Image Format v1.1": the XMP of `hdrgm`.
+.. [2] ISO 21496-1:2025: the same in binary, after a name in an APP2 segment.
+"""
+
+import re
+
+from worksafe.errors import UndecodableImageError
+
+_LONG_XMP = b"http://ns.adobe.com/xmp/extension/"  # in pieces, of which one may cut a name
+_WIDE_NAMES = tuple(
+    name.encode(coding)
+    for name in ("BaseRenditionIsHDR", "HDRCapacityMin")
+    for coding in ("utf-16-le", "utf-16-be")
+)
+_IS_HDR = re.compile(rb"BaseRenditionIsHDR(?P<value>.{8})", re.DOTALL)
+_FROM = re.compile(rb"HDRCapacityMin(?P<value>.{16})", re.DOTALL)
+_NOT = re.compile(rb'(="|>)False["<]')
+_ZERO_OR_MORE = re.compile(rb'(="|>)\d[\d.]*["<]')
+
+_BINARY = b"urn:iso:std:iso:ts:21496:-1\x00"
+_VERSIONS = 4  # bytes: all that the first picture says
+_FLAGS_AT, _HEADROOM_AT = 4, (5, 9)  # the latter after a denominator that is common to all
+_COMMON, _BACKWARD = 0x08, 0x04
+
+
+def refuse_odd_gain_map(data: bytes, first_end: int) -> None:
+    """Refuse a file whose gain map an ordinary screen is to apply, or that does not say it plainly.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole JPEG file.
+    first_end : int
+        Where its first picture ends, and the others follow.
+
+    Raises
+    ------
+    UndecodableImageError
+        If the first picture is the one for HDR screens, the map is for less than white, or what
+        the map says is not where it is looked for.
+    """
+    is_hidden = _LONG_XMP in data[first_end:] or any(name in data for name in _WIDE_NAMES)
+    is_applied = (
+        any(not _NOT.match(found["value"]) for found in _IS_HDR.finditer(data))
+        or any(not _ZERO_OR_MORE.match(found["value"]) for found in _FROM.finditer(data))
+        or _is_binary_applied(data)
+    )
+    if is_hidden or is_applied:
+        raise UndecodableImageError("the jpeg has a gain map that is not for HDR screens alone")
+
+
+def _is_binary_applied(data: bytes) -> bool:
+    at = data.find(_BINARY)
+    while at >= 0:
+        length = int.from_bytes(data[at - 2 : at], "big") - 2 - len(_BINARY)
+        content = data[at + len(_BINARY) :][:length]
+        if len(content) > _VERSIONS and _needs_headroom(content):
+            return True
+        at = data.find(_BINARY, at + 1)
+    return False
+
+
+def _needs_headroom(content: bytes) -> bool:
+    """Tell whether the first picture is for a screen that goes beyond white."""
+    flags = content[_FLAGS_AT]
+    at = _HEADROOM_AT[bool(flags & _COMMON)]
+    return bool(flags & _BACKWARD) or any(content[at : at + 4].ljust(4, b"\x01"))

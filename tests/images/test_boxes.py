@@ -1,0 +1,98 @@
+"""AVIF, HEIC and MP4 that say of themselves what viewers read in two ways."""
+
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from pictures import encode, photo
+from worksafe.errors import NotAnImageError, UndecodableImageError
+from worksafe.images.boxes import refuse_odd_heic
+from worksafe.images.decode import decode_image
+from worksafe.images.formats import sniff_format
+from worksafe.images.limits import ImageLimits
+
+AVIF = encode(photo(), "AVIF")
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def long_box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4sQ", 1, kind, 16 + len(content)) + content
+
+
+CUT = struct.pack(">8I", 8, 1, 8, 1, 0, 1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        box(b"clap", CUT),
+        box(b"clap", CUT + bytes(4)),
+        long_box(b"clap", CUT),
+        box(b"grpl", box(b"altr", struct.pack(">5I", 0, 10, 2, 2, 1))),
+        box(b"infe", bytes(8) + b"tmap\x00"),
+    ],
+)
+@pytest.mark.parametrize("inside", [box, long_box])
+def test_an_avif_of_which_browsers_show_something_else_is_refused(
+    said: bytes, inside: Callable[[bytes, bytes], bytes]
+) -> None:
+    with pytest.raises(UndecodableImageError, match="the avif"):
+        decode_image(AVIF + inside(b"meta", said), ImageLimits(), 320)
+
+
+def test_pixels_that_spell_a_box_by_chance_are_no_box() -> None:
+    data = AVIF + box(b"mdat", b"clap altr tmap")
+
+    assert decode_image(data, ImageLimits(), 320).views
+    with pytest.raises(UndecodableImageError, match="the avif"):
+        decode_image(data + b"\x00\x00\x00\x00free" + b"clap", ImageLimits(), 320)
+
+
+def heic(primary: bytes, *thumbnail: bytes) -> bytes:
+    links = b"".join(box(b"thmb", one) for one in thumbnail)
+    meta = box(b"meta", bytes(4) + box(b"pitm", primary) + box(b"iref", bytes(4) + links))
+    return box(b"ftyp", b"heic" + bytes(4) + b"mif1") + meta + box(b"mdat", bytes(99))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        heic(struct.pack(">IH", 0, 1), struct.pack(">HHH", 1, 1, 2)),
+        heic(struct.pack(">IH", 0, 1), struct.pack(">HHH", 3, 1, 2), struct.pack(">HHH", 1, 1, 2)),
+        heic(struct.pack(">II", 1 << 24, 70_000), struct.pack(">IHI", 70_000, 1, 2)),
+    ],
+)
+def test_a_heic_whose_main_picture_is_called_a_thumbnail_is_refused(data: bytes) -> None:
+    with pytest.raises(UndecodableImageError, match="thumbnail"):
+        refuse_odd_heic(data)
+
+
+def test_a_heic_with_a_thumbnail_as_phones_write_it_is_none_of_these() -> None:
+    refuse_odd_heic(heic(struct.pack(">IH", 0, 49), struct.pack(">HHH", 50, 1, 49)))
+
+
+@pytest.mark.parametrize(
+    "brands",
+    [
+        (b"isom", b"iso2", b"avif"),
+        (b"isom", *[b"iso2"] * 30, b"avif"),
+        (b"qt  ", b"heic"),
+        (b"mp42", b"mif1"),
+        (b"heic", b"mif1", b"avif"),
+    ],
+)
+def test_what_says_that_it_is_of_two_formats_is_refused(brands: tuple[bytes, ...]) -> None:
+    with pytest.raises(UndecodableImageError, match="two formats"):
+        sniff_format(box(b"ftyp", brands[0] + bytes(4) + b"".join(brands[1:])))
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 4096])
+def test_brands_that_nobody_writes_are_no_picture(size: int) -> None:
+    head = struct.pack(">I", size) + b"ftypisom" + bytes(4) + b"avif" * 1020
+
+    with pytest.raises(NotAnImageError):
+        sniff_format(head)

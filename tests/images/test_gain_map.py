@@ -1,0 +1,76 @@
+"""Ultra HDR JPEGs, whose second picture an ordinary screen leaves out."""
+
+import struct
+
+import pytest
+
+from pictures import encode, photo
+from worksafe.errors import UndecodableImageError
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
+
+BINARY = b"urn:iso:std:iso:ts:21496:-1\x00"
+
+
+def jpeg(*segments: tuple[int, bytes]) -> bytes:
+    plain = encode(photo(), "JPEG")
+    parts = (bytes([0xFF, 0xE0 + at]) + struct.pack(">H", len(b) + 2) + b for at, b in segments)
+    return plain[:2] + b"".join(parts) + plain[2:]
+
+
+def xmp(attributes: str, coding: str = "utf-8") -> tuple[int, bytes]:
+    packet = (
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF "
+        "xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
+        'xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0" '
+        f"{attributes}/></rdf:RDF></x:xmpmeta>"
+    )
+    return 1, b"http://ns.adobe.com/xap/1.0/\x00" + packet.encode(coding)
+
+
+def binary(flags: int, *numbers: int) -> tuple[int, bytes]:
+    return 2, BINARY + struct.pack(">HHB", 0, 0, flags) + struct.pack(f">{len(numbers)}I", *numbers)
+
+
+def ultra_hdr(*of_the_map: tuple[int, bytes]) -> bytes:
+    return jpeg(xmp(""), (2, BINARY + bytes(4))) + jpeg(*of_the_map)
+
+
+PLAIN = 'hdrgm:GainMapMax="2.1" hdrgm:HDRCapacityMax="2.1" hdrgm:HDRCapacityMin="{}" '
+
+
+@pytest.mark.parametrize(
+    "of_the_map",
+    [
+        xmp(PLAIN.format("0") + 'hdrgm:BaseRenditionIsHDR="True"'),
+        xmp(PLAIN.format("0") + "hdrgm:BaseRenditionIsHDR='False'"),  # not as encoders write it
+        xmp(PLAIN.format("-1")),
+        xmp(PLAIN.format("nan")),
+        xmp('hdrgm:BaseRenditionIsHDR="False" hdrgm:BaseRenditionIsHDR="True"'),
+        xmp('hdrgm:BaseRenditionIsHDR="True"', "utf-16-le"),
+        xmp('hdrgm:BaseRenditionIsHDR="True"', "utf-16-be"),
+        (1, b"http://ns.adobe.com/xmp/extension/\x00" + bytes(40)),
+        binary(0, 2, 1, 0, 1),
+        binary(8, 1, 2, 0),
+        binary(4, 0, 1, 2, 1),
+        binary(0),
+    ],
+)
+def test_a_gain_map_that_an_ordinary_screen_may_apply_is_refused(
+    of_the_map: tuple[int, bytes],
+) -> None:
+    with pytest.raises(UndecodableImageError, match="gain map"):
+        decode_image(ultra_hdr(of_the_map), ImageLimits(), 320)
+
+
+@pytest.mark.parametrize(
+    "of_the_map",
+    [
+        xmp(PLAIN.format("0")),
+        xmp(PLAIN.format("0.5") + 'hdrgm:BaseRenditionIsHDR="False"'),
+        binary(0x40, 0, 1, 2, 1),
+        binary(0x48, 1, 0, 2),
+    ],
+)
+def test_those_that_phones_write_are_read(of_the_map: tuple[int, bytes]) -> None:
+    assert decode_image(ultra_hdr(of_the_map), ImageLimits(), 320).views
