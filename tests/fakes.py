@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worksafe import Moderator, Settings
 from worksafe.engine.scoring import Detector
 from worksafe.models.registry import LABELS
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
-from worksafe.results import Region, Scores
+from worksafe.results import Moderation, Region, Scores
 
 
 class FakeSession:
@@ -86,3 +87,28 @@ def brightness_detector(
         calibrated=False,
     )
     return Detector(spec, session or FakeSession())
+
+
+class CountingSession(FakeSession):
+    """Counts how often a network runs."""
+
+    def __init__(self) -> None:
+        super().__init__(self._count)
+        self.runs = 0
+
+    def _count(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.runs += 1
+        mean: NDArray[np.float32] = planes.mean(axis=(2, 3))
+        return mean
+
+
+def counted(**settings: object) -> tuple[Moderator, CountingSession]:
+    """A moderator, and the session that counts its looks at pictures."""
+    session = CountingSession()
+    detector = brightness_detector(session=session)
+    return Moderator(Settings(**settings), detectors=[detector]), session  # type: ignore[arg-type]
+
+
+def said(result: Moderation) -> tuple[object, ...]:
+    """All of a result that is the same however often an image is checked."""
+    return result.decision, result.scores, result.frames, result.image, result.reasons

@@ -332,7 +332,7 @@ class Moderator:
 
     def _cache(self) -> ResultCache:
         url = self.settings.cache_url
-        return RedisCache(url) if url else MemoryCache(self.settings.cache_entries)
+        return RedisCache(url, self.labels) if url else MemoryCache(self.settings.cache_entries)
 
     def _look(self, look: Look | None) -> Look:
         return Look(self.settings.thorough) if look is None else look

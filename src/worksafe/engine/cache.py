@@ -9,15 +9,17 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Protocol
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from worksafe.engine.found import Found, refuse_impossible
 from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
-from worksafe.results import TAXONOMY, ImageInfo, ImageScores, ModelInfo
+from worksafe.models.spec import Label
+from worksafe.results import TAXONOMY, ModelInfo
 
 _MOST_FRAMES = 64  # the scores of a long film's frames are too many to keep
 _VERSION = version("worksafe")  # another one may decode, calibrate or choose frames otherwise
@@ -27,14 +29,6 @@ _REDIS_SECONDS = 7 * 24 * 3600
 _REDIS_PAUSE_S = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What detectors found in an image, before any policy."""
-
-    scores: ImageScores
-    image: ImageInfo
 
 
 class ResultCache(Protocol):
@@ -83,6 +77,8 @@ class RedisCache:
     ----------
     url : str
         ``redis://`` or ``rediss://``.
+    labels : sequence of Label
+        What is reported: anything that says less or more is not believed.
 
     Raises
     ------
@@ -90,7 +86,7 @@ class RedisCache:
         If Redis's client is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, labels: Sequence[Label]) -> None:
         try:
             import redis  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -101,17 +97,20 @@ class RedisCache:
             url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
         )
         self._adapter = TypeAdapter(Found)
+        self._labels = labels
 
     def get(self, key: str) -> Found | None:
-        """Give what is kept under a key; None, too, where Redis does not answer."""
+        """Give what is kept under a key; None, too, where Redis does not answer, or nonsense."""
         kept = self._ask(lambda: self._redis.get(_REDIS_PREFIX + key))
         if kept is None:
             return None
         try:
-            return self._adapter.validate_json(kept)
-        except ValidationError:
+            found = self._adapter.validate_json(kept)
+            refuse_impossible(found, self._labels)
+        except ValueError:  # pydantic's is one
             _log.warning("the result cache holds something that is no result")
             return None
+        return found
 
     def put(self, key: str, found: Found) -> None:
         """Keep something for a week."""

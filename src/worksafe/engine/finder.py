@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from worksafe.engine.cache import Found, Recall
+from worksafe.engine.cache import Recall
+from worksafe.engine.found import Found
 from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.scoring import Detector, Look, score_image
 from worksafe.images.open import Opener, Read

@@ -226,16 +226,32 @@ def score_image(
     """
     scored = score_frames(pictures.views, detectors, before_each, look, idle)
     latest = {one.frame: one for one in scored}
-    frames = tuple(latest[frame] for frame in sorted(latest))
+    frames = [latest[frame] for frame in sorted(latest)]
+    is_video = pictures.duration_s is not None
+    return summarise(frames, pictures.unseen, is_video=is_video)
+
+
+def summarise(frames: Sequence[FrameScores], unseen: float, *, is_video: bool) -> ImageScores:
+    """Make the scores of an image from those of its frames.
+
+    Parameters
+    ----------
+    frames : sequence of FrameScores
+        Each frame that was checked once, in order.
+    unseen : float
+        How far the frame that is least like any of them differs from it, 0 to 1.
+    is_video : bool
+        Whether it is a film.
+
+    Returns
+    -------
+    ImageScores
+    """
     scores, winners = highest([frame.scores for frame in frames])
     frame_of = {name: frames[index].frame for name, index in winners.items()}
-    is_video = pictures.duration_s is not None
+    has_several = is_video or len(frames) > 1
     return ImageScores(
-        scores,
-        frame_of if is_video or len(frames) > 1 else {},
-        frames,
-        pictures.unseen,
-        is_video=is_video,
+        scores, frame_of if has_several else {}, tuple(frames), unseen, is_video=is_video
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from worksafe.engine.cache import Found
 from worksafe.engine.finder import Finder
+from worksafe.engine.found import Found
 from worksafe.engine.scoring import Look
 from worksafe.errors import (
     InputError,

@@ -1,0 +1,186 @@
+import json
+import math
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fakes import counted, said
+from films import film
+from pictures import encode, photo, quadrants, with_thumbnail
+from servers import free_port
+from worksafe import Moderator, Settings
+from worksafe.engine.cache import RedisCache
+from worksafe.errors import SettingsError
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A Redis of our own, that keeps nothing on disk."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server on this machine")
+    port = free_port()
+    server = subprocess.Popen(
+        [program, "--port", str(port), "--save", "", "--bind", "127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait()
+
+
+def test_a_redis_without_its_client_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+
+    with pytest.raises(SettingsError, match="redis"):
+        counted(cache_url="redis://localhost")
+
+
+def test_several_servers_share_a_redis(redis_url: str) -> None:
+    first, one = counted(cache_url=redis_url)
+    second, other = counted(cache_url=redis_url)
+    data = encode(quadrants(), "GIF", save_all=True, append_images=[photo().resize((96, 64))])
+
+    results = [moderator.check(data) for moderator in (first, second)]
+
+    assert (one.runs, other.runs) == (2, 0)
+    assert said(results[0]) == said(results[1])
+
+
+def test_what_is_no_result_in_redis_is_not_believed(redis_url: str) -> None:
+    moderator, session = counted(cache_url=redis_url)
+    data = encode(photo("cat"))
+    cache = moderator._recall._cache
+    assert isinstance(cache, RedisCache)
+    cache._redis.set("worksafe:" + moderator._recall.key(data, "never"), b'{"scores": 1}')
+
+    assert moderator.check(data).status == "ok"
+    assert session.runs == 1
+
+
+def test_all_that_is_kept_is_believed(redis_url: str) -> None:
+    files = [
+        encode(photo(), quality=70),
+        encode(photo().resize((70, 50)), "PNG"),
+        encode(quadrants(), "GIF", save_all=True, append_images=[photo().resize((96, 64))]),
+        film(60, lambda index: np.full((48, 64, 3), 4 * index, dtype=np.uint8)),
+        with_thumbnail(photo(), encode(photo("cat").resize((160, 120)))),
+    ]
+    moderator = Moderator(Settings(cache_url=redis_url))
+
+    for data in files:
+        fresh = moderator.check(data)
+        kept = moderator._recall.get(moderator._recall.key(data, "never"))
+
+        assert kept is not None
+        assert (kept.scores.scores, kept.scores.frames) == (fresh.scores, fresh.frames)
+        assert kept.image == fresh.image
+
+
+POISONS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no categories": lambda found: found["scores"]["scores"].update(categories={}),
+    "no scores": lambda found: every(found, lambda one: one.update(categories={}, labels={})),
+    "one label less": lambda found: every(found, lambda one: one["labels"].clear()),
+    "a foreign label": lambda found: every(found, lambda one: one["labels"].update({"a.b": 0.9})),
+    "a foreign category": lambda found: every(found, lambda one: one["categories"].update(a=0.9)),
+    "above 1": lambda found: every(found, lambda one: set_all(one, 7.5)),
+    "below 0": lambda found: every(found, lambda one: set_all(one, -3)),
+    "no number": lambda found: every(found, lambda one: set_all(one, math.nan)),
+    "endless": lambda found: every(found, lambda one: set_all(one, math.inf)),
+    "less than its frame": lambda found: set_all(found["scores"]["scores"], 0.0),
+    "no frames": lambda found: found["scores"].update(frames=[]),
+    "no such frame": lambda found: found["scores"]["frames"][0].update(frame=9),
+    "two of one frame": lambda found: found["scores"]["frames"].extend(found["scores"]["frames"]),
+    "at no time": lambda found: found["scores"]["frames"][0].update(time_s=math.nan),
+    "another winner": lambda found: found["scores"].update(frame_of={"violence.blood": 99}),
+    "a video without length": lambda found: found["scores"].update(is_video=True),
+    "a picture with length": lambda found: found["image"].update(duration_s=2.0),
+    "an unknown format": lambda found: found["image"].update(format="zzz"),
+    "no width": lambda found: found["image"].update(width=0),
+    "other frames": lambda found: found["image"].update(frames_checked=2),
+    "unseen": lambda found: found["image"].update(unseen=0.5),
+    "a foreign region": lambda found: every(found, lambda one: one["regions"][0].update(label="a")),
+    "a region far away": lambda found: every(
+        found, lambda one: one["regions"][0].update(box=[1e9, 0, 0, 0])
+    ),
+}
+
+
+def every(found: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the scores of the image and of its frames alike."""
+    for scores in (
+        found["scores"]["scores"],
+        *(one["scores"] for one in found["scores"]["frames"]),
+    ):
+        change(scores)
+
+
+def set_all(scores: dict[str, Any], value: float) -> None:
+    scores.update(categories={"violence": value}, labels={"violence.blood": value})
+
+
+@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS.keys())
+def test_what_no_look_can_have_found_is_not_believed(
+    redis_url: str, poison: Callable[[dict[str, Any]], object]
+) -> None:
+    moderator, session = counted(cache_url=redis_url)
+    data = encode(photo("coffee"))
+    fresh = moderator.check(data)
+    runs = session.runs
+    cache = moderator._recall._cache
+    assert isinstance(cache, RedisCache)
+    key = "worksafe:" + moderator._recall.key(data, "never")
+    good = cache._redis.get(key)
+    assert isinstance(good, bytes)
+    found = json.loads(good)
+    poison(found)
+    cache._redis.set(key, json.dumps(found))
+
+    assert said(moderator.check(data)) == said(fresh)
+    assert session.runs == runs + 1
+    assert cache._redis.get(key) == good
+    cache._redis.delete(key)
+
+
+def test_a_redis_that_does_not_answer_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("redis")
+    moderator, _ = counted(cache_url=f"redis://127.0.0.1:{free_port()}/0")
+    cache = moderator._recall._cache
+    assert isinstance(cache, RedisCache)
+    asked: list[str] = []
+
+    def refuse(key: str, *_: object) -> None:
+        asked.append(key)
+        raise ConnectionError
+
+    monkeypatch.setattr(cache._redis, "get", refuse)
+    monkeypatch.setattr(cache._redis, "set", refuse)
+    for quality in (80, 90):
+        moderator.check(encode(photo(), quality=quality))
+    assert len(asked) == 1
+    monkeypatch.setattr("worksafe.engine.cache.time.monotonic", lambda: time.time() + 3600)
+    moderator.check(encode(photo(), quality=95))
+    assert len(asked) == 2
+
+
+def test_a_redis_that_does_not_answer_costs_no_image() -> None:
+    moderator, session = counted(cache_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    assert [moderator.check(encode(photo())).status for _ in range(2)] == ["ok", "ok"]
+    assert session.runs == 2
