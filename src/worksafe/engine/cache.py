@@ -10,19 +10,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
 from worksafe.engine.found import Found, refuse_impossible
+from worksafe.engine.provenance import provenance
 from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
 from worksafe.models.spec import Label
 from worksafe.results import TAXONOMY, ModelInfo
 
 _MOST_FRAMES = 64  # the scores of a long film's frames are too many to keep
-_VERSION = version("worksafe")  # another one may decode, calibrate or choose frames otherwise
 _REDIS_PREFIX = "worksafe:"
 _REDIS_TIMEOUT_S = 0.2
 _REDIS_SECONDS = 7 * 24 * 3600
@@ -153,7 +152,7 @@ class Recall:
     ) -> None:
         self._cache = cache
         versions = [(model.version, model.sha256) for model in models]
-        made_by = repr((_VERSION, TAXONOMY, versions, asdict(limits), runtime))
+        made_by = repr((provenance(), TAXONOMY, versions, asdict(limits), runtime))
         self._salt = hashlib.sha256(made_by.encode()).digest()
 
     def key(self, data: bytes, thorough: str) -> str:
