@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from ulid import ULID
 
 from worksafe.engine.admission import Admission, Deadline, Place, Task
-from worksafe.engine.cache import MemoryCache, Recall, RedisCache, ResultCache
+from worksafe.engine.cache import MemoryCache, Recall, ResultCache
 from worksafe.engine.cores import count_cores
 from worksafe.engine.finder import Finder
 from worksafe.engine.idle import IdlePlaces
+from worksafe.engine.redis_cache import RedisCache
 from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.engine.scoring import Detector, Look, load_detectors
 from worksafe.errors import InputError
@@ -68,7 +69,7 @@ class Moderator:
     UnknownPolicyError
         If the settings name a policy that does not exist.
     SettingsError
-        If they ask for a runtime or device that is not there.
+        If they ask for a runtime or device that is not there, or the cache's URL is malformed.
     """
 
     def __init__(
@@ -309,6 +310,10 @@ class Moderator:
         """
         return self._opener.open(self._opener.read(source), side_px)
 
+    def describe_cache(self) -> str:
+        """Say where results are kept, and whether that works, for people."""
+        return self._recall.describe()
+
     def warm_up(self) -> None:
         """Run all that runs once, so that the first picture is not the slowest."""
         self._wall.warm_up()
@@ -331,8 +336,8 @@ class Moderator:
         return Fetcher(self.settings.fetch_hosts, self.settings.fetch_s)
 
     def _cache(self) -> ResultCache:
-        url = self.settings.cache_url
-        return RedisCache(url, self.labels) if url else MemoryCache(self.settings.cache_entries)
+        url, entries = self.settings.cache_url, self.settings.cache_entries
+        return RedisCache(url, self.labels) if url and entries else MemoryCache(entries)
 
     def _look(self, look: Look | None) -> Look:
         return Look(self.settings.thorough) if look is None else look

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     decoder_bytes : int
         Memory that decoding one file may take there.
     cache_entries : int
-        Results kept in memory by the hash of the image; 0 keeps none.
+        Results kept in memory by the hash of the image; 0 keeps none, in Redis neither.
     cache_url : str or None
         Redis that keeps them in place of memory, for several servers.
     fetch_urls : bool

@@ -105,6 +105,46 @@ def test_our_errors_are_one_line_and_status_2(
     assert code in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["serve"], ["check", "a.jpg"], ["doctor"]])
+def test_a_malformed_cache_url_is_one_line_and_status_2(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("redis")
+    monkeypatch.setattr(sys, "argv", ["worksafe", *command])
+    monkeypatch.setenv("WORKSAFE_CACHE_URL", "redis://:se/cret@host")
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert "WORKSAFE_CACHE_URL" in said
+    assert "invalid_settings" in said
+    assert "cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "in memory, 4096 results at most"),
+        ({"WORKSAFE_CACHE_ENTRIES": "0"}, "off"),
+        ({"WORKSAFE_CACHE_URL": "redis://:secret@127.0.0.1:1"}, "Connection refused"),
+    ],
+)
+def test_doctor_says_where_results_are_kept(
+    settings: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("redis")
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    run = runner.invoke(app, ["doctor"], env={"COLUMNS": "200"})
+
+    (line,) = [line for line in run.output.splitlines() if line.startswith("cache")]
+    assert said in line
+    assert "secret" not in line
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["check"], ["check", "--json"], ["redact"]],

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -38,6 +39,7 @@ def describe() -> None:
     table.add_row("formats", ", ".join(formats))
     table.add_row("policies", ", ".join(sorted(moderator.policies)))
     table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
+    table.add_row("cache", escape(moderator.describe_cache()))
     moderator.close()
     Console().print(table)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from worksafe.api.server import serve
+from worksafe.engine.redis_cache import open_redis
 from worksafe.policy.document import choose_policy, read_policies
 from worksafe.settings import Settings
 
@@ -28,4 +29,6 @@ def serve_http(host: str | None, port: int | None) -> None:
     policies = read_policies(settings.policy_dir)
     for name in filter(None, (settings.policy, settings.shadow_policy)):
         choose_policy(policies, name)
+    if settings.cache_url:
+        open_redis(settings.cache_url)
     serve(settings)

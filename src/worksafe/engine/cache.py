@@ -4,30 +4,18 @@ Scores are kept, not decisions: a policy that changes decides anew on what is kn
 """
 
 import hashlib
-import logging
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Protocol
 
-from pydantic import TypeAdapter
-
-from worksafe.engine.found import Found, refuse_impossible
+from worksafe.engine.found import Found
 from worksafe.engine.provenance import provenance
-from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
-from worksafe.models.spec import Label
 from worksafe.results import TAXONOMY, ModelInfo
 
 _MOST_FRAMES = 64  # the scores of a long film's frames are too many to keep
-_REDIS_PREFIX = "worksafe:"
-_REDIS_TIMEOUT_S = 0.2
-_REDIS_SECONDS = 7 * 24 * 3600
-_REDIS_PAUSE_S = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 class ResultCache(Protocol):
@@ -38,6 +26,9 @@ class ResultCache(Protocol):
 
     def put(self, key: str, found: Found) -> None:
         """Keep something."""
+
+    def describe(self) -> str:
+        """Say what it is, for people."""
 
 
 class MemoryCache:
@@ -68,64 +59,9 @@ class MemoryCache:
             while len(self._kept) > self._entries:
                 self._kept.popitem(last=False)
 
-
-class RedisCache:
-    """Keeps results in Redis, for several servers; without it everything is checked anew.
-
-    Parameters
-    ----------
-    url : str
-        ``redis://`` or ``rediss://``.
-    labels : sequence of Label
-        What is reported: anything that says less or more is not believed.
-
-    Raises
-    ------
-    SettingsError
-        If Redis's client is not installed.
-    """
-
-    def __init__(self, url: str, labels: Sequence[Label]) -> None:
-        try:
-            import redis  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            msg = "WORKSAFE_CACHE_URL needs Redis's client: pip install 'worksafe[redis]'"
-            raise SettingsError(msg) from error
-        self._asked_again_at = 0.0
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
-        )
-        self._adapter = TypeAdapter(Found)
-        self._labels = labels
-
-    def get(self, key: str) -> Found | None:
-        """Give what is kept under a key; None, too, where Redis does not answer, or nonsense."""
-        kept = self._ask(lambda: self._redis.get(_REDIS_PREFIX + key))
-        if kept is None:
-            return None
-        try:
-            found = self._adapter.validate_json(kept)
-            refuse_impossible(found, self._labels)
-        except ValueError:  # pydantic's is one
-            _log.warning("the result cache holds something that is no result")
-            return None
-        return found
-
-    def put(self, key: str, found: Found) -> None:
-        """Keep something for a week."""
-        content = self._adapter.dump_json(found)
-        self._ask(lambda: self._redis.set(_REDIS_PREFIX + key, content, _REDIS_SECONDS))
-
-    def _ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the library has it
-        """Ask Redis; after a failure not for some seconds, as looking its name up may take them."""
-        if time.monotonic() < self._asked_again_at:
-            return None
-        try:
-            return question()
-        except Exception as error:  # noqa: BLE001 - whatever answers there may say anything
-            self._asked_again_at = time.monotonic() + _REDIS_PAUSE_S
-            _log.warning("the result cache does not answer: %s", type(error).__name__)
-            return None
+    def describe(self) -> str:
+        """Say how much it keeps."""
+        return f"in memory, {self._entries} results at most" if self._entries else "off"
 
 
 class Recall:
@@ -159,6 +95,10 @@ class Recall:
         """Make the key of a file's bytes, looked at so thoroughly."""
         content = hashlib.sha256(data).digest()
         return hashlib.sha256(self._salt + thorough.encode() + content).hexdigest()
+
+    def describe(self) -> str:
+        """Say where results are kept, for people."""
+        return self._cache.describe()
 
     def get(self, key: str) -> Found | None:
         """Give what was found in the same bytes before."""
