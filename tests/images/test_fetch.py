@@ -3,9 +3,11 @@ import threading
 import time
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
+from ssl import SSLContext
 from typing import Any
 
 import httpcore
+import httpx
 import pytest
 
 from hosts import Answer, hosting, sending
@@ -274,3 +276,20 @@ def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with hosting({"/a.jpg": sending(PICTURE)}) as base:
         assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS) == PICTURE
+
+
+def test_trusted_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    create, read = httpx.create_ssl_context, []
+
+    def count() -> SSLContext:
+        read.append(create())
+        return read[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", count)
+    fetcher = Fetcher(["localhost"])
+
+    with hosting({"/a.jpg": sending(PICTURE)}) as base:
+        bodies = [fetcher.fetch(f"{base}/a.jpg", LIMITS) for _ in range(3)]
+
+    assert bodies == [PICTURE] * 3
+    assert len(read) == 1

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
+from ssl import SSLContext
 from typing import Any
 
 import httpcore
@@ -101,6 +103,11 @@ class Fetcher:
         self._resolve = resolve
         self._backend = backend or httpcore.SyncBackend()
 
+    @cached_property
+    def _tls(self) -> SSLContext:
+        """All certificates that are trusted: reading them takes 30 ms, once."""
+        return httpx.create_ssl_context()
+
     def fetch(self, url: str, limits: ImageLimits) -> bytes:
         """Fetch a URL.
 
@@ -131,7 +138,7 @@ class Fetcher:
         guard = _Guard(self._hosts, self._resolve, self._backend, self._seconds)
         try:
             with httpx.Client(
-                transport=_Transport(guard),
+                transport=_Transport(guard, self._tls),
                 headers=_HEADERS,
                 timeout=self._seconds,
                 trust_env=False,
@@ -275,9 +282,9 @@ class _TimedStream(httpcore.NetworkStream):
 class _Transport(httpx.BaseTransport):
     """httpx over connections of the guard; one for each URL, kept for nobody else."""
 
-    def __init__(self, guard: _Guard) -> None:
+    def __init__(self, guard: _Guard, tls: SSLContext) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(), network_backend=guard, max_connections=1
+            ssl_context=tls, network_backend=guard, max_connections=1
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
