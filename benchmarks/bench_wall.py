@@ -20,6 +20,7 @@ from skimage import data
 from sklearn.datasets import load_sample_images
 
 from worksafe import Moderator, Settings
+from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import sniff_format
 from worksafe.images.limits import ImageLimits
@@ -37,7 +38,12 @@ class Here(Opener):
     """Decodes everything in this process."""
 
     @contextmanager
-    def open(self, read: Read, side_px: int) -> Iterator[Pictures]:
+    def open(
+        self,
+        read: Read,
+        side_px: int,
+        deadline: Deadline = NO_DEADLINE,  # noqa: ARG002
+    ) -> Iterator[Pictures]:
         """Decode what was read."""
         yield decode_image(read, self._limits, side_px)
 
@@ -46,11 +52,13 @@ class Behind(Opener):
     """Decodes everything behind the wall."""
 
     @contextmanager
-    def open(self, read: Read, side_px: int) -> Iterator[Pictures]:
+    def open(
+        self, read: Read, side_px: int, deadline: Deadline = NO_DEADLINE
+    ) -> Iterator[Pictures]:
         """Decode what was read."""
         assert isinstance(read, bytes)  # noqa: S101 - all are
         name = sniff_format(read).name
-        with self._wall.open(read, name, self._limits, side_px) as pictures:
+        with self._wall.open(read, name, self._limits, side_px, deadline) as pictures:
             yield pictures
 
 

@@ -3,18 +3,17 @@
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
-from worksafe.engine.finder import Finder
+from worksafe.engine.finder import Caller, Finder
 from worksafe.engine.scoring import Look
 from worksafe.errors import InputError, InternalError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
-from worksafe.images.pictures import DecodedImage, View
+from worksafe.images.pictures import DecodedImage
 from worksafe.images.source import Source, Url, printable_path, read_source
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
@@ -92,7 +91,7 @@ class ItemChecker:
         item: Item,
         policy: Policy,
         look: Look,
-        before_each: Callable[[View], None],
+        caller: Caller,
     ) -> Moderation:
         """Decode, score, decide.
 
@@ -106,15 +105,15 @@ class ItemChecker:
             Decides.
         look : Look
             How closely.
-        before_each : callable
-            Called with each view before it is scored; what it raises ends the work.
+        caller : Caller
+            Who waits for it.
 
         Returns
         -------
         Moderation
         """
         try:
-            return self._check(index, item, policy, look, before_each)
+            return self._check(index, item, policy, look, caller)
         except InputError as error:
             return in_error(index, item.id, policy, error)
         except Exception:  # noqa: BLE001 - a front door: logged, and answered with a code
@@ -128,12 +127,12 @@ class ItemChecker:
         item: Item,
         policy: Policy,
         look: Look,
-        before_each: Callable[[View], None],
+        caller: Caller,
     ) -> Moderation:
         if isinstance(item.source, InputError):
             raise item.source
         began = time.perf_counter()
-        found, decode_ms = self._finder.find(item.source, before_each, look)
+        found, decode_ms = self._finder.find(item.source, caller, look)
         decision = decide(found.scores, policy)
         total_ms = elapsed_ms(began)
         return Moderation(

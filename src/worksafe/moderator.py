@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from ulid import ULID
 
-from worksafe.engine.admission import Admission, Deadline, Place, Task
+from worksafe.engine.admission import Admission, Place, Task
 from worksafe.engine.cache import MemoryCache, Recall, ResultCache
 from worksafe.engine.cores import count_cores
-from worksafe.engine.finder import Finder
+from worksafe.engine.finder import Caller, Finder
 from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.redis_cache import RedisCache
 from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.engine.scoring import Detector, Look, load_detectors
 from worksafe.errors import InputError
+from worksafe.images.deadline import Deadline
 from worksafe.images.open import Opener
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.source import Source
@@ -288,7 +289,7 @@ class Moderator:
         taken = self._redactor.take(source)
 
         def work(one: Source) -> Redacted:
-            return self._redactor.redact(one, wanted, chosen, way, lambda _: deadline.check())
+            return self._redactor.redact(one, wanted, chosen, way, Caller(deadline))
 
         with self.admission.admit() as place:
             task = next(self.admission.map(work, [taken], deadline, place))
@@ -356,12 +357,11 @@ class Moderator:
         def work(indexed: tuple[int, Item]) -> Moderation:
             index, item = indexed
 
-            def before_each(view: View) -> None:
-                deadline.check()
+            def tell(view: View) -> None:
                 if on_frame:
                     on_frame(item.id, view.time_s)
 
-            return self._checker.check(index, item, policy, look, before_each)
+            return self._checker.check(index, item, policy, look, Caller(deadline, tell))
 
         names: deque[str | None] = deque()
         for index, task in enumerate(

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from worksafe.engine.admission import Admission, Deadline
+from worksafe.engine.admission import Admission
 from worksafe.errors import ClosedError, DeadlineExceededError, OverloadedError
+from worksafe.images.deadline import Deadline
 
 FOREVER = Deadline(None)
 

@@ -6,6 +6,7 @@ import pytest
 from fakes import brightness_detector
 from pictures import encode, photo
 from worksafe import Moderator, Settings
+from worksafe.images.deadline import Deadline
 from worksafe.images.open import Opener, Read
 from worksafe.images.source import Source
 
@@ -23,9 +24,9 @@ def test_reading_counts_as_decoding_and_not_as_inference(
         moderator.check(path)
     read = Opener.read
 
-    def read_slowly(opener: Opener, source: Source) -> Read:
+    def read_slowly(opener: Opener, source: Source, deadline: Deadline) -> Read:
         time.sleep(SLOW_MS / 1000)
-        return read(opener, source)
+        return read(opener, source, deadline)
 
     monkeypatch.setattr(Opener, "read", read_slowly)
     timing = moderator.check(path).timing

@@ -12,7 +12,14 @@ import pytest
 
 from hosts import Answer, hosting, sending
 from pictures import encode, photo
-from worksafe.errors import ImageBytesError, InputError, UrlFailedError, UrlRefusedError
+from worksafe.errors import (
+    DeadlineExceededError,
+    ImageBytesError,
+    InputError,
+    UrlFailedError,
+    UrlRefusedError,
+)
+from worksafe.images.deadline import Deadline
 from worksafe.images.fetch import Fetcher, is_public
 from worksafe.images.limits import ImageLimits
 
@@ -254,6 +261,22 @@ def test_a_name_that_nobody_answers_for_is_given_up_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(UrlFailedError, match="in time"):
         Fetcher(seconds=0.2, resolve=never).fetch("http://slow.example/a.png", LIMITS)
+    is_over.set()
+
+    assert time.monotonic() - began < 5
+
+
+def test_nothing_is_fetched_beyond_the_deadline() -> None:
+    is_over = threading.Event()
+
+    def never(host: str, port: int) -> list[str]:  # noqa: ARG001
+        is_over.wait(10)
+        return ["8.8.8.8"]
+
+    began = time.monotonic()
+    for seconds in (0.2, 0.0):
+        with pytest.raises(DeadlineExceededError):
+            Fetcher(resolve=never).fetch("http://slow.example/a.png", LIMITS, Deadline(seconds))
     is_over.set()
 
     assert time.monotonic() - began < 5

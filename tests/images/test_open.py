@@ -10,6 +10,7 @@ from PIL import Image
 from films import quiet_film_with
 from pictures import encode, photo, quadrants
 from worksafe.errors import ImageBytesError, NotAnImageError, UrlsOffError
+from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener
 from worksafe.images.pictures import Pictures
@@ -28,10 +29,15 @@ class RecordingWall(Wall):
 
     @contextmanager
     def open(
-        self, source: bytes | Path, format_name: str, limits: ImageLimits, side_px: int
+        self,
+        source: bytes | Path,
+        format_name: str,
+        limits: ImageLimits,
+        side_px: int,
+        deadline: Deadline = NO_DEADLINE,
     ) -> Iterator[Pictures]:
         self.crossed.append(format_name)
-        with super().open(source, format_name, limits, side_px) as pictures:
+        with super().open(source, format_name, limits, side_px, deadline) as pictures:
             yield pictures
 
 
@@ -109,7 +115,7 @@ def test_urls_are_not_fetched_unless_somebody_asked_for_it(
 
 def test_a_url_is_never_taken_for_a_path(wall: RecordingWall) -> None:
     class Reading:
-        def fetch(self, url: str, limits: ImageLimits) -> bytes:  # noqa: ARG002
+        def fetch(self, url: str, limits: ImageLimits, deadline: Deadline) -> bytes:  # noqa: ARG002
             return url.encode()
 
     opener = Opener(ImageLimits(), wall, Reading())  # type: ignore[arg-type]

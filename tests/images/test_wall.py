@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,12 +16,14 @@ from PIL import Image
 from films import film, quiet_film_with, scene
 from pictures import BROKEN, encode, photo, quadrants
 from worksafe.errors import (
+    DeadlineExceededError,
     DecoderCrashedError,
     DecodeTimeError,
     InputError,
     UndecodableImageError,
     UnreadableSourceError,
 )
+from worksafe.images.deadline import Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.wall import Wall, _Process
@@ -157,16 +160,51 @@ def test_a_picture_that_takes_too_long_is_given_up_and_its_process_ended(wall: W
     assert not decoders() - before
 
 
+def test_a_deadline_ends_decoding_and_waiting_for_it(wall: Wall) -> None:
+    before, long = decoders(), long_gif()
+    began = time.monotonic()
+
+    def decode(seconds: float) -> None:
+        with wall.open(long, "gif", LIMITS, 320, Deadline(seconds)):
+            pass
+
+    with ThreadPoolExecutor() as threads:  # more than there are processes
+        given_up = [threads.submit(decode, seconds) for seconds in (0.4, 0.4, 0.4, 0.4, 0.0)]
+        faults = [one.exception() for one in given_up]
+
+    assert time.monotonic() - began < 3
+    assert [type(fault) for fault in faults] == [DeadlineExceededError] * 5
+    assert not decoders() - before
+    with wall.open(encode(photo("cat"), "GIF"), "gif", LIMITS, 320) as pictures:
+        assert list(pictures.views)
+
+
 def test_a_picture_that_needs_too_much_memory_is_an_error(wall: Wall) -> None:
-    large = encode(quadrants(6000, 6000), "TIFF", compression="tiff_lzw")
+    before = decoders()
+    moves = {"save_all": True, "append_images": [quadrants(4000, 4000).rotate(90)]}
+    large = encode(quadrants(4000, 4000), "PNG", compress_level=1, **moves)
 
     with (
-        pytest.raises(InputError) as caught,
-        wall.open(large, "tiff", replace(LIMITS, decoder_bytes=40_000_000), 320),
+        pytest.raises(DecoderCrashedError),
+        wall.open(large, "png", replace(LIMITS, decoder_bytes=40_000_000), 320),
     ):
         pass
 
-    assert caught.value.code in {"undecodable_image", "decoder_crashed"}
+    with wall.open(large, "png", LIMITS, 320) as pictures:  # by another process
+        assert len(list(pictures.views)) == 2
+    assert len(decoders() - before) <= 1
+
+
+def test_a_decoder_knows_none_of_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSAFE_CACHE_URL", "redis://:secret@host/0")
+    before = decoders()
+    made = Wall(1)
+
+    with made.open(encode(photo("cat"), "GIF"), "gif", LIMITS, 320):
+        (pid,) = decoders() - before
+        assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+    made.close()
 
 
 def test_a_film_by_its_path_and_by_its_bytes_is_the_same(wall: Wall, tmp_path: Path) -> None:

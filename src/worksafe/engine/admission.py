@@ -9,34 +9,12 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from worksafe.errors import ClosedError, DeadlineExceededError, OverloadedError
+from worksafe.images.deadline import Deadline
 
 _FULL = "as many requests are waiting as are allowed; try again later"
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-
-
-class Deadline:
-    """A point in time by which work must be done.
-
-    Parameters
-    ----------
-    seconds : float or None
-        From now; None for never.
-    """
-
-    def __init__(self, seconds: float | None) -> None:
-        self._at = None if seconds is None else time.monotonic() + seconds
-
-    @property
-    def remaining_s(self) -> float | None:
-        """Seconds left, never below 0; None for no deadline."""
-        return None if self._at is None else max(0.0, self._at - time.monotonic())
-
-    def check(self) -> None:
-        """Raise DeadlineExceededError when no time is left."""
-        if self.remaining_s == 0:
-            raise DeadlineExceededError("the time allowed for the request ran out")
 
 
 class Wait:

@@ -3,15 +3,38 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from worksafe.engine.cache import Recall
 from worksafe.engine.found import Found
 from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.scoring import Detector, Look, score_image
+from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import DecodedImage, Pictures, View
 from worksafe.images.source import Source
 from worksafe.results import ImageInfo, elapsed_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who waits for what is found.
+
+    Attributes
+    ----------
+    deadline : Deadline
+        Until when.
+    on_view : callable, optional
+        Called with each view before it is scored.
+    """
+
+    deadline: Deadline = NO_DEADLINE
+    on_view: Callable[[View], None] = lambda _: None
+
+    def see(self, view: View) -> None:
+        """Go on with a view, if somebody still waits for it."""
+        self.deadline.check()
+        self.on_view(view)
 
 
 class Finder:
@@ -38,7 +61,7 @@ class Finder:
         self._idle = idle
 
     def find(
-        self, source: Source | DecodedImage, before_each: Callable[[View], None], look: Look
+        self, source: Source | DecodedImage, caller: Caller, look: Look
     ) -> tuple[Found, float]:
         """Score an image, unless it is known.
 
@@ -46,8 +69,8 @@ class Finder:
         ----------
         source : Source or DecodedImage
             The image.
-        before_each : callable
-            Called with each view before it is scored; what it raises ends the work.
+        caller : Caller
+            Who waits for it.
         look : Look
             How closely. With maps, which are large, everything is looked at anew.
 
@@ -61,19 +84,20 @@ class Finder:
         Raises
         ------
         InputError
-            One of its subclasses, where the image is not one that can be checked.
+            One of its subclasses, where the image is not one that can be checked, or the time is
+            over.
         """
         began = time.perf_counter()
-        read = source if isinstance(source, DecodedImage) else self._opener.read(source)
+        read = self._read(source, caller)
         key = None
         if isinstance(read, bytes) and not look.maps:
             key = self._recall.key(read, look.thorough)
         if key is not None and (known := self._recall.get(key)) is not None:
             return known, elapsed_ms(began)
         side_px = self.side_px(look)
-        with self._idle.hold(), self._open(read, side_px) as pictures:
+        with self._idle.hold(), self._open(read, side_px, caller) as pictures:
             decode_ms = elapsed_ms(began)
-            scored = score_image(pictures, self._detectors, before_each, look, self._idle)
+            scored = score_image(pictures, self._detectors, caller.see, look, self._idle)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
             pictures.width,
@@ -96,7 +120,14 @@ class Finder:
         """Lend no more places."""
         self._idle.close()
 
-    def _open(self, read: Read | DecodedImage, side_px: int) -> AbstractContextManager[Pictures]:
+    def _read(self, source: Source | DecodedImage, caller: Caller) -> Read | DecodedImage:
+        if isinstance(source, DecodedImage):
+            return source
+        return self._opener.read(source, caller.deadline)
+
+    def _open(
+        self, read: Read | DecodedImage, side_px: int, caller: Caller
+    ) -> AbstractContextManager[Pictures]:
         if isinstance(read, DecodedImage):
             return nullcontext(read)
-        return self._opener.open(read, side_px)
+        return self._opener.open(read, side_px, caller.deadline)

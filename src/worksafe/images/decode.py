@@ -12,6 +12,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import (
+    OUT_OF_MEMORY,
+    DecoderCrashedError,
     EmptyImageError,
     ImagePixelsError,
     InputError,
@@ -95,6 +97,8 @@ def _decode_file(
         most = min(limits.max_pixels, _PILLOWS_MOST_PIXELS)
         msg = f"image has more pixels than the limit of {most / 1e6:g} Mpx"
         raise ImagePixelsError(msg) from error
+    except MemoryError as error:
+        raise DecoderCrashedError(OUT_OF_MEMORY) from error
     except Exception as error:
         raise _undecodable(name) from error
     transfers = read_transfers(image_format, data)
@@ -138,6 +142,8 @@ class _Decoding:
             return self._decode()
         except InputError:
             raise
+        except MemoryError as error:
+            raise DecoderCrashedError(OUT_OF_MEMORY) from error
         except Exception as error:
             raise _undecodable(self.name) from error
 

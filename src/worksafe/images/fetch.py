@@ -21,6 +21,7 @@ import httpcore
 import httpx
 
 from worksafe.errors import InputError, UrlFailedError, UrlRefusedError
+from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.limits import ImageLimits
 from worksafe.images.source import PieceReader
 
@@ -108,7 +109,7 @@ class Fetcher:
         """All certificates that are trusted: reading them takes 30 ms, once."""
         return httpx.create_ssl_context()
 
-    def fetch(self, url: str, limits: ImageLimits) -> bytes:
+    def fetch(self, url: str, limits: ImageLimits, deadline: Deadline = NO_DEADLINE) -> bytes:
         """Fetch a URL.
 
         Parameters
@@ -117,6 +118,8 @@ class Fetcher:
             Of http or https.
         limits : ImageLimits
             No more bytes are taken in than it allows.
+        deadline : Deadline, optional
+            Until when somebody waits for it.
 
         Returns
         -------
@@ -127,6 +130,8 @@ class Fetcher:
         ------
         UrlRefusedError
             If the URL, a redirect, or the address of either is not allowed.
+        DeadlineExceededError
+            If the time is over.
         UrlFailedError
             If there is no answer in time, or one with a status other than 200.
         ImageBytesError
@@ -135,21 +140,27 @@ class Fetcher:
         if len(url) > _MAX_URL:
             msg = f"the URL is longer than {_MAX_URL} characters"
             raise UrlRefusedError(msg)
-        guard = _Guard(self._hosts, self._resolve, self._backend, self._seconds)
+        deadline.check()
+        seconds = deadline.cut(self._seconds)
+        guard = _Guard(self._hosts, self._resolve, self._backend, seconds)
         try:
             with httpx.Client(
                 transport=_Transport(guard, self._tls),
                 headers=_HEADERS,
-                timeout=self._seconds,
+                timeout=seconds,
                 trust_env=False,
             ) as client:
                 return _follow(client, url, limits, guard)
+        except UrlFailedError:
+            deadline.check()
+            raise
         except InputError:
             raise
         # The second is what httpx calls a redirect to a malformed URL, and nothing else.
         except (httpx.InvalidURL, httpx.RemoteProtocolError, UnicodeError) as error:
             raise UrlRefusedError("the URL is malformed, or neither http nor https") from error
         except Exception as error:
+            deadline.check()
             msg = f"the URL could not be fetched: {type(error).__name__}"
             raise UrlFailedError(msg) from error
 

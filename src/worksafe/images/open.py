@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worksafe.errors import UrlsOffError, VideoNotSupportedError
+from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import ImageFormat, sniff_format
 from worksafe.images.limits import ImageLimits
@@ -48,13 +49,15 @@ class Opener:
         self._wall = wall
         self._fetcher = fetcher
 
-    def read(self, source: Source) -> Read:
+    def read(self, source: Source, deadline: Deadline = NO_DEADLINE) -> Read:
         """Get a source's bytes, by reading or fetching.
 
         Parameters
         ----------
         source : str, PathLike, Url, bytes-like, binary file object, PIL image or ndarray
             Where the image is.
+        deadline : Deadline, optional
+            Nothing is fetched beyond it.
 
         Returns
         -------
@@ -68,11 +71,13 @@ class Opener:
         """
         source = as_url(source)
         if isinstance(source, Url):
-            source = self._fetch(source.url)
+            source = self._fetch(source.url, deadline)
         return film_path(source) or read_source(source, self._limits)
 
     @contextmanager
-    def open(self, read: Read, side_px: int) -> Iterator[Pictures]:
+    def open(
+        self, read: Read, side_px: int, deadline: Deadline = NO_DEADLINE
+    ) -> Iterator[Pictures]:
         """Decode what was read.
 
         Parameters
@@ -82,6 +87,8 @@ class Opener:
         side_px : int
             The longest side that is wanted: larger pictures are scaled down while they are
             decoded.
+        deadline : Deadline, optional
+            Nothing is decoded beyond it, where that is behind the wall.
 
         Yields
         ------
@@ -96,19 +103,19 @@ class Opener:
         if isinstance(read, bytes | Path):
             known = sniff_format(read_head(read))
             if known.is_walled or (isinstance(read, bytes) and is_dear(known, read)):
-                with self._open_walled(read, known, side_px) as pictures:
+                with self._open_walled(read, known, side_px, deadline) as pictures:
                     yield pictures
                 return
         yield decode_image(read, self._limits, side_px)
 
     def _open_walled(
-        self, read: bytes | Path, known: ImageFormat, side_px: int
+        self, read: bytes | Path, known: ImageFormat, side_px: int, deadline: Deadline
     ) -> AbstractContextManager[Pictures]:
         if known.is_video and not has_video():
             raise VideoNotSupportedError("videos need PyAV: pip install 'worksafe[video]'")
-        return self._wall.open(read, known.name, self._limits, side_px)
+        return self._wall.open(read, known.name, self._limits, side_px, deadline)
 
-    def _fetch(self, url: str) -> bytes:
+    def _fetch(self, url: str, deadline: Deadline) -> bytes:
         if self._fetcher is None:
             raise UrlsOffError("images are not fetched from URLs here: WORKSAFE_FETCH_URLS")
-        return self._fetcher.fetch(url, self._limits)
+        return self._fetcher.fetch(url, self._limits, deadline)

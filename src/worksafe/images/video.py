@@ -15,7 +15,12 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from worksafe.errors import InputError, UndecodableImageError
+from worksafe.errors import (
+    OUT_OF_MEMORY,
+    DecoderCrashedError,
+    InputError,
+    UndecodableImageError,
+)
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
@@ -115,6 +120,8 @@ class Video:
                 yield from self._walk(container)
         except InputError:
             raise
+        except MemoryError as error:
+            raise DecoderCrashedError(OUT_OF_MEMORY) from error
         except Exception as error:
             msg = f"the video is damaged or cut off after {self.info.duration_s:.1f} s"
             raise UndecodableImageError(msg) from error

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socketpair
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from worksafe.errors import (
     InputError,
     input_error,
 )
+from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import DecodedImage, Pictures, View
 from worksafe.images.resize import RgbImage
@@ -69,7 +70,12 @@ class Wall:
 
     @contextmanager
     def open(
-        self, source: bytes | Path, format_name: str, limits: ImageLimits, side_px: int
+        self,
+        source: bytes | Path,
+        format_name: str,
+        limits: ImageLimits,
+        side_px: int,
+        deadline: Deadline = NO_DEADLINE,
     ) -> Iterator[Pictures]:
         """Decode a file behind the wall.
 
@@ -83,6 +89,8 @@ class Wall:
             Ceilings, its `decode_s` among them.
         side_px : int
             The longest side that a detector wants.
+        deadline : Deadline, optional
+            Nothing is begun, waited for or gone on with beyond it.
 
         Yields
         ------
@@ -91,6 +99,8 @@ class Wall:
 
         Raises
         ------
+        DeadlineExceededError
+            If the time is over; what was decoded is given up.
         DecodeTimeError
             If the process is silent for too long; it is killed.
         DecoderCrashedError
@@ -98,17 +108,18 @@ class Wall:
         InputError
             As `decode_image`; for a video while its views are gone through.
         """
-        with self._free:
+        job = _Job(source, format_name, limits, side_px, deadline)
+        with self._turn(deadline):
             process = self._take()
             try:
                 try:
-                    pictures = process.work(source, format_name, limits, side_px)
+                    pictures = process.work(job)
                 except DecoderCrashedError:
                     if process.is_fresh or process.has_begun:
                         raise
                     process.kill()  # it was dying while it was idle: no fault of this file
                     process = _Process()
-                    pictures = process.work(source, format_name, limits, side_px)
+                    pictures = process.work(job)
                 yield pictures
             finally:
                 if process.is_idle:
@@ -128,6 +139,17 @@ class Wall:
         with self._lock:
             _kill_all(self._idle)
 
+    @contextmanager
+    def _turn(self, deadline: Deadline) -> Iterator[None]:
+        """Wait until fewer than so many decode."""
+        while not self._free.acquire(timeout=deadline.cut(threading.TIMEOUT_MAX)):
+            deadline.check()
+        try:
+            deadline.check()
+            yield
+        finally:
+            self._free.release()
+
     def _take(self) -> "_Process":
         with self._lock:
             while self._idle:
@@ -143,6 +165,35 @@ def _kill_all(processes: "list[_Process]") -> None:
         processes.pop().kill()
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What one process has to decode, and until when somebody waits for it."""
+
+    source: bytes | Path
+    format_name: str
+    limits: ImageLimits
+    side_px: int
+    deadline: Deadline
+
+    @property
+    def head(self) -> bytes:
+        said: dict[str, Any] = {
+            "format": self.format_name, "limits": asdict(self.limits), "side_px": self.side_px
+        }  # fmt: skip
+        if isinstance(self.source, Path):
+            said["path"] = os.fsencode(self.source.absolute()).hex()
+        return json.dumps(said).encode()
+
+    @property
+    def until(self) -> float:
+        """When it has been silent for too long, from now on."""
+        return time.monotonic() + self.deadline.cut(self.limits.decode_s)
+
+    def give_up(self) -> NoReturn:
+        self.deadline.check()
+        raise DecodeTimeError("decoding took longer than is allowed for one image")
+
+
 class _Process:
     """One decoding process, and the talk with it."""
 
@@ -156,7 +207,7 @@ class _Process:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C is for us: what runs is finished
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env=_environment(),
             )
         self._talk = Connection(ours.detach())
         self.is_idle = True
@@ -167,36 +218,31 @@ class _Process:
     def is_alive(self) -> bool:
         return self._popen.poll() is None
 
-    def work(
-        self, source: bytes | Path, format_name: str, limits: ImageLimits, side_px: int
-    ) -> Pictures:
+    def work(self, job: _Job) -> Pictures:
         self.is_idle = self.has_begun = False
-        job: dict[str, Any] = {"format": format_name, "limits": asdict(limits), "side_px": side_px}
-        if isinstance(source, Path):
-            job["path"] = os.fsencode(source.absolute()).hex()
         try:
-            self._talk.send_bytes(json.dumps(job).encode())
-            if isinstance(source, bytes):
-                self._talk.send_bytes(source)
+            self._talk.send_bytes(job.head)
+            if isinstance(job.source, bytes):
+                self._talk.send_bytes(job.source)
         except OSError as error:
             raise _crashed() from error
-        begun = self._hear(limits.decode_s)
+        begun = self._hear(job, job.until)
         self.has_begun = True
         if begun["is_video"]:
-            film = FilmedPictures(format_name, iter(()))
-            film.views = self._film(film, limits.decode_s)
+            film = FilmedPictures(job.format_name, iter(()))
+            film.views = self._film(film, job)
             return film
-        return self._picture(format_name, limits.decode_s)
+        return self._picture(job)
 
-    def _picture(self, format_name: str, patience_s: float) -> DecodedImage:
-        until = time.monotonic() + patience_s
+    def _picture(self, job: _Job) -> DecodedImage:
+        until = job.until
         views: list[View] = []
         while True:
-            said = self._hear(until - time.monotonic())
+            said = self._hear(job, until)
             if said["kind"] == _ENDED:
                 self.is_idle = True
                 return DecodedImage(
-                    format_name,
+                    job.format_name,
                     int(said["width"]),
                     int(said["height"]),
                     int(said["frames"]),
@@ -206,10 +252,10 @@ class _Process:
                 )
             views.append(self._view(said))
 
-    def _film(self, film: FilmedPictures, patience_s: float) -> Iterator[View]:
-        until = time.monotonic() + patience_s
+    def _film(self, film: FilmedPictures, job: _Job) -> Iterator[View]:
+        until = job.until
         while True:
-            said = self._hear(until - time.monotonic())
+            said = self._hear(job, until)
             film.width, film.height = int(said["width"]), int(said["height"])
             film.frames, film.unseen = int(said["frames"]), float(said["unseen"])
             film.duration_s = float(said["duration_s"])
@@ -220,7 +266,7 @@ class _Process:
                 view = self._view(said)
                 around = tuple(self._view(near) for near in said["around"])
                 yield replace(view, around=around)
-                until = time.monotonic() + patience_s
+                until = job.until
 
     def _view(self, said: dict[str, Any]) -> View:
         return View(
@@ -236,15 +282,15 @@ class _Process:
         data = self._read(3 * height * width)
         return np.frombuffer(data, dtype=np.uint8).reshape(height, width, 3)
 
-    def _hear(self, patience_s: float) -> dict[str, Any]:
+    def _hear(self, job: _Job, until: float) -> dict[str, Any]:
         try:
-            if not self._talk.poll(max(0.0, patience_s)):
-                raise DecodeTimeError("decoding took longer than is allowed for one image")
+            if not self._talk.poll(max(0.0, until - time.monotonic())):
+                job.give_up()
         except OSError as error:
             raise _crashed() from error
         said: dict[str, Any] = json.loads(self._read(_TEXT_BYTES))
         if said["kind"] == "error":
-            self.is_idle = True
+            self.is_idle = said["code"] != DecoderCrashedError.code  # with that it ends
             raise input_error(said["code"], said["message"])
         return said
 
@@ -258,6 +304,12 @@ class _Process:
         self._popen.kill()
         self._popen.wait()
         self._talk.close()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without our settings: one may be a password, and a decoder may be taken over."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKSAFE_")}
+    return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _crashed() -> InputError:

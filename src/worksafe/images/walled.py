@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from worksafe.errors import InputError, UnreadableSourceError
+from worksafe.errors import DecoderCrashedError, InputError, UnreadableSourceError
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import FORMATS
 from worksafe.images.heap import return_large_blocks
@@ -42,12 +42,14 @@ def main(arguments: Sequence[str]) -> None:
                 job = json.loads(talk.recv_bytes(_JOB_BYTES))
                 path = os.fsdecode(bytes.fromhex(job["path"])) if "path" in job else None
                 data = talk.recv_bytes(_FILE_BYTES) if path is None else b""
-            except EOFError:
+            except (EOFError, OSError):
                 return
             try:
                 _work(talk, job, path, data)
             except InputError as error:
                 _say(talk, {"kind": "error", "code": error.code, "message": str(error)})
+                if isinstance(error, DecoderCrashedError):
+                    return  # out of memory, which need not all come back
 
 
 def _work(talk: Connection, job: dict[str, Any], path: str | None, data: bytes) -> None:

@@ -1,13 +1,12 @@
 """One picture in, the same with what a policy minds covered up: check, cover, check again."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from worksafe.engine.finder import Finder
+from worksafe.engine.finder import Caller, Finder
 from worksafe.engine.found import Found
 from worksafe.engine.scoring import Look
 from worksafe.errors import (
@@ -20,7 +19,6 @@ from worksafe.images.decode import decode_image
 from worksafe.images.frames import count_frames
 from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener, Read
-from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source, is_video, read_head
 from worksafe.models.registry import LABELS
@@ -30,8 +28,6 @@ from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
 from worksafe.redaction.cover import METHODS, Method, cover
 from worksafe.redaction.write import write_image
 from worksafe.results import Action, Decision, PolicyInfo
-
-BeforeEach = Callable[[View], None]
 
 _NEAR = Reach(margin=0.1, hot=0.5)
 _FAR = Reach(margin=0.5, hot=0.2)
@@ -158,7 +154,7 @@ class Redactor:
         redaction: Redaction,
         policy: Policy,
         look: Look,
-        before_each: BeforeEach,
+        caller: Caller,
     ) -> Redacted:
         """Cover up what a policy does not allow.
 
@@ -172,8 +168,8 @@ class Redactor:
             What the result must pass.
         look : Look
             How closely to look, before and after.
-        before_each : callable
-            Called before each picture is scored; what it raises ends the work.
+        caller : Caller
+            Who waits for it.
 
         Returns
         -------
@@ -188,18 +184,18 @@ class Redactor:
             If a label was asked for that nothing reports.
         """
         look = replace(look, maps=True)
-        read = self._opener.read(source)
+        read = self._opener.read(source, caller.deadline)
         _refuse_film(read)
-        found, _ = self._finder.find(read, before_each, look)
+        found, _ = self._finder.find(read, caller, look)
         came_as, before = found.image.format, decide(found.scores, policy)
         if unknown := set(redaction.labels) - found.scores.scores.labels.keys():
             msg = f"no such label: {', '.join(sorted(unknown))}"
             raise ValueError(msg)
         if found.image.frames > 1 and came_as not in _ONE_PICTURE:
             raise NotRedactableError(_ONLY_STILLS)
-        pixels = self._pixels(read)
+        pixels = self._pixels(read, caller)
         if found.image.frames > 1 or found.image.odd_thumbnail:  # the rest of the file goes
-            found = self._find_in(pixels, before_each, look)
+            found = self._find_in(pixels, caller, look)
         labels = _asked_for(redaction, found) | _minded(found, decide(found.scores, policy))
         covered: list[Area] = []
         for step in _steps(redaction.method):
@@ -207,7 +203,7 @@ class Redactor:
             covered += areas
             pixels = cover(pixels, areas, step.method)
             data, format_name = write_image(pixels, came_as)
-            found = self._find_in(data, before_each, look)
+            found = self._find_in(data, caller, look)
             after = decide(found.scores, policy)
             asked = _asked_for(redaction, found)
             if after.action is Action.ALLOW and not asked:
@@ -215,16 +211,16 @@ class Redactor:
             labels = asked | _minded(found, after)
         raise RedactionFailedError("even a black picture does not pass")
 
-    def _pixels(self, read: Read) -> RgbImage:
+    def _pixels(self, read: Read, caller: Caller) -> RgbImage:
         """Decode all of the first picture; of a see-through one, as it lies on white."""
-        with self._opener.open(read, self._limits.max_side_px) as pictures:
+        with self._opener.open(read, self._limits.max_side_px, caller.deadline) as pictures:
             return next(view.pixels for view in pictures.views if not view.is_preview)
 
-    def _find_in(self, own: bytes | RgbImage, before_each: BeforeEach, look: Look) -> Found:
+    def _find_in(self, own: bytes | RgbImage, caller: Caller, look: Look) -> Found:
         """Score what was made here, as it would be scored if it came in."""
         limits = replace(self._limits, max_bytes=max(self._limits.max_bytes, len(own)))
         decoded = decode_image(own, limits, self._finder.side_px(look))
-        return self._finder.find(decoded, before_each, look)[0]
+        return self._finder.find(decoded, caller, look)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,36 @@
+"""Until when somebody waits: what is not begun by then is not begun."""
+
+import time
+
+from worksafe.errors import DeadlineExceededError
+
+
+class Deadline:
+    """A point in time by which work must be done.
+
+    Parameters
+    ----------
+    seconds : float or None
+        From now; None for never.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self._at = None if seconds is None else time.monotonic() + seconds
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds left, never below 0; None for no deadline."""
+        return None if self._at is None else max(0.0, self._at - time.monotonic())
+
+    def cut(self, seconds: float) -> float:
+        """Shorten a time that something may take to what is left."""
+        remaining_s = self.remaining_s
+        return seconds if remaining_s is None else min(seconds, remaining_s)
+
+    def check(self) -> None:
+        """Raise DeadlineExceededError when no time is left."""
+        if self.remaining_s == 0:
+            raise DeadlineExceededError("the time allowed for the request ran out")
+
+
+NO_DEADLINE = Deadline(None)
