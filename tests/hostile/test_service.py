@@ -1,14 +1,19 @@
 """A real server under a hail of damaged files, and with its decoders killed under it."""
 
 import io
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import httpx
 import numpy as np
@@ -18,7 +23,7 @@ import pytest
 from films import quiet_film_with
 from hosts import hosting, sending
 from pictures import encode, photo, quadrants
-from servers import serving
+from servers import free_port, serving
 from worksafe.doctor.making import long_gif
 from worksafe.errors import InputError
 
@@ -186,3 +191,58 @@ def test_images_are_fetched_where_the_operator_allows_it(tmp_path: Path) -> None
 
     assert [result["image"]["format"] for result in results[:2]] == ["jpeg", "mp4"]
     assert [result["error"]["code"] for result in results[2:]] == ["url_failed", "url_refused"]
+
+
+@pytest.fixture(scope="module")
+def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    folder = tmp_path_factory.mktemp("small")
+    with serving(folder, WORKSAFE_MAX_REQUEST_BYTES="40000000") as (url, server):
+        yield url, server.pid
+
+
+@pytest.mark.parametrize(
+    ("size", "headers", "code"),
+    [
+        (30_000_000, {"Content-Type": "text/plain"}, "unsupported_media_type"),
+        (30_000_000, {"Content-Type": "image/png", "Content-Encoding": "gzip"}, None),
+        (41_000_000, {"Content-Type": "image/png"}, "body_too_large"),
+    ],
+)
+def test_a_client_that_sends_all_of_it_first_gets_its_refusal(
+    size: int, headers: dict[str, str], code: str | None, small_service: tuple[str, int]
+) -> None:
+    url, _ = small_service
+    request = Request(f"{url}/v1/check", bytes(size), headers)  # noqa: S310 - our own server
+
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request, timeout=60)  # noqa: S310 - our own server
+
+    with refused.value as answer:
+        assert answer.code in {413, 415}
+        assert not code or json.load(answer)["code"] == code
+
+
+def test_no_crash_of_the_server_leaves_pictures_on_disk(small_service: tuple[str, int]) -> None:
+    _, pid = small_service
+    (worker,) = (int(line) for line in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+    limits = Path(f"/proc/{worker}/limits").read_text().splitlines()
+
+    (core,) = (line.split()[4:6] for line in limits if line.startswith("Max core file size"))
+    assert core == ["0", "0"]
+
+
+def test_a_setting_that_only_the_worker_minds_is_said_in_a_line(tmp_path: Path) -> None:
+    server = subprocess.run(
+        [str(Path(sys.executable).parent / "worksafe"), "serve", "--port", str(free_port())],
+        cwd=tmp_path,
+        env={**os.environ, "WORKSAFE_DEVICE": "cuda", "WORKSAFE_RUNTIME": "onnxruntime"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert server.returncode == 4
+    assert "cannot serve: " in server.stderr
+    assert "Traceback" not in server.stderr

@@ -4,7 +4,7 @@ from flask_openapi3 import Info, OpenAPI
 
 from worksafe import __version__
 from worksafe.api.errors import register_errors
-from worksafe.api.intake import InMemoryRequest
+from worksafe.api.intake import InMemoryRequest, drop_rest
 from worksafe.api.routes.check import check_routes
 from worksafe.api.routes.docs import docs_routes
 from worksafe.api.routes.health import health_routes
@@ -54,6 +54,7 @@ def create_app(moderator: Moderator) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = moderator.settings.max_request_bytes
     app.config["MAX_FORM_PARTS"] = moderator.settings.max_images + _SPARE_PARTS
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the document is ours
+    app.after_request(drop_rest)
     register_errors(app)
     for make_routes in _ROUTES:
         app.register_api(make_routes(moderator))

@@ -6,10 +6,12 @@ import io
 import re
 import string
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any, Generic, TypeVar, get_origin
 
-from flask import Request, current_app
+from flask import Request, Response, current_app
+from flask import request as current_request
 from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
@@ -25,8 +27,7 @@ from worksafe.api.schemas import (
     RedactBody,
     RedactOptions,
 )
-from worksafe.engine.admission import Admission
-from worksafe.errors import InputError, InvalidBase64Error, OverloadedError
+from worksafe.errors import InputError, InvalidBase64Error
 from worksafe.images.source import Url
 from worksafe.items import Item
 
@@ -150,32 +151,30 @@ CHECK = RequestShape(CheckOptions, CheckBody)
 REDACT = RequestShape(RedactOptions, RedactBody)
 
 
-def refuse_when_full(request: Request, admission: Admission) -> None:
-    """Refuse a request that would not be admitted, without the work of reading images from it.
+def drop_rest(response: Response) -> Response:
+    """Take in, and drop, what a client still sends before it is answered.
 
-    Its bytes are taken in and dropped: a connection that is closed on a client which still sends
-    may lose the answer.
+    A connection that is closed on a client which still sends may lose the answer.
 
     Parameters
     ----------
-    request : Request
-        Of Flask.
-    admission : Admission
-        Of the moderator.
+    response : Response
+        That is about to be given.
 
-    Raises
-    ------
-    OverloadedError
-        If all places are taken.
-    BadRequest
-        If they are, and its bytes cannot be read.
+    Returns
+    -------
+    Response
+        The same.
     """
-    try:
-        admission.refuse_when_full()
-    except OverloadedError:
-        while request.stream.read(_PIECE_BYTES):
+    request = current_request
+    stream, ceiling = request.environ["wsgi.input"], current_app.config["MAX_CONTENT_LENGTH"]
+    most = request.content_length
+    if most is None:
+        most = ceiling if request.environ.get("wsgi.input_terminated") else 0
+    with suppress(BadRequest):  # it is gone, or sends what is no body
+        while stream.taken < min(most, ceiling) and stream.read(_PIECE_BYTES):
             pass
-        raise
+    return response
 
 
 def read_request(

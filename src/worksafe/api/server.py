@@ -1,22 +1,28 @@
 """Serve the web application with gunicorn: one process, many threads."""
 
 import logging
+import resource
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from worksafe.api.app import create_app
+from worksafe.errors import WorksafeError
 from worksafe.images.heap import return_freed_pages, return_large_blocks
 from worksafe.moderator import Moderator
 from worksafe.settings import Settings
 
 _MEMORY_DIR = Path("/dev/shm")  # noqa: S108 - for an empty file
 _SPARE_THREADS = 16  # to refuse, and to answer load balancers
+_IDLE_CONNECTIONS = 1000
 _LOG_LINE = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"  # as gunicorn's own
 _LOG_TIME = "%Y-%m-%d %H:%M:%S %z"
 _GRACEFUL_S = 60  # a set of images may take longer than gunicorn's 30 s to finish
+
+_log = logging.getLogger(__name__)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -38,11 +44,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         host = self._settings.host
         if ":" in host and not host.startswith(("[", "unix:")):  # an IPv6 address
             host = f"[{host}]"
+        threads = self._settings.threads or inside + _SPARE_THREADS
         options: dict[str, Any] = {
             "bind": f"{host}:{self._settings.port}",
             "worker_class": "gthread",
             "workers": 1,
-            "threads": self._settings.threads or inside + _SPARE_THREADS,
+            "threads": threads,
+            "worker_connections": threads + _IDLE_CONNECTIONS,  # fewer, and none would be kept
             "graceful_timeout": _GRACEFUL_S,
             "accesslog": "-",
             "proc_name": "worksafe",
@@ -58,8 +66,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         """Load the models; runs in the worker process, after the fork."""
         _log_to_stderr()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold pictures
         return_large_blocks()
-        moderator = Moderator(self._settings)
+        try:
+            moderator = Moderator(self._settings)
+        except WorksafeError as error:
+            _log.error("cannot serve: %s", error)
+            raise SystemExit(Arbiter.APP_LOAD_ERROR) from error  # which starts no other worker
         moderator.warm_up()
         app = create_app(moderator)
         return_freed_pages()

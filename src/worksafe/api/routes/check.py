@@ -4,7 +4,7 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.intake import CHECK, read_request, refuse_when_full
+from worksafe.api.intake import CHECK, read_request
 from worksafe.api.routes.bodies import image_request
 from worksafe.api.schemas import CheckBody, CheckOptions, CheckResponse, render_check
 from worksafe.engine.scoring import Look
@@ -31,7 +31,7 @@ def check_routes(moderator: Moderator) -> APIBlueprint:
         and the policy's on_error decides on it. Only where the request itself is wrong is the
         answer a problem document.
         """  # noqa: D205 - shown to readers of the API as a paragraph
-        refuse_when_full(request, moderator.admission)
+        moderator.admission.refuse_when_full()
         parsed = read_request(request, settings.max_images, CHECK)
         options = parsed.options
         done = moderator.check_set(

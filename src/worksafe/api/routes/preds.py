@@ -7,7 +7,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.intake import read_uploads, refuse_when_full
+from worksafe.api.intake import read_uploads
 from worksafe.api.schemas import ItemErrorModel
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
@@ -76,7 +76,7 @@ def preds_routes(moderator: Moderator) -> APIBlueprint:
         openapi_extensions={"requestBody": _REQUEST_BODY},
     )
     def preds() -> Response:
-        refuse_when_full(request, moderator.admission)
+        moderator.admission.refuse_when_full()
         items = read_uploads(request, settings.max_images)
         done = moderator.check_set(items, deadline_s=settings.deadline_for(len(items)))
         answer = render_preds(done)

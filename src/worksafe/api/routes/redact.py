@@ -4,7 +4,7 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.intake import REDACT, read_request, refuse_when_full
+from worksafe.api.intake import REDACT, read_request
 from worksafe.api.routes.bodies import image_request
 from worksafe.api.schemas import RedactBody, RedactOptions
 from worksafe.engine.scoring import Look
@@ -55,7 +55,7 @@ def redact_routes(moderator: Moderator) -> APIBlueprint:
         """Answer with a picture that passes the policy: it was checked again. A picture that
         cannot be checked, an animation or a video is refused with the code of its error.
         """  # noqa: D205 - shown to readers of the API as a paragraph
-        refuse_when_full(request, moderator.admission)
+        moderator.admission.refuse_when_full()
         parsed = read_request(request, 1, REDACT)
         options, source = parsed.options, parsed.items[0].source
         if isinstance(source, InputError):
