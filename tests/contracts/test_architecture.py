@@ -103,7 +103,9 @@ def test_every_error_has_a_code_a_status_and_a_place_in_the_tree(
 ) -> None:
     assert "code" in vars(kind)
     assert re.fullmatch(r"[a-z0-9_]+", kind.code)
-    assert any(parent in STATUS_BY_ERROR for parent in kind.__mro__[:3])
+    if kind is not errors.WorksafeError:  # whose status is that of what nobody thought of
+        named = STATUS_BY_ERROR.keys() - {errors.WorksafeError}
+        assert any(parent in named for parent in kind.__mro__[:3])
     assert errors.__doc__ is not None
     assert kind.__name__ in errors.__doc__
 
@@ -190,10 +192,11 @@ def test_locks_pin_with_hashes_and_name_no_index() -> None:
         text = lock.read_text()
         assert "://" not in text, lock.name
         assert "index" not in text, lock.name
-        packages = re.findall(r"^\S+==\S+", text, flags=re.MULTILINE)
+        packages = re.split(r"^(?=\S+==\S+)", text, flags=re.MULTILINE)[1:]
         assert packages
-        assert text.count("--hash=sha256:") >= len(packages)
-        assert not any(package.startswith("torch==") for package in packages)
+        for package in packages:
+            assert "--hash=sha256:" in package, package
+            assert not package.startswith("torch==")
 
 
 def test_the_version_is_one() -> None:

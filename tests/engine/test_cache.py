@@ -6,6 +6,7 @@ from fakes import CountingSession, brightness_detector, counted, said
 from pictures import encode, photo, quadrants
 from worksafe import Moderator
 from worksafe.engine.cache import MemoryCache, Recall
+from worksafe.engine.scoring import Look
 from worksafe.images.limits import ImageLimits
 from worksafe.models.spec import Glance
 from worksafe.policy.document import Policy
@@ -90,3 +91,44 @@ def test_errors_are_not_kept() -> None:
     moderator, _ = counted()
 
     assert [moderator.check(b"GIF89a").status for _ in range(2)] == ["error", "error"]
+
+
+def test_what_looked_closer_or_ran_elsewhere_is_kept_by_itself() -> None:
+    model = brightness_detector().spec.info
+    cache, limits = MemoryCache(10), ImageLimits()
+    keys = {
+        Recall(cache, [model], limits, runtime).key(b"a picture", thorough)
+        for runtime in ("onnxruntime", "openvino")
+        for thorough in ("never", "uncertain", "always")
+    }
+
+    assert len(keys) == 6
+
+
+def test_an_answer_with_maps_is_looked_for_and_not_remembered() -> None:
+    moderator, session = counted()
+    data = encode(photo())
+    moderator.check(data)
+
+    moderator.check(data, look=Look(maps=True))
+
+    assert session.runs == 2
+
+
+def test_what_a_caller_makes_of_a_result_is_not_what_others_get() -> None:
+    moderator, _ = counted()
+    data = encode(photo())
+    first = moderator.check(data)
+    assert first.scores is not None
+    before = dict(first.scores.labels)
+
+    for result in (first, moderator.check(data)):
+        assert result.scores is not None
+        for scores in (result.scores.labels, result.scores.categories):
+            assert isinstance(scores, dict)
+            scores.clear()
+    again = moderator.check(data)
+
+    assert again.scores is not None
+    assert again.scores.labels == before
+    assert again.scores.categories

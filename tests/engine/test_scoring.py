@@ -15,14 +15,14 @@ from worksafe.engine.scoring import (
     prepare,
     score_image,
 )
+from worksafe.errors import InternalError
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
 from worksafe.models import hazards
 from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.models.spec import DetectorSpec, Glance
 from worksafe.moderator import Moderator
-from worksafe.results import Action, Region, Scores
-from worksafe.settings import Settings
+from worksafe.results import Region, Scores
 
 ALWAYS = Look("always")
 
@@ -194,14 +194,13 @@ def test_maps_are_made_only_where_asked_for(moderator: Moderator) -> None:
 
 
 def test_a_score_that_is_no_number_is_an_error_and_no_answer() -> None:
-    session = FakeSession(lambda planes: np.full_like(planes.mean(axis=(2, 3)), np.nan))
-    detector = replace(brightness_detector(), session=session)
-    moderator = Moderator(Settings(cache_entries=0), detectors=[detector])
+    for labels in ({"a.b": np.nan, "c.d": 0.5}, {"a.b": 0.5, "c.d": np.nan}):
+        scored = Scores({}, labels)
+        spec = replace(brightness_detector().spec, interpret=lambda *_, scored=scored: scored)
+        detector = replace(brightness_detector(), spec=spec)
 
-    result = moderator.check(encode(photo("coffee")))
-
-    assert (result.status, result.decision) == ("error", Action.REVIEW)
-    moderator.close()
+        with pytest.raises(InternalError, match="no number"):
+            detector.score(np.asarray(photo("coffee")))
 
 
 def test_passes_over_one_picture_keep_what_either_found_where() -> None:

@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from typing import Protocol
 
@@ -50,12 +51,14 @@ class MemoryCache:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-            return self._kept.get(key)
+            kept = self._kept.get(key)
+        return deepcopy(kept)  # what callers do to their results is not kept
 
     def put(self, key: str, found: Found) -> None:
         """Keep something, and let the oldest go."""
+        own = deepcopy(found)
         with self._lock:
-            self._kept[key] = found
+            self._kept[key] = own
             while len(self._kept) > self._entries:
                 self._kept.popitem(last=False)
 

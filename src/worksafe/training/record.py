@@ -2,10 +2,10 @@
 
 import csv
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from worksafe.engine.cores import count_cores
 from worksafe.errors import TrainingError
 from worksafe.training.config import TrainingConfig
 from worksafe.training.train import Progress, validation_names
@@ -67,7 +67,7 @@ def append_run(results: Path, config: TrainingConfig, initial: Path | None, end:
         str(config.seed),
         str(config.optimiser.examples),
         f"{end.seconds / 60:.0f}",
-        str(len(os.sched_getaffinity(0))),
+        str(count_cores()),
     )
     figures = {name: f"{value:.4f}" for name, value in (end.validation or {}).items()}
     return _add_rows(results, config, [{**dict(zip(_ABOUT, about, strict=True)), **figures}])
