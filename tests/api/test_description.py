@@ -1,5 +1,4 @@
 import io
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -8,6 +7,8 @@ from openapi_spec_validator import validate
 from pictures import encode, photo
 from worksafe.api.app import create_app
 from worksafe.moderator import Moderator
+
+PHOTO = encode(photo())
 
 
 def test_the_description_is_valid_openapi(client: FlaskClient) -> None:
@@ -44,31 +45,47 @@ def test_a_check_is_described_in_its_three_forms(client: FlaskClient) -> None:
     assert set(check["responses"]) == {"200", "400", "413", "415", "422", "503"}
 
 
-def prefill(field: dict[str, Any]) -> str:
-    """What Swagger UI puts into a form's field by itself."""
-    if field.get("type") == "array":
-        return ",".join(field["default"])
-    return str(field.get("default", field.get("example", field.get("enum", ["string"])[0])))
+@pytest.mark.parametrize("path", ["/v1/check", "/v1/redact"])
+def test_the_page_chooses_no_option_by_itself(client: FlaskClient, path: str) -> None:
+    operation = client.get("/openapi.json").get_json()["paths"][path]["post"]
+    form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+    assert set(form["properties"]) == {"images"}  # an option's first choice would be sent as well
+    for parameter in operation["parameters"]:
+        assert parameter["description"]
+        assert not parameter["required"]
+        for described in (parameter, parameter["schema"]):
+            assert not described.keys() & {"default", "example", "examples"}, parameter["name"]
 
 
 @pytest.mark.parametrize("path", ["/v1/check", "/v1/redact"])
 def test_what_the_page_offers_to_try_is_answered(client: FlaskClient, path: str) -> None:
     description = client.get("/openapi.json").get_json()
-    operation = description["paths"][path]["post"]
-    content = operation["requestBody"]["content"]
-    form = content["multipart/form-data"]["schema"]["properties"]
-    prefilled = {name: prefill(field) for name, field in form.items() if name != "images"}
-    picture = (io.BytesIO(encode(photo())), "a.jpg")
+    content = description["paths"][path]["post"]["requestBody"]["content"]
+    picture = (io.BytesIO(PHOTO), "a.jpg")
     name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
     example = description["components"]["schemas"][name]["example"]
 
-    answers = [
-        client.post(path, data={**prefilled, "images": picture}),
-        client.post(path, json=example),
-    ]
+    answers = [client.post(path, data={"images": picture}), client.post(path, json=example)]
 
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert all(parameter["description"] for parameter in operation["parameters"])
+
+
+def test_options_are_taken_from_the_query_and_from_a_form(client: FlaskClient) -> None:
+    options = {"policy": "strict", "thorough": "never"}
+
+    answers = [
+        client.post(
+            "/v1/check", data={**form, "images": (io.BytesIO(PHOTO), "a")}, query_string=query
+        )
+        for form, query in ((options, {}), ({}, options))
+    ]
+
+    assert [answer.get_json()["policy"]["name"] for answer in answers] == ["strict", "strict"]
+
+
+def test_the_page_is_as_wide_as_a_telephone(client: FlaskClient) -> None:
+    assert 'name="viewport" content="width=device-width' in client.get("/docs").text
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:

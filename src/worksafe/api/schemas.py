@@ -63,16 +63,13 @@ class Options(_Request):
 
     policy: Annotated[
         str | None,
-        Field(
-            description="Name of the policy that decides.",
-            json_schema_extra={"example": "default"},
-        ),
+        Field(description="Name of the policy that decides; the server's own where none is given."),
     ] = None
     thorough: Annotated[
         Thorough | None,
         Field(
             description="When to look for nudity a second time, at twice the size; with `always` "
-            "no glance settles violence and drugs either."
+            "no glance settles violence and drugs either. As the server is set where not given."
         ),
     ] = None
 
@@ -108,7 +105,9 @@ class RedactOptions(Options):
         list[LabelName],
         Field(description="Cover these wherever they are seen, whatever the policy says of them."),
     ] = []
-    method: Annotated[Method, Field(description="What to cover areas with.")] = "blur"
+    method: Annotated[
+        Method, Field(description="What to cover areas with; blur where not given.")
+    ] = "blur"
 
 
 class RedactBody(RedactOptions):

@@ -39,7 +39,8 @@ def image_request(
     Parameters
     ----------
     options : type of Options
-        As form fields and query parameters.
+        As query parameters; they are taken as fields of a form, too, but described once: a page
+        that offers to try would fill in both, and what is given twice is refused.
     body : type of BaseModel
         As JSON.
     most : int, optional
@@ -51,7 +52,6 @@ def image_request(
     """
     reference = "#/components/schemas/{model}"
     described = options.model_json_schema()["properties"]
-    fields = {name: _as_text(schema) for name, schema in described.items()}
     json_body = body.model_json_schema(ref_template=reference)
     schemas = {**json_body.pop("$defs"), body.__name__: json_body}
     images: dict[str, Any] = {"type": "array", "items": _FILE, "minItems": 1}
@@ -59,9 +59,9 @@ def image_request(
         images["maxItems"] = most
     form = {
         "type": "object",
+        "description": "The options of the query may be further fields.",
         "required": [FIELD],
-        "additionalProperties": False,
-        "properties": {FIELD: images, **fields},
+        "properties": {FIELD: images},
     }
     content = {
         "multipart/form-data": {"schema": form},
@@ -76,10 +76,10 @@ def image_request(
             "in": "query",
             "required": False,
             "description": schema["description"],
-            "schema": schema,
+            "schema": _as_text(schema),
             "style": "form",
         }
-        for name, schema in fields.items()
+        for name, schema in described.items()
     ]
     return Documented(
         {"requestBody": {"required": True, "content": content}, "parameters": query},
@@ -88,9 +88,10 @@ def image_request(
 
 
 def _as_text(schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe an option where all is text: what is not given is left out, and never null."""
-    if "anyOf" not in schema:
-        return schema
-    (variant,) = [one for one in schema["anyOf"] if one != {"type": "null"}]
+    """Describe an option where all is text: what is not given is left out, and never null.
+
+    Without a default, which a page would fill in and send as if somebody had chosen it.
+    """
     rest = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
-    return {**rest, **variant}
+    variants = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return {**rest, **variants[0]} if variants else rest

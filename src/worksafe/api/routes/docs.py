@@ -6,7 +6,11 @@ from flask_openapi3_swagger.plugins import RegisterPlugin
 from flask_openapi3_swagger.templates import swagger_html_string
 from werkzeug.wrappers import Response as BaseResponse
 
-_PAGE = swagger_html_string.replace("<title>Swagger UI</title>", "<title>worksafe API</title>")
+_PAGE = swagger_html_string.replace(
+    "<title>Swagger UI</title>",
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    "    <title>worksafe API</title>",
+)
 
 
 def docs_routes(app: OpenAPI) -> Blueprint:
