@@ -71,6 +71,9 @@ MALFORMED: list[tuple[str | bytes, int, str, str]] = [
     ),
     (HEAD + "rules:\n  drugs:\n    block: {rate: 0.01}\n", 4, "rules.drugs.block", "{fpr: rate}"),
     (HEAD + "rules:\n  nudity: {block: {fpr: 0.01}}\n", 3, "rules.nudity.block", "no table"),
+    (HEAD + "rules:\n  nudity: {review: 0,5}\n", 3, "rules.nudity.5", "with a point, as 0.5"),
+    (HEAD + "rules:\n  nudity:\n    block: 0,5\n", 4, "rules.nudity.block", "as 0.5"),
+    (GOOD + "weights:\n  drugs.tobacco: 0,4\n", 5, "weights.drugs.tobacco", "as 0.5"),
     (GOOD + "weights:\n  nudity: 0.4\n", 5, "weights.nudity", "is no label"),
     (GOOD + "weights:\n  drugs.tobacco: 2\n", 5, "weights.drugs.tobacco", "less than"),
     (GOOD + "weights: 0.4\n", 4, "weights", "must be a mapping"),
@@ -115,6 +118,41 @@ def test_the_error_names_file_line_and_field(
     text = str(caught.value)
     assert re.match(re.escape(f"{path}:{line}: {field}") + r"[.\d]*: ", text), text
     assert message in text
+
+
+def test_all_mistakes_are_named_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "school.yaml"
+    path.write_text(
+        "name: The School\n"
+        "on_error: ignore\n"
+        "rules:\n"
+        "  nudty: {block: 2}\n"
+        "  gore: {block: 0.5}\n"
+        "  drugs: {review: {fpr: 0.03}, block: {rate: 1}}\n"
+        "  nudity: {block: {fpr: 0.01}, reviw: 1}\n"
+        "  violence: {review: 0.9, block: 0.5}\n"
+        "weights: {drugs: 0.4, alcohol.beer: 2}\n"
+    )
+
+    with pytest.raises(PolicyError) as caught:
+        read_policy(path)
+
+    said = [line.removeprefix(f"{path}:").split(": ")[:2] for line in str(caught.value).split("\n")]
+    assert said == [
+        ["1", "name"],
+        ["2", "on_error"],
+        ["4", "rules.nudty"],
+        ["4", "rules.nudty.block"],
+        ["5", "rules.gore"],
+        ["6", "rules.drugs.review.fpr"],
+        ["6", "rules.drugs.block"],
+        ["7", "rules.nudity.block"],
+        ["7", "rules.nudity.reviw"],
+        ["8", "rules.violence"],
+        ["9", "weights.drugs"],
+        ["9", "weights.alcohol.beer"],
+        ["9", "weights.alcohol.beer"],
+    ]
 
 
 ODD = [

@@ -2,11 +2,19 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from worksafe.errors import PolicyError, UnknownPolicyError
@@ -28,6 +36,29 @@ _PLAIN_WORDS = {
 }
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
+_THRESHOLD_DEPTH = 3  # rules, the rule's name, review or block
+_OF_A_NAME = "[key]"  # the library's word for it
+_COMMA = re.compile(r"\d+,\d+")
+_HINT = " (numbers are written with a point, as 0.5)"
+
+
+def _known_rule(name: str) -> str:
+    return _known(name, {*CATEGORIES, *LABELS, UNSEEN}, "category or label")
+
+
+def _known_label(name: str) -> str:
+    return _known(name, set(LABELS), "label")
+
+
+def _known(name: str, known: set[str], what: str) -> str:
+    if name not in known:
+        msg = f"is no {what}; known are {', '.join(sorted(known))}"
+        raise ValueError(msg)
+    return name
+
+
+RuleName = Annotated[str, AfterValidator(_known_rule)]
+LabelName = Annotated[str, AfterValidator(_known_label)]
 Probability = Annotated[float, Field(ge=0, le=1, strict=True)]
 
 
@@ -103,21 +134,9 @@ class Policy(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
     description: str = ""
     on_error: Action = Action.REVIEW
-    rules: Mapping[str, Rule]
-    weights: Mapping[str, Probability] = {}
+    rules: Mapping[RuleName, Rule]
+    weights: Mapping[LabelName, Probability] = {}
     video: VideoRule = VideoRule()
-
-    @field_validator("rules")
-    @classmethod
-    def _known_rules(cls, rules: Mapping[str, Rule]) -> Mapping[str, Rule]:
-        _refuse_unknown(rules, {*CATEGORIES, *LABELS, UNSEEN}, "category or label")
-        return rules
-
-    @field_validator("weights")
-    @classmethod
-    def _known_weights(cls, weights: Mapping[str, float]) -> Mapping[str, float]:
-        _refuse_unknown(weights, set(LABELS), "label")
-        return weights
 
     def weight_of(self, label: str) -> float:
         """Tell how much a label's score costs suitability; less where it only is reported."""
@@ -134,12 +153,6 @@ class Policy(BaseModel):
     def info(self) -> PolicyInfo:
         """As results name it."""
         return PolicyInfo(self.name, self.version)
-
-
-def _refuse_unknown(names: Mapping[str, Any], known: set[str], what: str) -> None:
-    for name in names:
-        if name not in known:
-            raise FieldError((name,), f"is no {what}; known are {', '.join(sorted(known))}")
 
 
 def read_policy(path: Path) -> Policy:
@@ -164,22 +177,31 @@ def read_policy(path: Path) -> Policy:
         file = read_yaml(path)
     except FieldError as error:
         raise _policy_error(path, error, error.line or 1) from error
+    content, mistakes = resolve_rates(file.content)
     try:
-        return Policy.model_validate(resolve_rates(file.content))
-    except FieldError as error:
-        raise _policy_error(path, error, error.line or file.line_of(error.field)) from error
+        return Policy.model_validate(content)  # which takes nothing that is among those mistakes
     except ValidationError as error:
-        mistakes = [_mistake(one) for one in error.errors(include_url=False, include_input=False)]
+        told = [wrong.field[:_THRESHOLD_DEPTH] for wrong in mistakes]
+        found = [_mistake(one) for one in error.errors(include_url=False)]
+        mistakes += [wrong for wrong in found if wrong.field not in told]
+        mistakes.sort(key=lambda wrong: file.line_of(wrong.field))
         lines = [_line(path, wrong, file.line_of(wrong.field)) for wrong in mistakes]
         raise PolicyError("\n".join(lines)) from error
 
 
 def _mistake(found: ErrorDetails) -> FieldError:
-    inner = found.get("ctx", {}).get("error")
-    if isinstance(inner, FieldError):
-        return FieldError((*found["loc"], *inner.field), str(inner))
-    what = _PLAIN_WORDS.get(found["type"], found["msg"].removeprefix("Value error, "))
-    return FieldError(found["loc"], what)
+    field, kind = found["loc"], found["type"]
+    if field[-1:] == (_OF_A_NAME,) and kind == "value_error":
+        field = field[:-1]
+    what = _PLAIN_WORDS.get(kind, found["msg"].removeprefix("Value error, "))
+    return FieldError(field, what + (_HINT if _has_comma(found) else ""))
+
+
+def _has_comma(found: ErrorDetails) -> bool:
+    """Tell whether a number was written with a comma, which YAML takes for the end of it."""
+    if found["type"] == "extra_forbidden":  # {review: 0,5} is review 0, and a member 5
+        return str(found["loc"][-1]).isdecimal()
+    return isinstance(found["input"], str) and bool(_COMMA.fullmatch(found["input"]))
 
 
 def _policy_error(path: Path, error: FieldError, line: int) -> PolicyError:

@@ -14,7 +14,7 @@ TABLE: dict[str, Mapping[str, float]] = {
 }
 
 
-def resolve_rates(content: object) -> object:
+def resolve_rates(content: object) -> tuple[object, list[FieldError]]:
     """Replace false-positive rates by the scores that they stand for.
 
     Parameters
@@ -25,27 +25,30 @@ def resolve_rates(content: object) -> object:
 
     Returns
     -------
-    object
+    resolved : object
         The same with scores only; what has another shape is left for the schema to refuse.
-
-    Raises
-    ------
-    FieldError
-        If a detector's table has no such rate, or there is no table.
+    mistakes : list of FieldError
+        Where a detector's table has no such rate, or there is no table; left as they are, too.
     """
     rules = content.get("rules") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(rules, dict):
-        return content
-    return {**content, "rules": {name: _resolve(name, rule) for name, rule in rules.items()}}
+        return content, []
+    mistakes: list[FieldError] = []
+    resolved = {name: _resolve(name, rule, mistakes) for name, rule in rules.items()}
+    return {**content, "rules": resolved}, mistakes
 
 
-def _resolve(name: str, rule: Any) -> Any:  # noqa: ANN401 - a file may say anything
+def _resolve(name: str, rule: Any, mistakes: list[FieldError]) -> Any:  # noqa: ANN401 - a file may say anything
     if not isinstance(rule, dict):
         return rule
-    return {
-        action: _threshold(name, action, value) if action in _ACTIONS else value
-        for action, value in rule.items()
-    }
+    resolved = dict(rule)
+    for action in _ACTIONS:
+        try:
+            if action in rule:
+                resolved[action] = _threshold(name, action, rule[action])
+        except FieldError as error:
+            mistakes.append(error)
+    return resolved
 
 
 def _threshold(name: str, action: str, value: Any) -> Any:  # noqa: ANN401 - the same
