@@ -112,3 +112,24 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 
     assert settings.policy_dir is None
     assert settings == Settings.model_construct()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "", "images.example.com:8080", "https://images.example.com", "images.example.com/a",
+        "*.example.com", "10.0.0.0/8", "[::1]", "::1/128", "fe80::1%eth0", "10.0.0.1:80",
+        "images example", "bücher.example", "user@images.example.com", "a.example,b.example",
+    ],
+)  # fmt: skip
+def test_a_host_that_no_url_can_have_is_refused_by_name(host: str) -> None:
+    with pytest.raises(SettingsError, match="WORKSAFE_FETCH_HOSTS") as caught:
+        Settings.load(fetch_hosts=["images.example.com", host])
+
+    assert repr(host) in str(caught.value)
+
+
+def test_names_and_addresses_are_hosts() -> None:
+    hosts = {"images", "Images.example.com", "xn--bcher-kva.example", "10.0.0.1", "::1", "my_nas"}
+
+    assert Settings.load(fetch_hosts=hosts).fetch_hosts == hosts

@@ -1,11 +1,13 @@
 """All settings: arguments > environment (``WORKSAFE_...``) > file > defaults."""
 
+import ipaddress
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -22,6 +24,7 @@ from worksafe.images.limits import ImageLimits
 
 _DEFAULT_LIMITS = ImageLimits()
 _FILE_VARIABLE = "WORKSAFE_CONFIG"
+_HOST = re.compile(r"[\w.:-]+", re.ASCII)
 
 Positive = Annotated[int, Field(ge=1)]
 _DAY_S = 86_400  # longer waits overflow somewhere or other
@@ -37,6 +40,26 @@ def _from_json(value: object) -> object:
     except ValueError as error:
         msg = 'must be a JSON list, such as ["images.example.com"]'
         raise ValueError(msg) from error
+
+
+def _as_in_urls(host: str) -> str:
+    """Refuse what no URL's host ever is: it would look like a rule, and do nothing."""
+    try:
+        if ":" in host:
+            ipaddress.IPv6Address(host)
+        is_host = bool(_HOST.fullmatch(host))
+    except ValueError:
+        is_host = False
+    if not is_host:
+        msg = (
+            f"{host!r} is the host of no URL: give whole names or single addresses, without "
+            "scheme, port, path or brackets; of names in other letters their xn-- form"
+        )
+        raise ValueError(msg)
+    return host
+
+
+Host = Annotated[str, AfterValidator(_as_in_urls)]
 
 
 class Settings(BaseSettings):
@@ -130,7 +153,7 @@ class Settings(BaseSettings):
     cache_entries: Annotated[int, Field(ge=0)] = 4096
     cache_url: Annotated[str | None, Field(pattern=r"^rediss?://")] = None
     fetch_urls: bool = False
-    fetch_hosts: Annotated[frozenset[str], NoDecode, BeforeValidator(_from_json)] = frozenset()
+    fetch_hosts: Annotated[frozenset[Host], NoDecode, BeforeValidator(_from_json)] = frozenset()
     fetch_s: Seconds = 8.0
 
     @classmethod
