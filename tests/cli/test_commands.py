@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -305,7 +306,7 @@ def test_explain_writes_a_picture_for_each_image(picture: Path, tmp_path: Path) 
 
     assert result.exit_code == 5
     written = sorted(path.name for path in folder.iterdir())
-    assert written == ["000-a.png", "001-a.png"]
+    assert [name[:6] for name in written] == ["000-a-", "001-a-"]
     with Image.open(folder / written[0]) as overlay:
         assert overlay.width > 600
 
@@ -314,16 +315,19 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning_and_the_answer_stands(
     picture: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "why"
-    (folder / "000-a.png").mkdir(parents=True)
+    arguments = ["check", "--json", "--explain", str(folder), str(picture), str(picture)]
+    runner.invoke(app, arguments)
+    first, second = sorted(folder.iterdir())
+    first.unlink()
+    first.mkdir()
+    second.unlink()
 
-    result = runner.invoke(
-        app, ["check", "--json", "--explain", str(folder), str(picture), str(picture)]
-    )
+    result = runner.invoke(app, arguments)
 
     assert result.exit_code == 0
     assert len(json.loads(result.stdout)["results"]) == 2
     assert f"no picture of {picture}" in result.stderr
-    assert (folder / "001-a.png").is_file()
+    assert second.is_file()
 
 
 def test_an_image_that_is_gone_when_it_is_drawn_is_a_warning(
@@ -361,7 +365,45 @@ def test_a_pipe_is_explained_though_it_can_be_read_only_once(picture: Path, tmp_
 
     writer.join()
     assert result.exit_code == 0
-    assert [path.name for path in folder.iterdir()] == ["000-p.png"]
+    assert [path.name[:6] for path in folder.iterdir()] == ["000-p-"]
+
+
+@pytest.mark.parametrize("name", ["ü" * 120, "一" * 80, "\n\x1b[2J", "a" * 240])
+def test_any_name_is_explained(name: str, picture: Path, tmp_path: Path) -> None:
+    image, folder = picture.rename(tmp_path / f"{name}.jpg"), tmp_path / "why"
+
+    result = runner.invoke(app, ["check", "--explain", str(folder), str(image)])
+
+    (drawn,) = folder.iterdir()
+    assert result.exit_code == 0
+    assert "warning" not in result.stderr
+    assert drawn.name.isprintable()
+
+
+def test_pictures_of_another_run_stay(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(picture, tmp_path / folder / "a.jpg")
+
+    for image in ("one/a.jpg", "two/a.jpg", "one/a.jpg"):
+        runner.invoke(app, ["check", "--explain", "why", image])
+
+    assert len(list((tmp_path / "why").iterdir())) == 2
+
+
+def test_an_explanation_needs_a_folder(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = runner.invoke(app, ["check", "--explain", "", str(picture)])
+
+    assert result.exit_code == 2
+    assert "folder" in result.stderr
+    assert list(tmp_path.iterdir()) == [picture]
 
 
 def test_redact_writes_a_file_that_passes(picture: Path, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 import base64
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from numpy.typing import NDArray
 from PIL import Image
 
 from fakes import colour_detector
@@ -109,3 +111,38 @@ def test_odd_shapes_are_drawn_too(moderator: Moderator, size: tuple[int, int]) -
 
     assert overlay.width >= 640
     assert result.reasons
+
+
+def head_of(moderator: Moderator, name: str) -> NDArray[np.uint8]:
+    """The two lines above the picture, of an image of that name."""
+    plain = np.full((64, 64, 3), 128, np.uint8)
+    result = replace(moderator.check(plain), id=name)
+    return np.asarray(draw_overlay(result, lambda _: {0: plain}))[:80]
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [
+        ("Müller é.jpg", r"M\xfcller \xe9.jpg"),
+        ("a\nb\x1b[2J.jpg", r"a\nb\x1b[2J.jpg"),
+        ("一.jpg", r"\u4e00.jpg"),
+    ],
+)
+def test_what_the_font_lacks_is_drawn_as_an_escape(
+    moderator: Moderator, name: str, escaped: str
+) -> None:
+    assert (head_of(moderator, name) == head_of(moderator, escaped)).all()
+
+
+@pytest.mark.parametrize("character", ["i", "W"])
+def test_a_long_name_is_cut_inside_the_picture(moderator: Moderator, character: str) -> None:
+    head = head_of(moderator, "/start/" + character * 3000 + "/end.jpg")
+    other = head_of(moderator, "/start/" + character * 3000 + "/another.jpg")
+
+    assert (head[:, -16:] == 255).all()  # the margin
+    assert (head[40:, -40:-16] < 255).any()  # and nearly all of what is beside it
+    assert (head != other).any()
+
+
+def test_a_name_that_has_room_is_not_cut(moderator: Moderator) -> None:
+    assert (head_of(moderator, "a" * 20 + "b") != head_of(moderator, "a" * 20 + "c")).any()

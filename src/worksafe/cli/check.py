@@ -32,7 +32,7 @@ def check_images(
     thorough: Thorough | None,
     as_json: bool,
     frames: bool,
-    explain: Path | None,
+    explain: str | None,
 ) -> None:
     """Check images, print the answer, and exit with the status of the decision.
 
@@ -48,18 +48,20 @@ def check_images(
         Print the document of ``POST /v1/check`` instead of a table.
     frames : bool
         With the scores of each frame.
-    explain : Path or None
+    explain : str or None
         Folder that gets a picture for each image, which shows why.
 
     Raises
     ------
     typer.BadParameter
-        If frames are asked for in a table.
+        If frames are asked for in a table, or pictures in a folder without a name.
     typer.Exit
         Always otherwise, with the status.
     """
     if frames and not as_json:
         raise typer.BadParameter("--frames needs --json: a table has no room for them")
+    if explain == "":
+        raise typer.BadParameter("--explain needs the name of a folder")
     moderator = Moderator(Settings.load(fetch_urls=True))  # whoever typed a URL means it
     sources: list[Readable] = [read_argument(image) for image in images]
     if explain is not None:
@@ -86,7 +88,7 @@ def check_images(
     else:
         _print_table(done)
     if explain is not None:  # the answer is out: nothing that happens to the pictures costs it
-        write_overlays(moderator, sources, done, explain)
+        write_overlays(moderator, sources, done, Path(explain))
     raise typer.Exit(exit_status(done.results))
 
 

@@ -1,11 +1,13 @@
 """``worksafe check --explain``: a picture for each image that shows why."""
 
+import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from worksafe.cli.shown import shown
+from worksafe.cli.shown import printable, shown
 from worksafe.errors import InputError
 from worksafe.explain.overlay import SIDE_PX, draw_overlay, frames_of
 from worksafe.images.limits import ImageLimits
@@ -14,8 +16,7 @@ from worksafe.images.source import read_source
 from worksafe.moderator import Moderator
 from worksafe.results import Check, Moderation
 
-_LONGEST_NAME = 80
-
+_LONGEST_NAME_BYTES = 160  # a file system counts bytes, and takes 255
 
 Readable = str | bytes | InputError
 
@@ -66,8 +67,8 @@ def write_overlays(
     check : Check
         Their results, with maps.
     folder : Path
-        Made where it does not exist. A file's name begins with the image's number, so no two
-        images have the same.
+        Made where it does not exist. A file's name begins with the image's number and ends with
+        a hash of where it came from: no two images have the same, of another run neither.
     """
     console = Console(stderr=True, soft_wrap=True)
     try:
@@ -96,9 +97,14 @@ def _write_overlay(
         with moderator.open(source, SIDE_PX) as pictures:
             return frames_of(pictures.views, wanted)
 
-    name = Path(result.id or "").stem[-_LONGEST_NAME:] or "image"
-    path = folder / f"{result.index:03}-{name.replace('/', '_')}.png"
-    draw_overlay(result, frames).save(path)
+    draw_overlay(result, frames).save(folder / _file_name(source, result))
+
+
+def _file_name(source: str | bytes, result: Moderation) -> str:
+    whence = source if isinstance(source, bytes) else os.fsencode(Path(source).absolute())
+    stem = printable(Path(result.id or "").stem.replace("/", "_")).encode()
+    name = stem[-_LONGEST_NAME_BYTES:].decode(errors="ignore") or "image"
+    return f"{result.index:03}-{name}-{hashlib.sha256(whence).hexdigest()[:8]}.png"
 
 
 def _why(error: Exception) -> str:

@@ -114,7 +114,7 @@ def check(
         bool, typer.Option("--frames", help="With --json: the scores of each frame, too.")
     ] = False,
     explain: Annotated[
-        Path | None,
+        str | None,  # of which an empty one is no folder, and as a path the current one
         typer.Option(
             metavar="DIR", help="Write a picture for each image that shows why; it shows the image."
         ),

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -16,6 +17,7 @@ _MOST_PANELS = 6
 _GAP_PX = 16
 _LINE_PX = 24
 _FONT_PX = 18
+_NARROWEST_PX = 3  # of a character
 _CHARACTERS = 66  # in a line
 _WHITE = (255, 255, 255)
 _TEXT = (30, 30, 30)
@@ -44,15 +46,13 @@ def draw_overlay(result: Moderation, frames: Frames) -> Image.Image:
     reasons: Sequence[Reason | None] = result.reasons[:_MOST_PANELS] or (None,)
     pictures = frames({_frame(reason) for reason in reasons})
     panels = [_panel(result, reason, pictures[_frame(reason)]) for reason in reasons]
-    head = [
-        f"{result.decision.value}, suitability {result.suitability}",
-        result.id or str(result.index),
-    ]
+    head = f"{result.decision.value}, suitability {result.suitability}"
     width = max(SIDE_PX, sum(panel.width + _GAP_PX for panel in panels) - _GAP_PX) + 2 * _GAP_PX
-    top = _GAP_PX + _LINE_PX * len(head) + _GAP_PX
+    name = _fitted(_drawable(result.id or str(result.index)), width - 2 * _GAP_PX)
+    top = _GAP_PX + _LINE_PX * 2 + _GAP_PX
     sheet = Image.new("RGB", (width, top + max(panel.height for panel in panels) + _GAP_PX), _WHITE)
-    _write(sheet, (_GAP_PX, _GAP_PX), head[:1], _COLOUR[result.decision])
-    _write(sheet, (_GAP_PX, _GAP_PX + _LINE_PX), head[1:], _TEXT)
+    _write(sheet, (_GAP_PX, _GAP_PX), [head], _COLOUR[result.decision])
+    _write(sheet, (_GAP_PX, _GAP_PX + _LINE_PX), [name], _TEXT)
     left = _GAP_PX
     for panel in panels:
         sheet.paste(panel, (left, top))
@@ -122,18 +122,38 @@ def _mark(picture: Image.Image, result: Moderation, reason: Reason) -> None:
             _write(picture, (int(box[0]) + 6, int(box[1]) + 4), [words], _WHITE)
 
 
+@cache
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(_FONT_PX)
+
+
+def _drawable(text: str) -> str:
+    """Escape what the font has no sign for, which is all but ASCII, and what would move lines."""
+    return "".join(
+        one if " " <= one <= "~" else one.encode("unicode_escape").decode("ascii") for one in text
+    )
+
+
+def _fitted(text: str, width_px: int) -> str:
+    """Shorten text until there is room for it: a name says most at its end, some at its start."""
+    shown, kept = text, min(len(text), width_px // _NARROWEST_PX)
+    while _font().getlength(shown) > width_px:
+        kept -= 1
+        shown = f"{text[: kept // 3]}…{text[kept // 3 - kept :]}"
+    return shown
+
+
 def _write(
     image: Image.Image, at: tuple[int, int], lines: Iterable[str], fill: tuple[int, int, int]
 ) -> None:
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(_FONT_PX)
     for number, line in enumerate(lines):
         is_on_picture = fill == _WHITE
         draw.text(
             (at[0], at[1] + number * _LINE_PX),
             line,
             fill=fill,
-            font=font,
+            font=_font(),
             stroke_width=2 if is_on_picture else 0,
             stroke_fill=_TEXT,
         )
