@@ -406,6 +406,20 @@ def test_an_explanation_needs_a_folder(
     assert list(tmp_path.iterdir()) == [picture]
 
 
+def test_a_table_that_is_piped_has_a_line_for_each_image(picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path
+    for _ in range(8):
+        folder /= "d" * 200
+    folder.mkdir(parents=True)
+    image = picture.rename(folder / "a.jpg")
+
+    result = runner.invoke(app, ["check", str(image), str(image), f"{folder}/none.jpg"])
+
+    lines = result.stdout.splitlines()
+    assert len(lines) == 4
+    assert all(str(folder) in line for line in lines[1:])
+
+
 def test_redact_writes_a_file_that_passes(picture: Path, tmp_path: Path) -> None:
     to = tmp_path / "b.jpg"
 

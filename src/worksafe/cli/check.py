@@ -136,7 +136,7 @@ def _print_table(check: Check) -> None:
             f"[{_STYLE[result.decision]}]{result.decision}[/]",
             "" if result.suitability is None else str(result.suitability),
             *_category_cells(result, categories),
-            shown(_why(result)),
+            shown(printable(_why(result))),
         )
     table_console().print(table)
 

@@ -5,7 +5,7 @@ import sys
 from rich.console import Console
 from rich.markup import escape
 
-_PIPED_WIDTH = 200
+_PIPED_WIDTH = 1_000_000  # no line folds: programs that read them take each for a row
 
 
 def shown(text: str) -> str:
