@@ -420,6 +420,24 @@ def test_a_table_that_is_piped_has_a_line_for_each_image(picture: Path, tmp_path
     assert all(str(folder) in line for line in lines[1:])
 
 
+@pytest.mark.parametrize("way", ["itself", "link", "hard link"])
+def test_redact_does_not_replace_the_picture(way: str, picture: Path, tmp_path: Path) -> None:
+    to = tmp_path / "b.jpg"
+    if way == "itself":
+        to = tmp_path / "." / "a.jpg"
+    elif way == "link":
+        to.symlink_to(picture)
+    else:
+        to.hardlink_to(picture)
+    before = picture.read_bytes()
+
+    result = runner.invoke(app, ["redact", str(picture), str(to)])
+
+    assert result.exit_code == 2
+    assert "another name" in result.stderr
+    assert picture.read_bytes() == before
+
+
 def test_redact_writes_a_file_that_passes(picture: Path, tmp_path: Path) -> None:
     to = tmp_path / "b.jpg"
 

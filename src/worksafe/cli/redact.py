@@ -67,10 +67,13 @@ def redact_image(
         If the picture cannot be redacted; nothing is written then.
     typer.BadParameter
         If a label does not exist, or the new file cannot be written: for instance because its
-        name says another format than the picture's. Nothing is written then.
+        name says another format than the picture's, or it is the picture. Nothing is written then.
     """
     if unknown := sorted(set(labels) - LABELS.keys()):
         msg = f"{unknown[0]} is no label; known are {', '.join(LABELS)}"
+        raise typer.BadParameter(msg)
+    if _is_same_file(image, to):
+        msg = f"{to} is the picture itself, which would be lost: give the new file another name"
         raise typer.BadParameter(msg)
     moderator = Moderator(Settings.load(fetch_urls=True))
     done = moderator.redact(
@@ -81,6 +84,14 @@ def redact_image(
     )
     _write(done, to)
     Console(stderr=True).print(shown(_summary(done, to)))
+
+
+def _is_same_file(image: str, to: str) -> bool:
+    """Tell whether two names lead to one file, be it by links; devices and pipes are none."""
+    try:
+        return Path(to).is_file() and Path(to).samefile(image)
+    except (OSError, ValueError):  # one is not there, or no path at all
+        return False
 
 
 def _write(done: Redacted, to: str) -> None:
