@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from pictures import BROKEN, encode, photo
 from worksafe.api.app import create_app
-from worksafe.api.schemas import CheckResponse
+from worksafe.api.response_schemas import CheckResponse
 from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from worksafe.api.schemas import CheckResponse, ResultModel
+from worksafe.api.response_schemas import CheckResponse, ResultModel
 from worksafe.cli.main import app
 from worksafe.doctor.corpus import all_cases
 from worksafe.models.registry import CATEGORIES, LABELS

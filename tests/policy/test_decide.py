@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy_scores import scores_of
-from worksafe.api import schemas
+from worksafe.api import response_schemas
 from worksafe.engine.scoring import highest
 from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.policy.decide import decide
@@ -137,9 +137,9 @@ def test_a_heat_map_is_of_the_frame_that_it_names(monkeypatch: pytest.MonkeyPatc
     reasons = decide(shown, POLICY).reasons
     info = ImageInfo("mp4", 8, 8, 100, 3, 60.0)
     result = Moderation(0, "a", Action.BLOCK, 6, reasons, shown.scores, shown.frames, info)
-    monkeypatch.setattr(schemas, "data_url", lambda places, *_: f"places {places}")
+    monkeypatch.setattr(response_schemas, "data_url", lambda places, *_: f"places {places}")
 
-    (heat,) = schemas.render_result(result, ["heatmap"]).heatmaps or []
+    (heat,) = response_schemas.render_result(result, ["heatmap"]).heatmaps or []
 
     assert (heat.frame, heat.data_url) == (50, "places ((50.0,),)")
 

@@ -5,6 +5,7 @@ from flask_openapi3 import Info, OpenAPI
 from worksafe import __version__
 from worksafe.api.errors import register_errors
 from worksafe.api.intake import InMemoryRequest, drop_rest
+from worksafe.api.response_schemas import Problem
 from worksafe.api.routes.check import check_routes
 from worksafe.api.routes.docs import docs_routes
 from worksafe.api.routes.health import health_routes
@@ -12,7 +13,6 @@ from worksafe.api.routes.models import models_routes
 from worksafe.api.routes.policies import policies_routes
 from worksafe.api.routes.preds import preds_routes
 from worksafe.api.routes.redact import redact_routes
-from worksafe.api.schemas import Problem
 from worksafe.moderator import Moderator
 
 _ROUTES = (

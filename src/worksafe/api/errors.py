@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
-from worksafe.api.schemas import Problem
+from worksafe.api.response_schemas import Problem
 from worksafe.errors import (
     ClosedError,
     DatasetError,

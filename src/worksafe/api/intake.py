@@ -19,7 +19,7 @@ from werkzeug.formparser import FormDataParser
 
 from worksafe.api.errors import RequestError, request_error_from
 from worksafe.api.json_body import parse_json
-from worksafe.api.schemas import (
+from worksafe.api.request_schemas import (
     CheckBody,
     CheckOptions,
     ImageEntry,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from worksafe.api.schemas import render_check
+from worksafe.api.response_schemas import render_check
 from worksafe.cli.explain import Readable, keep_pipe, write_overlays
 from worksafe.cli.shown import printable, shown, table_console
 from worksafe.engine.scoring import Look, Thorough

@@ -5,8 +5,9 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import CHECK, read_request
-from worksafe.api.routes.bodies import image_request
-from worksafe.api.schemas import CheckBody, CheckOptions, CheckResponse, render_check
+from worksafe.api.request_bodies import image_request
+from worksafe.api.request_schemas import CheckBody, CheckOptions
+from worksafe.api.response_schemas import CheckResponse, render_check
 from worksafe.engine.scoring import Look
 from worksafe.moderator import Moderator
 

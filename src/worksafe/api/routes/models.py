@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from worksafe.api.schemas import ModelModel
+from worksafe.api.response_schemas import ModelModel
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY
 

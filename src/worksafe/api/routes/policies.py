@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from worksafe.api.schemas import ActionName, PolicyModel
+from worksafe.api.response_schemas import ActionName, PolicyModel
 from worksafe.moderator import Moderator
 from worksafe.policy.document import Policy, Rule, VideoRule
 from worksafe.policy.shadow import Counts, Shadow

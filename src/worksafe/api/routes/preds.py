@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import read_uploads
-from worksafe.api.schemas import ItemErrorModel
+from worksafe.api.response_schemas import ItemErrorModel
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
 from worksafe.policy.document import UNSEEN

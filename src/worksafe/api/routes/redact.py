@@ -5,8 +5,8 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import REDACT, read_request
-from worksafe.api.routes.bodies import image_request
-from worksafe.api.schemas import RedactBody, RedactOptions
+from worksafe.api.request_bodies import image_request
+from worksafe.api.request_schemas import RedactBody, RedactOptions
 from worksafe.engine.scoring import Look
 from worksafe.errors import InputError
 from worksafe.images.pictures import DecodedImage

@@ -1,15 +1,12 @@
-"""Request and response shapes. The same classes check requests, render answers, document both."""
+"""What answers say: these classes are made of results, and document them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from worksafe.engine.scoring import Thorough
+from worksafe.api.request_schemas import Include
 from worksafe.explain.heat import data_url
-from worksafe.models.registry import LABELS
-from worksafe.redaction.cover import Method
 from worksafe.results import (
     SCORE_DIGITS,
     TIME_DIGITS,
@@ -22,100 +19,8 @@ from worksafe.results import (
     scores_in,
 )
 
-Include = Literal["regions", "frames", "heatmap"]
-
 Score = Annotated[float, Field(ge=0, le=1)]
 ActionName = Literal["allow", "review", "block"]
-
-
-def _known_label(name: str) -> str:
-    if name not in LABELS:
-        msg = f"{name} is no label; known are {', '.join(LABELS)}"
-        raise ValueError(msg)
-    return name
-
-
-LabelName = Annotated[str, AfterValidator(_known_label)]
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class ImageEntry(_Request):
-    """One image of a JSON request: exactly one of `url`, `base64` and `data_url`."""
-
-    id: Annotated[str | None, Field(description="Your own name for it.", max_length=1024)] = None
-    url: Annotated[str | None, Field(description="Fetched where the operator allows it.")] = None
-    base64: Annotated[str | None, Field(description="The file's bytes.")] = None
-    data_url: Annotated[str | None, Field(description="data:image/...;base64,...")] = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.url, self.base64, self.data_url)) != 1:
-            msg = "give exactly one of url, base64 and data_url"
-            raise ValueError(msg)
-        return self
-
-
-class Options(_Request):
-    """Options of any look at pictures; as JSON members, form fields or query parameters."""
-
-    policy: Annotated[
-        str | None,
-        Field(description="Name of the policy that decides; the server's own where none is given."),
-    ] = None
-    thorough: Annotated[
-        Thorough | None,
-        Field(
-            description="When to look for nudity a second time, at twice the size; with `always` "
-            "no glance settles violence and drugs either. As the server is set where not given."
-        ),
-    ] = None
-
-
-class CheckOptions(Options):
-    """Options of a check."""
-
-    include: Annotated[
-        list[Include], Field(description="Extras. Regions always come: reasons point to them.")
-    ] = []
-
-
-# A grey square, 8 px: what the API's page offers to try is answered.
-_GREY_PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR4nGNsYIAAJgaKGAAmCACQXTClHgAAAABJRU5E"
-    "rkJggg=="
-)
-_EXAMPLE: JsonDict = {"images": [{"id": "mine", "base64": _GREY_PNG}]}
-
-
-class CheckBody(CheckOptions):
-    """A JSON request."""
-
-    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
-
-    images: Annotated[list[ImageEntry], Field(min_length=1)]
-
-
-class RedactOptions(Options):
-    """Options of a redaction."""
-
-    labels: Annotated[
-        list[LabelName],
-        Field(description="Cover these wherever they are seen, whatever the policy says of them."),
-    ] = []
-    method: Annotated[
-        Method, Field(description="What to cover areas with; blur where not given.")
-    ] = "blur"
-
-
-class RedactBody(RedactOptions):
-    """A JSON request for a redaction."""
-
-    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
-
-    images: Annotated[list[ImageEntry], Field(min_length=1, max_length=1)]
 
 
 class Problem(BaseModel):

@@ -10,7 +10,7 @@ from flask_openapi3.models import Schema
 from pydantic import BaseModel
 
 from worksafe.api.intake import FIELD, RAW_TYPE
-from worksafe.api.schemas import Options
+from worksafe.api.request_schemas import Options
 
 _FILE = {"type": "string", "format": "binary"}
 
