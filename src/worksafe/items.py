@@ -117,7 +117,7 @@ class ItemChecker:
         except InputError as error:
             return in_error(index, item.id, policy, error)
         except Exception:  # noqa: BLE001 - a front door: logged, and answered with a code
-            _log.exception("image %d could not be checked", index)
+            _log.exception("image %d of %s could not be checked", index, caller.check_id)
             fault = InternalError("the image could not be checked; the server's log says why")
             return in_error(index, item.id, policy, fault)
 

@@ -279,6 +279,8 @@ class Moderator:
         ------
         InputError
             One of its subclasses, where the picture cannot be redacted.
+        ValueError
+            If a label is to be covered that nothing reports.
         OverloadedError
             If as many requests wait as are allowed.
         UnknownPolicyError
@@ -323,7 +325,7 @@ class Moderator:
         self.is_ready = True
 
     def close(self) -> None:
-        """Finish what runs and take nothing more."""
+        """Finish what runs and take nothing more: whoever asks then gets ClosedError."""
         self.is_ready = False
         self.admission.close()
         self._finder.close()
@@ -361,7 +363,7 @@ class Moderator:
                 if on_frame:
                     on_frame(item.id, view.time_s)
 
-            return self._checker.check(index, item, policy, look, Caller(deadline, tell))
+            return self._checker.check(index, item, policy, look, Caller(deadline, tell, check_id))
 
         names: deque[str | None] = deque()
         for index, task in enumerate(

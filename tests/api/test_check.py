@@ -520,3 +520,10 @@ def test_a_content_type_that_only_begins_alike_is_refused(client: FlaskClient) -
     response = client.post("/v1/check", data=PNG, content_type="application/octet-streamx")
 
     assert response.status_code == 415
+
+
+def test_a_file_name_is_no_longer_than_an_id_may_be(client: FlaskClient) -> None:
+    (result,) = post_files(client, upload(PNG, "é" * 1024)).get_json()["results"]
+    assert result["id"] == "é" * 1024
+
+    assert_problem(post_files(client, upload(PNG, "a" * 1025)), 422, "invalid_field", "images")

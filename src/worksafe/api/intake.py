@@ -20,6 +20,7 @@ from werkzeug.formparser import FormDataParser
 from worksafe.api.errors import RequestError, request_error_from
 from worksafe.api.json_body import parse_json
 from worksafe.api.request_schemas import (
+    MAX_ID,
     CheckBody,
     CheckOptions,
     ImageEntry,
@@ -298,6 +299,9 @@ def _uploads(request: Request) -> tuple[Item, ...]:
     if not uploads:
         msg = f"the request has no images; send files in the field {FIELD!r}"
         raise RequestError("missing_field", msg, FIELD)
+    if any(len(upload.filename or "") > MAX_ID for upload in uploads):
+        msg = f"a file name, which is the id of its result, has more than {MAX_ID} characters"
+        raise RequestError("invalid_field", msg, FIELD)
     return tuple(Item(upload.stream.read(), upload.filename or None) for upload in uploads)
 
 

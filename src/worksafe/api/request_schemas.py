@@ -9,6 +9,8 @@ from worksafe.engine.scoring import Thorough
 from worksafe.models.registry import LABELS
 from worksafe.redaction.cover import Method
 
+MAX_ID = 1024
+
 Include = Literal["regions", "frames", "heatmap"]
 
 
@@ -29,7 +31,7 @@ class _Request(BaseModel):
 class ImageEntry(_Request):
     """One image of a JSON request: exactly one of `url`, `base64` and `data_url`."""
 
-    id: Annotated[str | None, Field(description="Your own name for it.", max_length=1024)] = None
+    id: Annotated[str | None, Field(description="Your own name for it.", max_length=MAX_ID)] = None
     url: Annotated[str | None, Field(description="Fetched where the operator allows it.")] = None
     base64: Annotated[str | None, Field(description="The file's bytes.")] = None
     data_url: Annotated[str | None, Field(description="data:image/...;base64,...")] = None

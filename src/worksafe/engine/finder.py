@@ -26,10 +26,13 @@ class Caller:
         Until when.
     on_view : callable, optional
         Called with each view before it is scored.
+    check_id : str, optional
+        What the log calls it.
     """
 
     deadline: Deadline = NO_DEADLINE
     on_view: Callable[[View], None] = lambda _: None
+    check_id: str = "-"
 
     def see(self, view: View) -> None:
         """Go on with a view, if somebody still waits for it."""

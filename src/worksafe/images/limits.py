@@ -14,7 +14,7 @@ MAX_FRAMES = 20_000  # of anything that moves and is no video
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What an image may have at most; all is checked before a pixel is decoded.
+    """What an image may have at most; checked before its pixels are decoded, or as its frames are.
 
     Attributes
     ----------
