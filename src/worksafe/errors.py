@@ -109,9 +109,6 @@ class DecodeTimeError(InputError):
     code = "decode_timeout"
 
 
-OUT_OF_MEMORY = "the decoder ran out of the memory that it is allowed"
-
-
 class DecoderCrashedError(InputError):
     """The process that decoded the image died, or ran out of the memory that it is allowed."""
 

@@ -28,6 +28,7 @@ from worksafe.errors import (
     UnreadableSourceError,
 )
 from worksafe.images.decode import decode_image
+from worksafe.images.frames import FrameWalk
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import DecodedImage
 from worksafe.images.source import Source
@@ -654,3 +655,30 @@ def bmp_of_runs(coding: int, runs: bytes) -> bytes:
     start = 14 + len(header) + len(palette)
     head = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
     return head + header + palette + runs
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "is_told"),
+    [
+        (OSError("truncated"), "undecodable_image", False),
+        (AttributeError("no such member"), "undecodable_image", True),
+        (MemoryError(), "decoder_crashed", False),
+    ],
+)
+def test_a_decoder_that_fails_by_the_code_is_told_of(
+    error: Exception,
+    code: str,
+    is_told: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(FrameWalk, "load", fail)
+
+    with pytest.raises(InputError) as caught:
+        decode_image(encode(photo()), ImageLimits(), 320)
+
+    assert caught.value.code == code
+    assert ("AttributeError" in caplog.text) == is_told

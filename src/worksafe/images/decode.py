@@ -12,8 +12,6 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import (
-    OUT_OF_MEMORY,
-    DecoderCrashedError,
     EmptyImageError,
     ImagePixelsError,
     InputError,
@@ -22,6 +20,7 @@ from worksafe.errors import (
 )
 from worksafe.images.cicp import read_transfers
 from worksafe.images.colour import as_shown, read_bmp_profile, refuse_torn_profile
+from worksafe.images.damage import damaged
 from worksafe.images.exif import read_blocks
 from worksafe.images.formats import BMP, ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames, seek_frame
@@ -97,10 +96,8 @@ def _decode_file(
         most = min(limits.max_pixels, _PILLOWS_MOST_PIXELS)
         msg = f"image has more pixels than the limit of {most / 1e6:g} Mpx"
         raise ImagePixelsError(msg) from error
-    except MemoryError as error:
-        raise DecoderCrashedError(OUT_OF_MEMORY) from error
     except Exception as error:
-        raise _undecodable(name) from error
+        raise _undecodable(name, error) from error
     transfers = read_transfers(image_format, data)
     profile = read_bmp_profile(data) if image_format is BMP else None
     if profile:  # Pillow leaves it
@@ -122,8 +119,8 @@ def _beside(decoded: DecodedImage, other: DecodedImage) -> DecodedImage:
     )
 
 
-def _undecodable(name: str) -> UndecodableImageError:
-    return UndecodableImageError(f"the {name} data is damaged or cut off")
+def _undecodable(name: str, error: Exception) -> InputError:
+    return damaged(f"the {name} data is damaged or cut off", error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,10 +139,8 @@ class _Decoding:
             return self._decode()
         except InputError:
             raise
-        except MemoryError as error:
-            raise DecoderCrashedError(OUT_OF_MEMORY) from error
         except Exception as error:
-            raise _undecodable(self.name) from error
+            raise _undecodable(self.name, error) from error
 
     def _decode(self) -> DecodedImage:
         width, height = self.image.size

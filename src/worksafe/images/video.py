@@ -16,11 +16,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from worksafe.errors import (
-    OUT_OF_MEMORY,
-    DecoderCrashedError,
     InputError,
     UndecodableImageError,
 )
+from worksafe.images.damage import damaged
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
@@ -120,11 +119,9 @@ class Video:
                 yield from self._walk(container)
         except InputError:
             raise
-        except MemoryError as error:
-            raise DecoderCrashedError(OUT_OF_MEMORY) from error
         except Exception as error:
             msg = f"the video is damaged or cut off after {self.info.duration_s:.1f} s"
-            raise UndecodableImageError(msg) from error
+            raise damaged(msg, error) from error
 
     def _walk(self, container: InputContainer) -> Iterator[View | None]:
         is_avi = container.format.name == "avi"
