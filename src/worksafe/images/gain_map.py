@@ -10,6 +10,7 @@ References
 """
 
 import re
+from collections.abc import Sequence
 
 from worksafe.errors import UndecodableImageError
 
@@ -30,15 +31,13 @@ _FLAGS_AT, _HEADROOM_AT = 4, (5, 9)  # the latter after a denominator that is co
 _COMMON, _BACKWARD = 0x08, 0x04
 
 
-def refuse_odd_gain_map(data: bytes, first_end: int) -> None:
+def refuse_odd_gain_map(heads: Sequence[bytes]) -> None:
     """Refuse a file whose gain map an ordinary screen is to apply, or that does not say it plainly.
 
     Parameters
     ----------
-    data : bytes
-        The whole JPEG file.
-    first_end : int
-        Where its first picture ends, and the others follow.
+    heads : sequence of bytes
+        Of each JPEG in the file, in order, what stands before its pixels.
 
     Raises
     ------
@@ -46,11 +45,14 @@ def refuse_odd_gain_map(data: bytes, first_end: int) -> None:
         If the first picture is the one for HDR screens, the map is for less than white, or what
         the map says is not where it is looked for.
     """
-    is_hidden = _LONG_XMP in data[first_end:] or any(name in data for name in _WIDE_NAMES)
+    said = b"".join(heads)
+    is_hidden = any(_LONG_XMP in head for head in heads[1:]) or any(
+        name in said for name in _WIDE_NAMES
+    )
     is_applied = (
-        any(not _NOT.match(found["value"]) for found in _IS_HDR.finditer(data))
-        or any(not _ZERO_OR_MORE.match(found["value"]) for found in _FROM.finditer(data))
-        or _is_binary_applied(data)
+        any(not _NOT.match(found["value"]) for found in _IS_HDR.finditer(said))
+        or any(not _ZERO_OR_MORE.match(found["value"]) for found in _FROM.finditer(said))
+        or _is_binary_applied(said)
     )
     if is_hidden or is_applied:
         raise UndecodableImageError("the jpeg has a gain map that is not for HDR screens alone")

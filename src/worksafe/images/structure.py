@@ -110,19 +110,21 @@ def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
 def _walk_jpegs(data: bytes) -> None:
     """Count the scans of every JPEG in the file: any may be one of the pictures of an MPO."""
     budget = 4 * len(data) + _JPEG_SPARE_BYTES
-    for number, found in enumerate(_JPEG_START.finditer(data), 1):
-        if number > MAX_JPEGS:
+    heads: list[bytes] = []
+    for found in _JPEG_START.finditer(data):
+        if len(heads) == MAX_JPEGS:
             msg = f"the file holds more than {MAX_JPEGS} JPEGs"
             raise UndecodableImageError(msg)
-        length = _count_scans(data, found.start() + 2, budget)
-        if number == 1:
-            refuse_odd_gain_map(data, found.start() + 2 + length)
-        budget -= length
+        start = found.start() + 2
+        head_end, end = _walk_scans(data, start, budget)
+        heads.append(data[start:head_end])
+        budget -= end - start
+    refuse_odd_gain_map(heads)
 
 
-def _count_scans(data: bytes, at: int, budget: int) -> int:
-    """Go to a JPEG's end, and tell how many bytes it has."""
-    scans, start = 0, at
+def _walk_scans(data: bytes, at: int, budget: int) -> tuple[int, int]:
+    """Go through a JPEG, and tell where its pixels begin and where it ends."""
+    scans, start, head_end = 0, at, len(data)
     while (found := _JPEG_MARKER.search(data, at)) is not None:
         marker, at = data[found.start() + 1], found.end()
         if marker == _EOI:
@@ -131,13 +133,14 @@ def _count_scans(data: bytes, at: int, budget: int) -> int:
             raise UndecodableImageError("the file holds JPEGs in JPEGs, over and over")
         if marker == _SOS:
             scans += 1
+            head_end = min(head_end, at)
             if scans > MAX_SCANS:
                 msg = f"the jpeg has more than {MAX_SCANS} scans"
                 raise UndecodableImageError(msg)
         at += max(2, int.from_bytes(data[at : at + 2], "big"))  # the segment's own length
     else:
         at = len(data)
-    return at - start
+    return min(head_end, at), at
 
 
 _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
