@@ -11,11 +11,11 @@ from pictures import encode, photo
 from worksafe.doctor.making import png_chunk
 from worksafe.errors import ImageFramesError, InputError, UndecodableImageError
 from worksafe.images.decode import decode_image
-from worksafe.images.formats import GIF
+from worksafe.images.formats import GIF, JPEG
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source
-from worksafe.images.structure import MAX_SCANS, readings
+from worksafe.images.structure import MAX_MARKERS, MAX_SCANS, is_dear, readings
 from worksafe.images.tiff import MAX_ENTRIES, MAX_PAGES
 
 TIFF_TAGS = [
@@ -63,6 +63,8 @@ def check(data: bytes) -> None:
                      id="tiff-same-bytes-again"),
         pytest.param(progressive(MAX_SCANS), UndecodableImageError, id="jpeg-many-scans"),
         pytest.param(b"\xff\xd8\xff\xe0" * 60, UndecodableImageError, id="jpeg-many-starts"),
+        pytest.param(b"\xff\xd8\xff" + b"\xff\xd9" * MAX_MARKERS, UndecodableImageError,
+                     id="jpeg-many-markers"),
         pytest.param(gif_that_grows(60, 4000), UndecodableImageError, id="gif-grows"),
     ],
 )  # fmt: skip
@@ -105,6 +107,17 @@ def test_an_animation_is_what_it_announces(data: bytes) -> None:
 
     with pytest.raises(UndecodableImageError, match="announces"):
         check(data)
+
+
+def test_a_jpeg_says_that_it_is_several_before_its_pixels_and_nowhere_else() -> None:
+    alone = encode(photo(), "JPEG")
+    two = encode(photo(), "MPO", save_all=True, append_images=[photo("cat")])
+    padded = two[:2] + b"\xff\xd8\xff\xff\x00" + two[2:]
+    endless = b"\xff\xd8" + b"\xff\xe1\x00\x02" * 5000 + two[2:]
+
+    assert not is_dear(JPEG, alone)
+    assert not is_dear(JPEG, alone + b"MPF\x00")
+    assert all(is_dear(JPEG, data) for data in (two, padded, endless))
 
 
 def test_honest_files_pass() -> None:

@@ -6,7 +6,9 @@ further than its budget, and leaves it to the decoder to say that a file is dama
 """
 
 import re
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 from worksafe.errors import UndecodableImageError
 from worksafe.images.bmp import has_runs, refuse_odd_bmp
@@ -19,11 +21,12 @@ from worksafe.images.tiff import refuse_odd_tiff
 
 MAX_SCANS = 64  # of one JPEG; encoders write ten to twenty
 MAX_JPEGS = 50  # in one file: thumbnails, the further pictures of a phone, chance
+MAX_MARKERS = 500_000  # of JPEGs; in 25 MB of anything else there are 100,000 by chance
 
-_JPEG_START = re.compile(rb"\xff\xd8\xff")
 # In a JPEG's compressed data, FF is followed by 0, by a restart marker, or by another FF.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-_SOS, _EOI = 0xDA, 0xD9
+_SOI, _SOS, _EOI = 0xD8, 0xDA, 0xD9
+_MANY_PICTURES, _MAX_SEGMENTS = b"MPF\x00", 4096
 
 _JPEG_SPARE_BYTES = 1024**2
 
@@ -68,7 +71,7 @@ def is_dear(image_format: ImageFormat, data: bytes) -> bool:
         False for other formats, which are not told apart here.
     """
     if image_format is JPEG:
-        return b"MPF\x00" in data
+        return _claims_pictures(data)
     if image_format is BMP:
         return has_runs(data)
     if image_format is PNG:
@@ -107,31 +110,47 @@ def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
     return [data[:8] + brand + data[12:] for brand in (b"avis", b"avif")]
 
 
+def _claims_pictures(data: bytes) -> bool:
+    """Look for the list of pictures of an MPO before the first scan, as decoders do."""
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        found = _JPEG_MARKER.search(data, at)
+        if found is None or data[found.end() - 1] == _SOS:
+            return False
+        at = found.end()
+        if data.startswith(_MANY_PICTURES, at + 2):
+            return True
+        if data[at - 1] not in {_SOI, _EOI}:  # which have no length
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    return True  # nobody writes so many
+
+
 def _walk_jpegs(data: bytes) -> None:
     """Count the scans of every JPEG in the file: any may be one of the pictures of an MPO."""
+    markers = [at.start() for at in islice(_JPEG_MARKER.finditer(data), MAX_MARKERS)]
+    starts = [at for at in markers if data[at + 1] == _SOI and data[at + 2 : at + 3] == b"\xff"]
+    if len(markers) == MAX_MARKERS or len(starts) > MAX_JPEGS:
+        msg = f"the file holds more than {MAX_JPEGS} JPEGs"
+        raise UndecodableImageError(msg)
     budget = 4 * len(data) + _JPEG_SPARE_BYTES
     heads: list[bytes] = []
-    for found in _JPEG_START.finditer(data):
-        if len(heads) == MAX_JPEGS:
-            msg = f"the file holds more than {MAX_JPEGS} JPEGs"
-            raise UndecodableImageError(msg)
-        start = found.start() + 2
-        head_end, end = _walk_scans(data, start, budget)
-        heads.append(data[start:head_end])
-        budget -= end - start
+    for at in starts:
+        head_end, end = _walk_scans(data, markers, at + 2, budget)
+        heads.append(data[at:head_end])
+        budget -= end - at
     refuse_odd_gain_map(heads)
 
 
-def _walk_scans(data: bytes, at: int, budget: int) -> tuple[int, int]:
+def _walk_scans(data: bytes, markers: Sequence[int], at: int, budget: int) -> tuple[int, int]:
     """Go through a JPEG, and tell where its pixels begin and where it ends."""
     scans, start, head_end = 0, at, len(data)
-    while (found := _JPEG_MARKER.search(data, at)) is not None:
-        marker, at = data[found.start() + 1], found.end()
-        if marker == _EOI:
+    while (place := bisect_left(markers, at)) < len(markers):
+        at = markers[place] + 2
+        if data[at - 1] == _EOI:
             break
         if at - start > budget:
             raise UndecodableImageError("the file holds JPEGs in JPEGs, over and over")
-        if marker == _SOS:
+        if data[at - 1] == _SOS:
             scans += 1
             head_end = min(head_end, at)
             if scans > MAX_SCANS:
