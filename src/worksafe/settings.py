@@ -21,6 +21,7 @@ from worksafe.engine.runtime import DeviceChoice, RuntimeChoice
 from worksafe.engine.scoring import Thorough
 from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
+from worksafe.policy.document import DEFAULT
 
 _DEFAULT_LIMITS = ImageLimits()
 _FILE_VARIABLE = "WORKSAFE_CONFIG"
@@ -135,7 +136,7 @@ class Settings(BaseSettings):
     waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Seconds = 10.0
     deadline_per_image_s: Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)] = 1.0
-    policy: str = "default"
+    policy: str = DEFAULT
     policy_dir: Path | None = None
     shadow_policy: str | None = None
     thorough: Thorough = "never"

@@ -116,7 +116,7 @@ def _interpreter(
         Maps, (1, outputs, rows, columns), follow where they were asked for.
         """
         logits = outputs[0][0, columns].astype(np.float64)
-        scores = dict(zip(names, _sigmoid(slopes * logits + offsets).tolist(), strict=True))
+        scores = dict(zip(names, sigmoid(slopes * logits + offsets).tolist(), strict=True))
         maps = {
             name: _heat_map(slopes[at] * outputs[1][0, columns[at]])
             for at, name in enumerate(names)
@@ -155,7 +155,18 @@ def _heat_map(places: NDArray[np.float32]) -> HeatMap:
     return tuple(tuple(row) for row in places.tolist())
 
 
-def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn log odds into probabilities, as training does that fits them.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        Of any shape.
+
+    Returns
+    -------
+    ndarray of float64, of the same shape
+    """
     return 1 / (1 + np.exp(-np.clip(values, -60, 60)))
 
 

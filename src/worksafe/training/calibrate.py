@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from worksafe.errors import TrainingError
 from worksafe.evaluation.metrics import threshold_at_fpr
+from worksafe.models.hazards import sigmoid
 
 FALSE_POSITIVE_RATES = (0.05, 0.02, 0.01, 0.005)
 
@@ -29,11 +30,7 @@ class Platt:
 
     def apply(self, logits: Floats) -> Floats:
         """Turn logits into probabilities, shape kept."""
-        return _sigmoid(self.slope * logits + self.offset)
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    return 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+        return sigmoid(self.slope * logits + self.offset)
 
 
 def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
@@ -91,7 +88,7 @@ def _fit_logistic(design: Floats, fixed: Floats, wanted: Floats, weights: Floats
 
     solution = np.zeros(design.shape[1])
     for _ in range(_ITERATIONS):
-        stated = _sigmoid(design @ solution + fixed)
+        stated = sigmoid(design @ solution + fixed)
         gradient = design.T @ (weights * (stated - wanted))
         curvature = (design.T * (weights * stated * (1 - stated))) @ design
         step = np.linalg.solve(curvature + 1e-6 * np.eye(len(solution)), gradient)
