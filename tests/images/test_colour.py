@@ -76,8 +76,6 @@ def test_the_usual_profile_and_a_damaged_one_change_nothing(profile: bytes) -> N
     "data",
     [
         with_gamma(1.0),
-        with_gamma(0.00001),
-        with_gamma(20000.0),
         encode(photo("cat"), "PNG", icc_profile=linear()),
     ],
 )
@@ -119,20 +117,45 @@ def test_gamma_counts_where_the_profile_is_damaged() -> None:
     assert np.array_equal(pixels(damaged), pixels(data))
 
 
-def test_a_profile_that_disorders_all_but_a_few_levels_is_applied() -> None:
-    shown = scrambled_levels()
+@pytest.mark.parametrize(
+    "shown",
+    [
+        scrambled_levels(),
+        np.where(np.arange(256) % 8 < 4, np.arange(256), np.arange(256) - 20).clip(0),  # zig-zag
+        np.where(np.arange(256) < 128, 0, 255),
+    ],
+)
+def test_a_profile_that_tears_levels_apart_is_refused(shown: NDArray[np.int64]) -> None:
     light = (shown / 255) ** 2.2 * 65535
     curve = b"curv" + bytes(4) + struct.pack(">I256H", 256, *light.round().astype(int))
-    stored = np.argsort(shown).astype(np.uint8)[photographs()["cat"]]
 
-    first, second = decode_image(
-        encode(Image.fromarray(stored), "PNG", icc_profile=with_curve(curve)),
-        ImageLimits(),
-        320,
-    ).views
+    with pytest.raises(UndecodableImageError, match="profile"):
+        pixels(encode(photo("cat"), "PNG", icc_profile=with_curve(curve)))
 
-    assert np.abs(first.pixels.astype(int) - photographs()["cat"]).mean() < 8
-    assert np.array_equal(second.pixels, stored)
+
+def test_a_profile_that_changes_little_in_the_mean_and_much_where_it_matters_is_applied() -> None:
+    shown = np.arange(256) + np.clip(8 * (np.arange(256) - 127), -9, 9)
+    light = (shown.clip(0, 255) / 255) ** 2.2 * 65535
+    curve = b"curv" + bytes(4) + struct.pack(">I256H", 256, *light.round().astype(int))
+    hidden = Image.fromarray((126 + (photographs()["cat"] > 110) * 3).astype(np.uint8))
+    data = encode(hidden, "PNG", icc_profile=with_curve(curve))
+
+    first, second = (view.pixels for view in decode_image(data, ImageLimits(), 320).views)
+
+    assert first.std() > 3 * second.std()
+
+
+@pytest.mark.parametrize("gamma", [0.00001, 5.0, 20000.0])
+def test_a_gamma_that_no_file_has_is_refused(gamma: float) -> None:
+    with pytest.raises(UndecodableImageError, match="apart"):
+        pixels(with_gamma(gamma))
+
+
+def test_colours_that_are_said_to_be_xyz_are_refused() -> None:
+    data = chunk_after_header(encode(photo("cat"), "PNG"), b"cICP", bytes([10, 13, 0, 1]))
+
+    with pytest.raises(UndecodableImageError, match="XYZ"):
+        pixels(data)
 
 
 @pytest.mark.parametrize("kind", [b"link", b"abst", b"nmcl"])

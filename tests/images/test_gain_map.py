@@ -28,6 +28,11 @@ def xmp(attributes: str, coding: str = "utf-8") -> tuple[int, bytes]:
     return 1, b"http://ns.adobe.com/xap/1.0/\x00" + packet.encode(coding)
 
 
+def elements(said: str) -> tuple[int, bytes]:
+    kind, content = xmp("")
+    return kind, content.replace(b"/></rdf:RDF>", f">{said}</rdf:Description></rdf:RDF>".encode())
+
+
 def binary(flags: int, *numbers: int) -> tuple[int, bytes]:
     return 2, BINARY + struct.pack(">HHB", 0, 0, flags) + struct.pack(f">{len(numbers)}I", *numbers)
 
@@ -47,6 +52,7 @@ PLAIN = 'hdrgm:GainMapMax="2.1" hdrgm:HDRCapacityMax="2.1" hdrgm:HDRCapacityMin=
         xmp(PLAIN.format("-1")),
         xmp(PLAIN.format("nan")),
         xmp('hdrgm:BaseRenditionIsHDR="False" hdrgm:BaseRenditionIsHDR="True"'),
+        elements("<hdrgm:BaseRenditionIsHDR>True</hdrgm:BaseRenditionIsHDR>"),
         xmp('hdrgm:BaseRenditionIsHDR="True"', "utf-16-le"),
         xmp('hdrgm:BaseRenditionIsHDR="True"', "utf-16-be"),
         (1, b"http://ns.adobe.com/xmp/extension/\x00" + bytes(40)),
@@ -54,6 +60,10 @@ PLAIN = 'hdrgm:GainMapMax="2.1" hdrgm:HDRCapacityMax="2.1" hdrgm:HDRCapacityMin=
         binary(8, 1, 2, 0),
         binary(4, 0, 1, 2, 1),
         binary(0),
+        binary(0, 0, 1, 0, 1),
+        binary(0, 0, 0, 2, 1),
+        binary(8, 1, 0, 0),
+        binary(8, 0, 0, 2),
     ],
 )
 def test_a_gain_map_that_an_ordinary_screen_may_apply_is_refused(
@@ -68,6 +78,8 @@ def test_a_gain_map_that_an_ordinary_screen_may_apply_is_refused(
     [
         xmp(PLAIN.format("0")),
         xmp(PLAIN.format("0.5") + 'hdrgm:BaseRenditionIsHDR="False"'),
+        elements("<hdrgm:BaseRenditionIsHDR>False</hdrgm:BaseRenditionIsHDR>"),
+        elements("<hdrgm:HDRCapacityMin>0</hdrgm:HDRCapacityMin>"),
         binary(0x40, 0, 1, 2, 1),
         binary(0x48, 1, 0, 2),
     ],

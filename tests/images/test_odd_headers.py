@@ -50,6 +50,7 @@ GREY_LEVEL = png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
         png(late=GREY_LEVEL),
         png(GAMMA, primaries(NEARLY_A_LINE)),
         png(GAMMA, primaries((0,) * 8)),
+        png(GAMMA, primaries((33333, 33333, 100000, 0, 0, 100000, 0, 0))),  # XYZ
     ],
 )
 def test_a_png_that_says_its_colours_in_two_ways_is_refused(data: bytes) -> None:
@@ -151,7 +152,6 @@ ROW = b"\x08\x07"
     "data",
     [
         runs(ROW, LINE, ROW, END, pad=1),
-        runs(ROW, LINE, b"\x09\x07", END),
         runs(b"\x00\x09" + bytes(10), LINE, ROW, END),
         runs(LINE, ROW, LINE, ROW, END),
         runs(ROW, LINE, ROW, LINE, ROW, END),
@@ -170,6 +170,7 @@ def test_runs_that_decoders_draw_elsewhere_are_refused(data: bytes) -> None:
     [
         (ROW, LINE, ROW, END),
         (ROW, LINE, ROW, LINE, END),
+        (b"\x0c\x07", LINE, ROW, END),
         (b"\x00\x08" + bytes(8), LINE, b"\x00\x05" + bytes(6), b"\x03\x07", LINE, END),
     ],
 )
@@ -211,6 +212,23 @@ def test_a_jpeg_with_a_torn_profile_is_refused(marks: tuple[tuple[int, int], ...
     for source in (data, Image.open(io.BytesIO(data))):
         with pytest.raises(UndecodableImageError, match="torn"):
             decode_image(source, ImageLimits(), 320)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_jpeg_with_a_profile_after_its_sizes_is_refused(first: int) -> None:
+    data = with_segments((1, 2), (2, 2))
+
+    def end_of(at: int) -> int:
+        return at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+
+    second = end_of(2)
+    frame = data.index(b"\xff\xc0", end_of(second))
+    start, end = ((2, second), (second, end_of(second)))[first]
+    late = data[start:end]
+    moved = data[:start] + data[end : end_of(frame)] + late + data[end_of(frame) :]
+
+    with pytest.raises(UndecodableImageError, match="profile"):
+        decode(moved)
 
 
 @pytest.mark.parametrize("marks", [((1, 1),), ((1, 2), (2, 2)), ((2, 2), (1, 2))])

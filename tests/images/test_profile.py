@@ -35,8 +35,9 @@ def views(profile: bytes, image_format: str = "PNG") -> list[NDArray[np.uint8]]:
         profile_of(TAGS, SRGB[:16] + b"3CLR" + SRGB[20:128]),
         profile_of(TAGS, SRGB[:16] + bytes(4) + SRGB[20:128]),
         linear()[:200],
+        profile_of([*TAGS, (b"A2B0", inverting_table())], SRGB[:20] + b"XYZ " + SRGB[24:128]),
     ],
-    ids=["a tag twice", "too many tags", "floats", "3CLR", "no colours", "cut off"],
+    ids=["a tag twice", "too many tags", "floats", "3CLR", "no colours", "cut off", "to XYZ"],
 )
 def test_a_profile_that_viewers_do_not_agree_on_is_refused(
     profile: bytes, image_format: str
@@ -67,6 +68,17 @@ def test_code_points_in_a_profile_are_gone_by(transfer: int, is_other: bool) -> 
 
     assert (len(seen) > 1) == is_other
     assert np.array_equal(seen[-1], photographs()["cat"])
+
+
+def test_black_stays_where_a_profile_has_it() -> None:
+    """The library moves the darkest of a profile to black where both are of version 4."""
+    levels = np.linspace(0.2, 1, 256) ** 2.2 * 65535
+    curve = b"curv" + bytes(4) + struct.pack(">I256H", 256, *levels.round().astype(int))
+    raised = [(name, curve if name.endswith(b"TRC") else tag) for name, tag in tags_of(SRGB)]
+
+    shown, _ = views(profile_of(raised, SRGB[:8] + b"\x04\x30\x00\x00" + SRGB[12:128]))
+
+    assert shown.min() > 40
 
 
 def test_bytes_that_are_no_profile_and_one_for_other_pictures_change_nothing() -> None:

@@ -74,7 +74,7 @@ TWO_WAYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "AVIF to be cut to a part": (_cut, _REFUSED),
     "AVIF that says it is a film": (_film_or_picture, _REFUSED),
     "BMP of runs beyond its edges": (
-        lambda: _bmp(b"\x09\x07\x00\x00\x08\x07\x00\x01"),
+        lambda: _bmp(b"\x00\x09" + bytes(10) + b"\x00\x00\x08\x07\x00\x01"),
         _REFUSED,
     ),
     "BMP of runs with a row undrawn": (lambda: _bmp(b"\x00\x00\x08\x07\x00\x01"), _REFUSED),

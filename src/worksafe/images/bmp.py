@@ -93,7 +93,7 @@ def _walk_runs(data: bytes, coding: int) -> None:
         count, value = data[at : at + 2].ljust(2, b"\x00")
         at += 2
         if count:
-            x += count
+            x = min(x + count, width)  # all cut off what is too much, and some encoders write it
         elif value >= _LEAST_LITERAL:
             x += value
             at += -(-value // _PIXELS_A_BYTE[coding]) + 1 & ~1

@@ -12,8 +12,19 @@ References
 import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from worksafe.images.formats import AVIF, HEIC, PNG, ImageFormat
+
+XYZ_PRIMARIES = 10
+
+
+class CodePoints(NamedTuple):
+    """What is said of colours, and of how levels become light; both by [1]_."""
+
+    primaries: int
+    transfer: int
+
 
 _PNG_CHUNK = b"\x00\x00\x00\x04cICP"  # its length comes before its name
 _NCLX = b"colrnclx"
@@ -21,8 +32,8 @@ _WHITE_NITS = 203.0
 _PQ_NITS, _HLG_NITS = 10_000.0, 1_000.0
 
 
-def read_transfers(image_format: ImageFormat, data: bytes) -> frozenset[int]:
-    """Find what a file says of its levels.
+def read_code_points(image_format: ImageFormat, data: bytes) -> frozenset[CodePoints]:
+    """Find what a file says of its colours and levels.
 
     Parameters
     ----------
@@ -33,15 +44,16 @@ def read_transfers(image_format: ImageFormat, data: bytes) -> frozenset[int]:
 
     Returns
     -------
-    frozenset of int
-        Transfer characteristics by [1]_; several where a file says several.
+    frozenset of CodePoints
+        Several where a file says several.
     """
     if image_format is PNG:
-        return frozenset(data[at + 9] for at in _find_all(_PNG_CHUNK, data) if at + 9 < len(data))
-    if image_format in {AVIF, HEIC}:
-        places = _find_all(_NCLX, data)
-        return frozenset(int.from_bytes(data[at + 10 : at + 12], "big") for at in places)
-    return frozenset()
+        said = (data[at + 8 : at + 10] for at in _find_all(_PNG_CHUNK, data))
+    elif image_format in {AVIF, HEIC}:
+        said = (data[at + 9 : at + 12 : 2] for at in _find_all(_NCLX, data))  # two bytes for each
+    else:
+        return frozenset()
+    return frozenset(CodePoints(*two) for two in said if len(two) == len(CodePoints._fields))
 
 
 def _find_all(mark: bytes, data: bytes) -> Iterator[int]:

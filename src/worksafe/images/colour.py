@@ -1,6 +1,8 @@
 """Colours as viewers show them: what a file says of them is applied, where that changes it much."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -10,8 +12,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import UndecodableImageError
-from worksafe.images.cicp import level_table
-from worksafe.images.profile import Way, read_code_points, read_way
+from worksafe.images.cicp import XYZ_PRIMARIES, CodePoints, level_table
+from worksafe.images.profile import GENTLE, STEEPEST, Way, read_code_points, read_way
 from worksafe.images.resize import RgbImage
 
 _SEEN_LEVELS = 10  # of 255, in the mean: less does not change what a detector sees
@@ -30,7 +32,7 @@ Apply = Callable[[Image.Image], Image.Image]
 def as_shown(
     picture: Image.Image,
     info: Mapping[Any, Any],
-    transfers: Iterable[int] = (),
+    code_points: Iterable[CodePoints] = (),
     inks: Image.Image | None = None,
 ) -> Iterator[Image.Image]:
     """Apply what a file says about its colours, where that makes a difference.
@@ -44,8 +46,8 @@ def as_shown(
         RGB.
     info : mapping
         What the file says: ``icc_profile``, ``gamma`` and ``srgb``, as Pillow names them.
-    transfers : iterable of int, optional
-        The transfer characteristics that it says, by `cicp.read_transfers`.
+    code_points : iterable of CodePoints, optional
+        That the file says, by `cicp.read_code_points`.
     inks : PIL.Image.Image, optional
         The same picture in CMYK, if that is how it is stored.
 
@@ -60,9 +62,9 @@ def as_shown(
     UndecodableImageError
         If the profile is larger than any honest one, or viewers do not agree on it.
     """
-    for apply in _ways(info, transfers, inks):
-        shown = apply(picture)
-        if _differ(shown, picture):
+    for change in _changes_of(info, code_points, inks):
+        shown = change.apply(picture)
+        if not change.is_gentle or _differ(shown, picture):
             yield shown
     yield picture
 
@@ -78,15 +80,20 @@ def refuse_torn_profile(image: JpegImageFile) -> None:
     Raises
     ------
     UndecodableImageError
-        If the profile's segments are not one to the last, each once.
+        If the profile's segments are not one to the last, each once, or the decoder has not all.
     """
-    marks = [
-        (data[len(_ICC_MARK)], data[len(_ICC_MARK) + 1])
+    head = len(_ICC_MARK) + 2
+    parts = [
+        data
         for name, data in image.applist
-        if name == "APP2" and data.startswith(_ICC_MARK) and len(data) > len(_ICC_MARK) + 1
+        if name == "APP2" and data.startswith(_ICC_MARK) and len(data) >= head
     ]
+    marks = [(data[head - 2], data[head - 1]) for data in parts]
     if marks and sorted(marks) != [(number, len(marks)) for number in range(1, len(marks) + 1)]:
         raise UndecodableImageError("the jpeg has a torn colour profile")
+    read = image.info.get("icc_profile") or b""
+    if marks and len(read) != sum(len(data) - head for data in parts):
+        raise UndecodableImageError("the jpeg has a torn colour profile, in part late in its head")
 
 
 def read_bmp_profile(data: bytes) -> bytes | None:
@@ -107,23 +114,38 @@ def read_bmp_profile(data: bytes) -> bytes | None:
     return data[_BMP_HEADER_AT + at :][:size]
 
 
-def _ways(
-    info: Mapping[Any, Any], transfers: Iterable[int], inks: Image.Image | None
-) -> Iterator[Apply]:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What may change a picture; what is gentle counts only where that is by much."""
+
+    apply: Apply
+    is_gentle: bool
+
+
+def _changes_of(
+    info: Mapping[Any, Any], code_points: Iterable[CodePoints], inks: Image.Image | None
+) -> Iterator[_Change]:
     """Find what may change a picture; what certainly changes none by much is left out."""
     profile, gamma = info.get("icc_profile"), info.get("gamma")
     profile = profile if isinstance(profile, bytes) else b""
-    for table in map(level_table, {*transfers, *read_code_points(profile)}):
-        if table is not None:
-            yield _by_table(table)
+    yield from _by_code_points({*code_points, *read_code_points(profile)})
     way = read_way(profile, inks is not None)
     if way is not None:
         if inks is not None:
-            yield lambda _: way.apply(inks)
+            yield _Change(lambda _: way.apply(inks), way.is_gentle)
         elif not _is_plain(way):
-            yield way.apply
+            yield _Change(way.apply, way.is_gentle)
     elif isinstance(gamma, float) and "srgb" not in info and gamma > 0:
         table = _gamma_table(gamma)
+        if table is not None:
+            yield _by_table(table)
+
+
+def _by_code_points(code_points: Iterable[CodePoints]) -> Iterator[_Change]:
+    for said in code_points:
+        if said.primaries == XYZ_PRIMARIES:
+            raise UndecodableImageError("the colours are said to be XYZ, which few viewers know")
+        table = level_table(said.transfer)
         if table is not None:
             yield _by_table(table)
 
@@ -145,7 +167,7 @@ def _is_plain(way: Way) -> bool:
 
     Greys of all levels tell of the curves, a few colours of the matrix.
     """
-    if way.has_tables:
+    if way.has_tables or not way.is_gentle:
         return False
     greys = Image.frombytes("L", (256, 1), bytes(range(256))).convert("RGB")
     curves, matrix = _changes(way, greys), _changes(way, _patch())
@@ -168,8 +190,12 @@ def _patch() -> Image.Image:
     return Image.frombytes("RGB", (_PATCH_SIDE**2, _PATCH_SIDE), colours)
 
 
-def _by_table(table: tuple[int, ...]) -> Apply:
-    return lambda picture: picture.point(list(table) * 3)
+def _by_table(table: tuple[int, ...]) -> _Change:
+    """Change levels by a table, which no honest file has steeper than that of straight light."""
+    steepest = max(abs(after - before) for before, after in itertools.pairwise(table))
+    if steepest > STEEPEST:
+        raise UndecodableImageError("the levels are said to be shown far apart from each other")
+    return _Change(lambda picture: picture.point(list(table) * 3), steepest <= GENTLE)
 
 
 @lru_cache(maxsize=64)

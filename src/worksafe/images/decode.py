@@ -18,7 +18,7 @@ from worksafe.errors import (
     NotAnImageError,
     UndecodableImageError,
 )
-from worksafe.images.cicp import read_transfers
+from worksafe.images.cicp import CodePoints, read_code_points
 from worksafe.images.colour import as_shown, read_bmp_profile, refuse_torn_profile
 from worksafe.images.damage import damaged
 from worksafe.images.exif import read_blocks
@@ -98,12 +98,12 @@ def _decode_file(
         raise ImagePixelsError(msg) from error
     except Exception as error:
         raise _undecodable(name, error) from error
-    transfers = read_transfers(image_format, data)
+    code_points = read_code_points(image_format, data)
     profile = read_bmp_profile(data) if image_format is BMP else None
     if profile:  # Pillow leaves it
         image.info["icc_profile"] = profile
     with image:
-        return _Decoding(image, name, limits, side_px, is_ours=True, transfers=transfers).run()
+        return _Decoding(image, name, limits, side_px, is_ours=True, code_points=code_points).run()
 
 
 def _beside(decoded: DecodedImage, other: DecodedImage) -> DecodedImage:
@@ -132,7 +132,7 @@ class _Decoding:
     limits: ImageLimits
     side_px: int
     is_ours: bool = False
-    transfers: frozenset[int] = frozenset()
+    code_points: frozenset[CodePoints] = frozenset()
 
     def run(self) -> DecodedImage:
         try:
@@ -195,7 +195,7 @@ class _Decoding:
         factor = max(1, max(image.size) // (2 * self.side_px))
         inks = image.reduce(factor) if image.mode == "CMYK" else None
         for picture in to_rgb(image, factor):
-            for stored in as_shown(picture, self.image.info, self.transfers, inks):
+            for stored in as_shown(picture, self.image.info, self.code_points, inks):
                 views.append(View(frame, orientation.turn(stored), time_s))
                 for pixels in orientation.turn_otherwise(stored):
                     views.append(View(frame, pixels, time_s, is_preview=True))

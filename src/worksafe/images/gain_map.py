@@ -20,14 +20,14 @@ _WIDE_NAMES = tuple(
     for name in ("BaseRenditionIsHDR", "HDRCapacityMin")
     for coding in ("utf-16-le", "utf-16-be")
 )
-_IS_HDR = re.compile(rb"BaseRenditionIsHDR(?P<value>.{8})", re.DOTALL)
-_FROM = re.compile(rb"HDRCapacityMin(?P<value>.{16})", re.DOTALL)
+_IS_HDR = re.compile(rb"(?<!/hdrgm:)BaseRenditionIsHDR(?P<value>.{8})", re.DOTALL)
+_FROM = re.compile(rb"(?<!/hdrgm:)HDRCapacityMin(?P<value>.{16})", re.DOTALL)
 _NOT = re.compile(rb'(="|>)False["<]')
 _ZERO_OR_MORE = re.compile(rb'(="|>)\d[\d.]*["<]')
 
 _BINARY = b"urn:iso:std:iso:ts:21496:-1\x00"
 _VERSIONS = 4  # bytes: all that the first picture says
-_FLAGS_AT, _HEADROOM_AT = 4, (5, 9)  # the latter after a denominator that is common to all
+_FLAGS_AT, _NUMBERS_AT = 4, 5
 _COMMON, _BACKWARD = 0x08, 0x04
 
 
@@ -72,5 +72,12 @@ def _is_binary_applied(data: bytes) -> bool:
 def _needs_headroom(content: bytes) -> bool:
     """Tell whether the first picture is for a screen that goes beyond white."""
     flags = content[_FLAGS_AT]
-    at = _HEADROOM_AT[bool(flags & _COMMON)]
-    return bool(flags & _BACKWARD) or any(content[at : at + 4].ljust(4, b"\x01"))
+    numbers = [
+        int.from_bytes(content[at : at + 4].ljust(4, b"\x00"), "big")
+        for at in range(_NUMBERS_AT, _NUMBERS_AT + 16, 4)
+    ]
+    if flags & _COMMON:  # one denominator for all, and first
+        below, base, alternate = numbers[:3]
+        numbers = [base, below, alternate, below]
+    base, *others = numbers  # of the picture; below it; of the other; below that
+    return bool(flags & _BACKWARD or base or not all(others))

@@ -21,6 +21,7 @@ _ONCE = frozenset({b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"
 _INTENTS = 4  # that sRGB may have
 _BEFORE_CHRM = (b"sRGB", b"iCCP", b"cICP")  # what counts in its place
 _LEAST_AREA = 0.05  # between three primaries; of sRGB 0.112, of a narrow screen 0.09
+_LARGEST_AREA = 0.35  # of ProPhoto 0.29, of XYZ 0.5
 
 
 @dataclass(slots=True)
@@ -78,7 +79,11 @@ def refuse_odd_png(data: bytes) -> None:
         seen.look_at(kind, content)
     if seen.announced and seen.announced != [seen.frames.to_bytes(4, "big")]:
         raise UndecodableImageError("the png is an animation of other frames than it announces")
-    if seen.primaries and not seen.kinds & {*_BEFORE_CHRM} and _area(seen.primaries) < _LEAST_AREA:
+    if (
+        seen.primaries
+        and not seen.kinds & {*_BEFORE_CHRM}
+        and not _LEAST_AREA <= _area(seen.primaries) <= _LARGEST_AREA
+    ):
         raise UndecodableImageError("the png has primaries that no screen has")
 
 

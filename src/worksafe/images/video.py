@@ -19,6 +19,7 @@ from worksafe.errors import (
     InputError,
     UndecodableImageError,
 )
+from worksafe.images.cicp import XYZ_PRIMARIES
 from worksafe.images.damage import damaged
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
@@ -162,6 +163,8 @@ class Video:
         if any(component.is_alpha for component in frame.format.components):
             raise UndecodableImageError(_SEE_THROUGH)
         _refuse_odd_turn(frame)
+        if frame.color_primaries == XYZ_PRIMARIES:
+            raise UndecodableImageError("the video's colours are said to be XYZ, as of cinemas")
         if frame.color_trc in _NO_FILMS_LIGHT:
             msg = f"the video's levels are of a kind that no film has: {frame.color_trc} of H.273"
             raise UndecodableImageError(msg)
