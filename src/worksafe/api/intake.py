@@ -299,10 +299,9 @@ def _uploads(request: Request) -> tuple[Item, ...]:
     if not uploads:
         msg = f"the request has no images; send files in the field {FIELD!r}"
         raise RequestError("missing_field", msg, FIELD)
-    if any(len(upload.filename or "") > MAX_ID for upload in uploads):
-        msg = f"a file name, which is the id of its result, has more than {MAX_ID} characters"
-        raise RequestError("invalid_field", msg, FIELD)
-    return tuple(Item(upload.stream.read(), upload.filename or None) for upload in uploads)
+    return tuple(
+        Item(upload.stream.read(), (upload.filename or "")[:MAX_ID] or None) for upload in uploads
+    )
 
 
 def _fields(fields: MultiDict[str, str], shape: RequestShape[AnyOptions]) -> AnyOptions:

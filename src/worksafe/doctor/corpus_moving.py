@@ -155,6 +155,6 @@ if importlib.util.find_spec("av") is not None:
                 iso_box(b"ftyp", b"isom\x00\x00\x00\x00isom")
                 + iso_box(b"moov", iso_box(b"trak", iso_box(b"mdia", b"")) * 2_000)
             ),
-            _DAMAGED,
+            f"{_DAMAGED} or decoder_crashed",
         ),
     }
