@@ -141,6 +141,8 @@ class Reason:
         What the policy asks for.
     frame : int or None
         Of an image with several frames.
+    time_s : float or None
+        When that frame is shown, seconds from the start.
     region : int or None
         Index into the image's regions; None where none of them is the label's in that frame.
     """
@@ -152,6 +154,7 @@ class Reason:
     threshold: float
     action: Action
     frame: int | None = None
+    time_s: float | None = None
     region: int | None = None
 
     @property
@@ -162,7 +165,8 @@ class Reason:
         else:
             what = f"{self.label} scores"
         done = {Action.BLOCK: "blocks", Action.REVIEW: "asks for a review"}[self.action]
-        where = "" if self.frame is None else f", in frame {self.frame}"
+        when = "" if self.time_s is None else f" (at {self.time_s:.1f} s)"
+        where = "" if self.frame is None else f", in frame {self.frame}{when}"
         return f"{what} {self.score:.2f}{where}; the policy {done} from {self.threshold:g}."
 
 

@@ -126,7 +126,9 @@ def test_a_reason_names_the_label_that_its_frame_shows() -> None:
 
     assert (reason.label, reason.score) == (blood, 0.8)
     assert reason.frame in {10, 11}
-    assert reason.sentence.startswith("violence.blood scores 0.80, in frame 1")
+    assert reason.time_s == next(one.time_s for one in shown.frames if one.frame == reason.frame)
+    where = f"in frame {reason.frame} (at {reason.time_s:.1f} s)"
+    assert reason.sentence.startswith(f"violence.blood scores 0.80, {where};")
 
 
 def test_a_heat_map_is_of_the_frame_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:

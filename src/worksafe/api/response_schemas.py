@@ -45,7 +45,8 @@ class ReasonModel(BaseModel):
     score: Score
     threshold: Score
     action: ActionName
-    frame: Annotated[int | None, Field(description="Of an animation, from 0.")]
+    frame: Annotated[int | None, Field(description="Of an animation or video, from 0.")]
+    time_s: Annotated[float | None, Field(description="When that frame is shown, in seconds.")]
     region: Annotated[
         int | None, Field(description="Index into regions, if one of them is of that frame.")
     ]
@@ -249,6 +250,7 @@ def _render_reason(reason: Reason) -> ReasonModel:
         threshold=reason.threshold,
         action=reason.action.value,
         frame=reason.frame,
+        time_s=None if reason.time_s is None else round(reason.time_s, TIME_DIGITS),
         region=reason.region,
         sentence=reason.sentence,
     )

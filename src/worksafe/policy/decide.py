@@ -79,6 +79,7 @@ def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | Non
         threshold=threshold,
         action=action,
         frame=frame,
+        time_s=next((one.time_s for one in scored.frames if one.frame == frame), None),
         region=_leading_region(label, frame, scored),
     )
 
