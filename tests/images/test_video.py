@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 from av.video.stream import VideoStream
 
 from films import film, quiet_film_with, scene, with_cover
@@ -185,6 +186,29 @@ def test_a_film_that_is_turned_by_other_than_quarters_is_refused(
 
     with pytest.raises(UndecodableImageError, match="quarters"):
         watch(bytes(data))
+
+
+def filtered(data: bytes, container: str, how: str) -> bytes:
+    """The same film, with what its stream says changed."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(data), "r") as given, av.open(file, "w", container) as output:
+        (stream,) = given.streams.video
+        beside = output.add_stream_from_template(stream)
+        change = BitStreamFilterContext(how, stream, beside)
+        for packet in given.demux(stream):
+            for changed in change.filter(packet if packet.size else None):
+                changed.stream = beside
+                output.mux(changed)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+def test_a_film_that_its_stream_turns_is_refused(container: str) -> None:
+    plain = film(5, lambda _: scene(), transfer=6)
+
+    with pytest.raises(UndecodableImageError, match="by its stream"):
+        watch(filtered(plain, container, "h264_metadata=display_orientation=insert:rotate=180"))
+    assert watch(filtered(plain, container, "null"))[0]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from worksafe.errors import (
 from worksafe.images.cicp import XYZ_PRIMARIES
 from worksafe.images.damage import damaged
 from worksafe.images.limits import ImageLimits
+from worksafe.images.nal import refuse_turned_stream
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import Sketch, change, sketch
@@ -135,6 +136,8 @@ class Video:
             track.packets += packet.size > 0
             track.named.discard(packet.pos)
             _refuse_alpha_beside(packet)
+            context = packet.stream.codec_context
+            refuse_turned_stream(context.name, context.extradata or b"", bytes(packet))
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
                 self._refuse_odd(frame)
