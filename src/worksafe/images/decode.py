@@ -31,7 +31,7 @@ from worksafe.images.pixels import to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
-from worksafe.images.structure import check_structure, readings
+from worksafe.images.structure.check import check_structure, readings
 from worksafe.images.thumbnail import read_thumbnail, shows_something_else
 
 pi_heif.register_heif_opener(thumbnails=False)

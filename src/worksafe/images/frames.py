@@ -7,7 +7,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from worksafe.errors import ImageFramesError, UndecodableImageError
 from worksafe.images.limits import MAX_FRAMES, ImageLimits
-from worksafe.images.tiff import refuse_misread
+from worksafe.images.structure.tiff import refuse_misread
 
 _BLENDED_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})  # of eight bits at most
 

@@ -16,7 +16,7 @@ from worksafe.images.formats import ImageFormat, sniff_format
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import Pictures
 from worksafe.images.source import Source, Url, as_url, film_path, read_head, read_source
-from worksafe.images.structure import is_dear
+from worksafe.images.structure.check import is_dear
 from worksafe.images.wall import Wall
 
 if TYPE_CHECKING:

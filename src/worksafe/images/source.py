@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worksafe.errors import InputError, UnreadableSourceError
-from worksafe.images.boxes import MOST_BRAND_BYTES
 from worksafe.images.formats import sniff_format
 from worksafe.images.limits import ImageLimits
+from worksafe.images.structure.boxes import MOST_BRAND_BYTES
 
 _URL_SCHEMES = ("http://", "https://")
 _HEAD_BYTES = MOST_BRAND_BYTES  # tell a format

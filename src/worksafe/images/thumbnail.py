@@ -7,7 +7,7 @@ from PIL import ExifTags, Image
 from worksafe.images.formats import JPEG
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import mean_change, sketch
-from worksafe.images.structure import check_structure
+from worksafe.images.structure.check import check_structure
 
 _MAX_BYTES = 256 * 1024  # EXIF of a JPEG has 64 kB at most
 _SIDE_PX = 320

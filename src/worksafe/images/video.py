@@ -22,11 +22,11 @@ from worksafe.errors import (
 from worksafe.images.cicp import XYZ_PRIMARIES
 from worksafe.images.damage import damaged
 from worksafe.images.limits import ImageLimits
-from worksafe.images.nal import refuse_turned_stream
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import Sketch, change, sketch
-from worksafe.images.seeking import refuse_hidden
+from worksafe.images.structure.nal import refuse_turned_stream
+from worksafe.images.structure.seeking import refuse_hidden
 
 # Lists of files are formats too, and would open other files and addresses.
 OPEN_OPTIONS = {"format_whitelist": "mov,mp4,matroska,webm,avi", "protocol_whitelist": ""}

@@ -15,8 +15,9 @@ from worksafe.images.formats import GIF, JPEG
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source
-from worksafe.images.structure import MAX_MARKERS, MAX_SCANS, is_dear, readings
-from worksafe.images.tiff import MAX_ENTRIES, MAX_PAGES
+from worksafe.images.structure.check import is_dear, readings
+from worksafe.images.structure.jpeg import MAX_MARKERS, MAX_SCANS
+from worksafe.images.structure.tiff import MAX_ENTRIES, MAX_PAGES
 
 TIFF_TAGS = [
     (256, 3, 1, 1), (257, 3, 1, 1), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1),

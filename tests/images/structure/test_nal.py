@@ -3,7 +3,7 @@
 import pytest
 
 from worksafe.errors import UndecodableImageError
-from worksafe.images.nal import refuse_turned_stream
+from worksafe.images.structure.nal import refuse_turned_stream
 
 TURNS = b"\x2f\x03\x40\x00\x10\x80"  # a message of three bytes
 FIRST = b"\x05\x04none"  # another before it

@@ -7,10 +7,10 @@ import pytest
 
 from pictures import encode, photo
 from worksafe.errors import NotAnImageError, UndecodableImageError
-from worksafe.images.boxes import refuse_odd_heic
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import sniff_format
 from worksafe.images.limits import ImageLimits
+from worksafe.images.structure.boxes import refuse_odd_heic
 
 AVIF = encode(photo(), "AVIF")
 

@@ -1,0 +1,1 @@
+"""What a file's structure tells before a decoder opens it, and where viewers would differ."""
