@@ -10,11 +10,12 @@ References
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 from worksafe.images.formats import AVIF, HEIC, PNG, ImageFormat
+from worksafe.images.structure.boxes import places_of
 
 XYZ_PRIMARIES = 10
 
@@ -48,20 +49,12 @@ def read_code_points(image_format: ImageFormat, data: bytes) -> frozenset[CodePo
         Several where a file says several.
     """
     if image_format is PNG:
-        said = (data[at + 8 : at + 10] for at in _find_all(_PNG_CHUNK, data))
+        said = (data[at + 8 : at + 10] for at in places_of(_PNG_CHUNK, data))
     elif image_format in {AVIF, HEIC}:
-        said = (data[at + 9 : at + 12 : 2] for at in _find_all(_NCLX, data))  # two bytes for each
+        said = (data[at + 9 : at + 12 : 2] for at in places_of(_NCLX, data))  # two bytes for each
     else:
         return frozenset()
     return frozenset(CodePoints(*two) for two in said if len(two) == len(CodePoints._fields))
-
-
-def _find_all(mark: bytes, data: bytes) -> Iterator[int]:
-    """Find a mark wherever it stands: what is in a picture by chance is longer to come by."""
-    at = data.find(mark)
-    while at >= 0:
-        yield at
-        at = data.find(mark, at + 1)
 
 
 @lru_cache(maxsize=64)

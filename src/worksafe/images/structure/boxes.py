@@ -107,8 +107,8 @@ def refuse_odd_heic(data: bytes) -> None:
         If so: viewers show it, the decoder leaves it out.
     """
     said = _outside_media(data)
-    primaries = {number for at in _places(_PRIMARY, said) for number in _numbers(said, at + 8)}
-    thumbnails = {number for at in _places(_THUMBNAIL, said) for number in _numbers(said, at + 4)}
+    primaries = {number for at in places_of(_PRIMARY, said) for number in _numbers(said, at + 8)}
+    thumbnails = {number for at in places_of(_THUMBNAIL, said) for number in _numbers(said, at + 4)}
     if primaries & thumbnails:
         raise UndecodableImageError("the heic calls its main picture a thumbnail")
 
@@ -118,7 +118,19 @@ def _numbers(data: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(data[at : at + 2], "big"), int.from_bytes(data[at : at + 4], "big")
 
 
-def _places(mark: bytes, data: bytes) -> Iterator[int]:
+def places_of(mark: bytes, data: bytes) -> Iterator[int]:
+    """Find a mark wherever it stands: what is in a picture by chance is longer to come by.
+
+    Parameters
+    ----------
+    mark, data : bytes
+        What to look for, and in what.
+
+    Yields
+    ------
+    int
+        Where it begins.
+    """
     at = data.find(mark)
     while at >= 0:
         yield at
