@@ -56,6 +56,8 @@ class MemoryCache:
 
     def put(self, key: str, found: Found) -> None:
         """Keep something, and let the oldest go."""
+        if not self._entries:
+            return
         own = deepcopy(found)
         with self._lock:
             self._kept[key] = own

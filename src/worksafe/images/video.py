@@ -137,7 +137,7 @@ class Video:
             track.named.discard(packet.pos)
             _refuse_alpha_beside(packet)
             context = packet.stream.codec_context
-            refuse_turned_stream(context.name, context.extradata or b"", bytes(packet))
+            refuse_turned_stream(context.name, context.extradata or b"", memoryview(packet))
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
                 self._refuse_odd(frame)

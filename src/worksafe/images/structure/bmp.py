@@ -43,7 +43,7 @@ def refuse_odd_bmp(data: bytes) -> None:
         return  # of OS/2: shorter, and of none of these
     if bits in _TABLED and colours not in {0, 1 << bits}:
         ramp = _TWO if colours == len(_TWO) else bytes(range(min(colours, 1 << bits)))
-        table = data[_HEADER_AT + header :][: 4 * len(ramp)]
+        table = data[_HEADER_AT + header : _HEADER_AT + header + 4 * len(ramp)]
         if ramp == table[::4] == table[1::4] == table[2::4]:
             raise UndecodableImageError("the bmp has a table of some greys, not of all")
     if bits == _DEEP and coding == _BITFIELDS and header >= _MASKED and alpha:
@@ -63,7 +63,7 @@ def _refuse_early_pixels(data: bytes, header: int, bits: int, colours: int) -> N
     is_short = header < _PLAIN_HEADER
     entries = 1 << bits if is_short or not colours else colours
     table = (3 if is_short else 4) * entries if bits in _TABLED else 0
-    start = int.from_bytes(data[_NUMBERS_AT[0] :][:4], "little")
+    start = int.from_bytes(data[_NUMBERS_AT[0] : _NUMBERS_AT[0] + 4], "little")
     if start < _HEADER_AT + header + table:
         raise UndecodableImageError("the bmp says that its pixels begin in its header or table")
 

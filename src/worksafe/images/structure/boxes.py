@@ -68,8 +68,8 @@ def has_track(data: bytes) -> bool:
     bool
         True, too, where there are more boxes than anybody writes.
     """
-    boxes = list(_outermost(data))
-    return len(boxes) > _MAX_BOXES or any(kind == _TRACKS for kind, _ in boxes)
+    kinds = [kind for kind, _, _ in _outermost(data)]
+    return len(kinds) > _MAX_BOXES or _TRACKS in kinds
 
 
 def refuse_odd_avif(data: bytes) -> None:
@@ -139,11 +139,11 @@ def places_of(mark: bytes, data: bytes) -> Iterator[int]:
 
 def _outside_media(data: bytes) -> bytes:
     """Join all boxes but those of media: in them any four bytes come up by chance."""
-    return b"".join(content for kind, content in _outermost(data) if kind != _MEDIA)
+    return b"".join(data[at:end] for kind, at, end in _outermost(data) if kind != _MEDIA)
 
 
-def _outermost(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Go through the outermost boxes, kind and content; the last may hold all that is left."""
+def _outermost(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Go through the outermost boxes, kind and place; the last may hold all that is left."""
     at = 0
     for _ in range(_MAX_BOXES):
         if at >= len(data):
@@ -155,6 +155,6 @@ def _outermost(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if size < least:  # it goes on to the end, or is none
             size = len(data) - at
             kind = kind if data[at : at + 4] == bytes(4) else b""
-        yield kind, data[at : at + size]
+        yield kind, at, at + size
         at += size
-    yield b"", data[at:]
+    yield b"", at, len(data)

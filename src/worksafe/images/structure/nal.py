@@ -21,7 +21,7 @@ _LISTS_AT = 23  # of units, for HEVC
 _MORE = 255  # a type or size goes on
 
 
-def refuse_turned_stream(codec: str, about: bytes, packet: bytes) -> None:
+def refuse_turned_stream(codec: str, about: bytes, packet: bytes | memoryview) -> None:
     """Refuse a film that is turned by the stream itself: the decoder would, browsers do not.
 
     Parameters
@@ -30,7 +30,7 @@ def refuse_turned_stream(codec: str, about: bytes, packet: bytes) -> None:
         As ffmpeg names it; of others than H.264 and HEVC nothing is known.
     about : bytes
         What the container says of the stream.
-    packet : bytes
+    packet : bytes-like
         One frame's.
 
     Raises
@@ -40,22 +40,24 @@ def refuse_turned_stream(codec: str, about: bytes, packet: bytes) -> None:
     """
     if codec not in _HEAD_BYTES:
         return
+    head = _HEAD_BYTES[codec]
     for unit in _units(codec, about, packet):
-        if _is_sei(codec, unit) and _DISPLAY_ORIENTATION in _kinds(unit[_HEAD_BYTES[codec] :]):
+        if _is_sei(codec, unit) and _DISPLAY_ORIENTATION in _kinds(bytes(unit[head:])):
             raise UndecodableImageError("the video is turned by its stream, not by its file")
 
 
-def _units(codec: str, about: bytes, packet: bytes) -> Iterator[bytes]:
+def _units(codec: str, about: bytes, packet: bytes | memoryview) -> Iterator[bytes | memoryview]:
     lengths_at = _LENGTHS_AT[codec]
     if len(about) <= lengths_at or about[0] != _BY_LENGTHS:
-        yield from _START.split(about + packet)[1:]
+        for part in (about, packet):
+            yield from _START.split(part)[1:]
         return
     if codec == "hevc":
         yield from _kept_units(about)
     yield from _by_lengths(packet, (about[lengths_at] & 3) + 1)
 
 
-def _kept_units(about: bytes) -> Iterator[bytes]:
+def _kept_units(about: bytes) -> Iterator[bytes | memoryview]:
     """Give the units in what a container says of HEVC: some lists, of each how many and them."""
     at = _LISTS_AT
     for _ in range(about[at - 1] if len(about) >= at else 0):
@@ -65,7 +67,7 @@ def _kept_units(about: bytes) -> Iterator[bytes]:
             at += 2 + len(unit)
 
 
-def _by_lengths(data: bytes, width: int) -> Iterator[bytes]:
+def _by_lengths(data: bytes | memoryview, width: int) -> Iterator[bytes | memoryview]:
     at = 0
     while at + width < len(data):
         size = int.from_bytes(data[at : at + width], "big")
@@ -73,7 +75,7 @@ def _by_lengths(data: bytes, width: int) -> Iterator[bytes]:
         at += width + size
 
 
-def _is_sei(codec: str, unit: bytes) -> bool:
+def _is_sei(codec: str, unit: bytes | memoryview) -> bool:
     if codec == "h264":
         return unit[:1] != b"" and unit[0] & 0x1F == 6  # noqa: PLR2004 - as in [1]_
     return unit[:1] != b"" and unit[0] >> 1 & 0x3F in {39, 40}
