@@ -3,11 +3,11 @@
 import struct
 from collections.abc import Sequence
 
-from PIL import ImageCms
+from worksafe.doctor.making import srgb_profile
 
 Tags = Sequence[tuple[bytes, bytes]]
 
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB = srgb_profile()
 
 
 def tags_of(profile: bytes) -> list[tuple[bytes, bytes]]:

@@ -4,9 +4,9 @@ import zlib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
-from colour_profiles import linear, with_curve
+from colour_profiles import SRGB, linear, with_curve
 from pictures import chunk_after_header, encode, photo, photographs
 from worksafe.errors import UndecodableImageError
 from worksafe.images.cicp import level_table
@@ -61,7 +61,7 @@ def test_a_profile_that_hides_a_picture_in_the_dark_is_applied() -> None:
 @pytest.mark.parametrize(
     "profile",
     [
-        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        SRGB,
         b"\x00" * 300,
         b"damaged",
     ],

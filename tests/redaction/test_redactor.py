@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 from PIL.Image import Exif
 
+from colour_profiles import SRGB
 from fakes import brightness_detector, colour_detector
 from films import quiet_film_with
 from pictures import Rgb, encode, photo, with_thumbnail
@@ -208,7 +209,7 @@ def test_every_orientation_comes_out_upright_and_without_metadata(
         "JPEG",
         exif=exif,
         quality=95,
-        icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        icc_profile=SRGB,
         xmp=b"<x:xmpmeta>SECRET</x:xmpmeta>",
         comment=b"SECRET COMMENT",
     )

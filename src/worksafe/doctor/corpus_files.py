@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from worksafe.doctor.making import (
+    bmp_of_runs,
     encoded,
     iso_box,
     moving,
@@ -75,11 +76,7 @@ def _shared_directories() -> bytes:
 def _bmp_of_runs() -> bytes:
     """Make a BMP of 10,000 x 5,000 px, run-length encoded, of 30 kB."""
     runs = (b"\xff\x00" * 40 + b"\x00\x00") * 370 + b"\x00\x01"
-    head = struct.pack("<IiiHHIIiiII", 40, 10_000, 5_000, 1, 8, 1, len(runs), 0, 0, 256, 0)
-    offset = 14 + len(head) + 1024
-    return (
-        struct.pack("<2sIHHI", b"BM", offset + len(runs), 0, 0, offset) + head + bytes(1024) + runs
-    )
+    return bmp_of_runs(10_000, 5_000, runs)
 
 
 def _bad_checksum() -> bytes:

@@ -4,9 +4,9 @@ import struct
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
-from worksafe.doctor.making import encoded, exif, png_chunk, scene
+from worksafe.doctor.making import encoded, exif, png_chunk, scene, srgb_profile
 
 _OK = "ok"
 _PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # tags of a TIFF
@@ -68,10 +68,6 @@ def _with_preview(seed: int) -> bytes:
 
 def _profile(profile: bytes) -> bytes:
     return encoded(scene(), "JPEG", icc_profile=profile)
-
-
-def _srgb() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def _xmp(orientation: int) -> bytes:
@@ -140,7 +136,7 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "preview of the same picture": (lambda: _with_preview(0), _OK),
     "preview that shows something else": (lambda: _with_preview(7), _OK),
-    "colour profile": (lambda: _profile(_srgb()), _OK),
+    "colour profile": (lambda: _profile(srgb_profile()), _OK),
     "damaged colour profile": (lambda: _profile(b"\x00" * 200), _OK),
     "progressive JPEG": (lambda: encoded(scene(), "JPEG", progressive=True), _OK),
     "BMP from top to bottom": (_upside_down_bmp, _OK),

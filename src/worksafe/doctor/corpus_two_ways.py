@@ -3,21 +3,22 @@
 import struct
 from collections.abc import Callable
 
-from PIL import ImageCms
-
-from worksafe.doctor.making import encoded, iso_box, scene
+from worksafe.doctor.making import (
+    bmp_of_runs,
+    encoded,
+    iso_box,
+    jpeg_segment,
+    scene,
+    srgb_profile,
+)
 
 _REFUSED = "undecodable_image"
 _HEAD_BYTES, _SPACE_AT, _TAG_BYTES = 128, 16, 12  # of a colour profile
 
 
-def _srgb() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
 def _tag_twice() -> bytes:
     """Name the last tag of a profile once more, in place of the first."""
-    profile = _srgb()
+    profile = srgb_profile()
     first = _HEAD_BYTES + 4
     last = first + _TAG_BYTES * (int.from_bytes(profile[_HEAD_BYTES:first], "big") - 1)
     twice = profile[:first] + profile[last : last + _TAG_BYTES]
@@ -25,7 +26,7 @@ def _tag_twice() -> bytes:
 
 
 def _no_usual_colours() -> bytes:
-    profile = _srgb()
+    profile = srgb_profile()
     return _with_profile(profile[:_SPACE_AT] + b"3CLR" + profile[_SPACE_AT + 4 :])
 
 
@@ -38,8 +39,7 @@ def _gain_map() -> bytes:
     said = b'<x:xmpmeta xmlns:hdrgm="" hdrgm:Version="1.0" hdrgm:BaseRenditionIsHDR="True"/>'
     content = b"http://ns.adobe.com/xap/1.0/\x00" + said
     second = encoded(scene(seed=9), "JPEG")
-    segment = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
-    return encoded(scene(), "JPEG") + second[:2] + segment + second[2:]
+    return encoded(scene(), "JPEG") + second[:2] + jpeg_segment(1, content) + second[2:]
 
 
 def _alternatives() -> bytes:
@@ -58,12 +58,7 @@ def _film_or_picture() -> bytes:
 
 
 def _bmp(runs: bytes, start: int | None = None) -> bytes:
-    """Make a BMP of 8 x 2 px with a table of 256 colours."""
-    table = bytes(range(256)) * 4
-    head = struct.pack("<IiiHHIIiiII", 40, 8, 2, 1, 8, 1, len(runs), 0, 0, 256, 0)
-    offset = 14 + len(head) + len(table)
-    first = struct.pack("<2sIHHI", b"BM", offset + len(runs), 0, 0, start or offset)
-    return first + head + table + runs
+    return bmp_of_runs(8, 2, runs, bytes(range(256)) * 4, start)
 
 
 TWO_WAYS: dict[str, tuple[Callable[[], bytes], str]] = {

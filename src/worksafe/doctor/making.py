@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 Rgb = NDArray[np.uint8]
 
@@ -128,3 +128,37 @@ def exif(*entries: tuple[int, int, int, int], thumbnail: bytes = b"") -> bytes:
 def iso_box(kind: bytes, body: bytes) -> bytes:
     """Make a box of an ISO base media file."""
     return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def jpeg_segment(number: int, content: bytes) -> bytes:
+    """Make a JPEG's segment for applications, APP0 to APP15."""
+    return bytes([0xFF, 0xE0 + number]) + struct.pack(">H", len(content) + 2) + content
+
+
+def srgb_profile() -> bytes:
+    """Make the usual colour profile."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def bmp_of_runs(
+    width: int, height: int, runs: bytes, table: bytes = bytes(1024), start: int | None = None
+) -> bytes:
+    """Make a run-length encoded BMP of 256 colours.
+
+    Parameters
+    ----------
+    width, height : int
+        In pixels, from bottom to top.
+    runs, table : bytes
+        The commands, and the colours.
+    start : int or None
+        Where it says that the runs begin; None for where they do.
+
+    Returns
+    -------
+    bytes
+    """
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    offset = 14 + len(head) + len(table)
+    first = struct.pack("<2sIHHI", b"BM", offset + len(runs), 0, 0, start or offset)
+    return first + head + table + runs

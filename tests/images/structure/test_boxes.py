@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from pictures import encode, photo
+from worksafe.doctor.making import iso_box
 from worksafe.errors import NotAnImageError, UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import sniff_format
@@ -13,10 +14,6 @@ from worksafe.images.limits import ImageLimits
 from worksafe.images.structure.boxes import refuse_odd_heic
 
 AVIF = encode(photo(), "AVIF")
-
-
-def box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(content)) + kind + content
 
 
 def long_box(kind: bytes, content: bytes) -> bytes:
@@ -29,14 +26,14 @@ CUT = struct.pack(">8I", 8, 1, 8, 1, 0, 1, 0, 1)
 @pytest.mark.parametrize(
     "said",
     [
-        box(b"clap", CUT),
-        box(b"clap", CUT + bytes(4)),
+        iso_box(b"clap", CUT),
+        iso_box(b"clap", CUT + bytes(4)),
         long_box(b"clap", CUT),
-        box(b"grpl", box(b"altr", struct.pack(">5I", 0, 10, 2, 2, 1))),
-        box(b"infe", bytes(8) + b"tmap\x00"),
+        iso_box(b"grpl", iso_box(b"altr", struct.pack(">5I", 0, 10, 2, 2, 1))),
+        iso_box(b"infe", bytes(8) + b"tmap\x00"),
     ],
 )
-@pytest.mark.parametrize("inside", [box, long_box])
+@pytest.mark.parametrize("inside", [iso_box, long_box])
 def test_an_avif_of_which_browsers_show_something_else_is_refused(
     said: bytes, inside: Callable[[bytes, bytes], bytes]
 ) -> None:
@@ -45,7 +42,7 @@ def test_an_avif_of_which_browsers_show_something_else_is_refused(
 
 
 def test_pixels_that_spell_a_box_by_chance_are_no_box() -> None:
-    data = AVIF + box(b"mdat", b"clap altr tmap")
+    data = AVIF + iso_box(b"mdat", b"clap altr tmap")
 
     assert decode_image(data, ImageLimits(), 320).views
     with pytest.raises(UndecodableImageError, match="the avif"):
@@ -53,9 +50,11 @@ def test_pixels_that_spell_a_box_by_chance_are_no_box() -> None:
 
 
 def heic(primary: bytes, *thumbnail: bytes) -> bytes:
-    links = b"".join(box(b"thmb", one) for one in thumbnail)
-    meta = box(b"meta", bytes(4) + box(b"pitm", primary) + box(b"iref", bytes(4) + links))
-    return box(b"ftyp", b"heic" + bytes(4) + b"mif1") + meta + box(b"mdat", bytes(99))
+    links = b"".join(iso_box(b"thmb", one) for one in thumbnail)
+    meta = iso_box(
+        b"meta", bytes(4) + iso_box(b"pitm", primary) + iso_box(b"iref", bytes(4) + links)
+    )
+    return iso_box(b"ftyp", b"heic" + bytes(4) + b"mif1") + meta + iso_box(b"mdat", bytes(99))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_a_heic_with_a_thumbnail_as_phones_write_it_is_none_of_these() -> None:
 )
 def test_what_says_that_it_is_of_two_formats_is_refused(brands: tuple[bytes, ...]) -> None:
     with pytest.raises(UndecodableImageError, match="two formats"):
-        sniff_format(box(b"ftyp", brands[0] + bytes(4) + b"".join(brands[1:])))
+        sniff_format(iso_box(b"ftyp", brands[0] + bytes(4) + b"".join(brands[1:])))
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 4096])

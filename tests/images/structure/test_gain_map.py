@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from pictures import encode, photo
+from worksafe.doctor.making import jpeg_segment
 from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
@@ -14,7 +15,7 @@ BINARY = b"urn:iso:std:iso:ts:21496:-1\x00"
 
 def jpeg(*segments: tuple[int, bytes]) -> bytes:
     plain = encode(photo(), "JPEG")
-    parts = (bytes([0xFF, 0xE0 + at]) + struct.pack(">H", len(b) + 2) + b for at, b in segments)
+    parts = (jpeg_segment(number, content) for number, content in segments)
     return plain[:2] + b"".join(parts) + plain[2:]
 
 

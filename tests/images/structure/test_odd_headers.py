@@ -7,10 +7,11 @@ import zlib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
+from colour_profiles import SRGB as SRGB_PROFILE
 from pictures import encode, photo
-from worksafe.doctor.making import png_chunk
+from worksafe.doctor.making import jpeg_segment, png_chunk
 from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
@@ -187,15 +188,12 @@ def test_pixels_that_begin_in_the_table_are_refused(start: int) -> None:
         decode(bytes(data))
 
 
-def segment(content: bytes) -> bytes:
-    return b"\xff\xe2" + struct.pack(">H", len(content) + 2) + content
-
-
 def with_segments(*marks: tuple[int, int]) -> bytes:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    size = -(-len(profile) // len(marks))
+    size = -(-len(SRGB_PROFILE) // len(marks))
     parts = [
-        segment(b"ICC_PROFILE\x00" + bytes(mark) + profile[at * size : (at + 1) * size])
+        jpeg_segment(
+            2, b"ICC_PROFILE\x00" + bytes(mark) + SRGB_PROFILE[at * size : (at + 1) * size]
+        )
         for at, mark in enumerate(marks)
     ]
     plain = encode(photo(), "JPEG")
