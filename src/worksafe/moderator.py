@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -319,9 +320,9 @@ class Moderator:
 
     def warm_up(self) -> None:
         """Run all that runs once, so that the first picture is not the slowest."""
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(Detector.warm_up, self._detectors))
         self._wall.warm_up()
-        for detector in self._detectors:
-            detector.warm_up()
         self.is_ready = True
 
     def close(self) -> None:

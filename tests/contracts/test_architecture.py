@@ -76,7 +76,10 @@ def test_a_process_that_decodes_loads_nothing_else() -> None:
 
 
 def test_importing_the_server_loads_no_training() -> None:
-    program = "import sys, worksafe.api.server; print([m for m in sys.modules if 'torch' in m])"
+    program = (
+        "import sys, worksafe.api.app, worksafe.api.server; "
+        "print([name for name in sys.modules if 'torch' in name])"
+    )
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
