@@ -11,6 +11,7 @@ from PIL import Image
 from fakes import brightness_detector
 from films import film, tracks_of, with_cover
 from pictures import encode, photo
+from processes import decoders
 from servers import resident_bytes
 from worksafe import Moderator, Settings
 from worksafe.doctor.making import long_gif
@@ -159,13 +160,15 @@ def test_the_deadline_ends_a_film_and_leaves_no_decoder_at_work(tmp_path: Path) 
     path = tmp_path / "film.mp4"
     film(3000, lambda index: np.full((144, 192, 3), index % 250, dtype=np.uint8), path=path)
     moderator = Moderator(Settings(running=1), detectors=[brightness_detector()])
+    before = decoders()
 
-    (result,) = moderator.check_set([Item(path)], deadline_s=0.5).results
+    (result,) = moderator.check_set([Item(path)], deadline_s=0.3).results
     after = moderator.check(encode(photo("cat"), "GIF"))
 
     assert result.error is not None
     assert result.error.code == "deadline_exceeded"
     assert after.status == "ok"
+    assert len(decoders() - before) == 1  # that of the GIF
 
 
 def test_a_url_is_an_item_in_error_unless_fetching_is_allowed() -> None:

@@ -30,13 +30,14 @@ def test_results_come_in_order_whatever_takes_longest(admission: Admission) -> N
 
 def test_no_more_runs_at_once_than_allowed(admission: Admission) -> None:
     running, most, lock = 0, 0, threading.Lock()
+    both = threading.Barrier(2, timeout=30)
 
     def work(_: int) -> None:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.005)
+        both.wait()  # passes only if another runs now
         with lock:
             running -= 1
 
@@ -66,11 +67,8 @@ def test_refuses_at_once_when_full_and_takes_again_when_a_place_is_free(
     admission: Admission,
 ) -> None:
     with admission.admit(), admission.admit():
-        with admission.admit():
-            began = time.monotonic()
-            with pytest.raises(OverloadedError), admission.admit():
-                pass
-            assert time.monotonic() - began < 0.05
+        with admission.admit(), pytest.raises(OverloadedError), admission.admit():
+            pass
         with admission.admit():
             pass
 
@@ -82,11 +80,11 @@ def test_work_that_is_late_is_an_error_and_the_rest_is_not_waited_for(
 
     def work(item: int) -> int:
         if item == 1:
-            release.wait(5)
+            release.wait(30)
         return item
 
     outcomes: list[int | str] = []
-    for task in admission.map(work, range(4), Deadline(0.2)):
+    for task in admission.map(work, range(4), Deadline(1)):
         try:
             outcomes.append(task.result())
         except DeadlineExceededError as error:
@@ -98,7 +96,7 @@ def test_work_that_is_late_is_an_error_and_the_rest_is_not_waited_for(
 
 def test_work_that_never_began_has_waited_all_the_time(admission: Admission) -> None:
     release = threading.Event()
-    tasks = admission.map(lambda _: release.wait(5), range(4), Deadline(0.2))
+    tasks = admission.map(lambda _: release.wait(30), range(4), Deadline(1))
 
     waited = []
     for task in tasks:
@@ -107,8 +105,8 @@ def test_work_that_never_began_has_waited_all_the_time(admission: Admission) -> 
         waited.append(task.waited_s)
     release.set()
 
-    assert max(waited[:2]) < 0.15  # two threads
-    assert min(waited[2:]) >= 0.19
+    assert max(waited[:2]) < 0.9  # two threads
+    assert min(waited[2:]) >= 0.95
 
 
 def test_a_deadline_that_has_passed_starts_nothing(admission: Admission) -> None:
@@ -118,7 +116,7 @@ def test_a_deadline_that_has_passed_starts_nothing(admission: Admission) -> None
 
     with pytest.raises(DeadlineExceededError):
         task.result()
-    time.sleep(0.05)
+    admission.close()  # what was begun has ended
     assert started == []
 
 
@@ -126,7 +124,7 @@ def test_a_place_is_kept_until_late_work_has_ended(admission: Admission) -> None
     release = threading.Event()
     for _ in range(3):
         with admission.admit() as place:
-            (task,) = admission.map(lambda _: release.wait(5), [1], Deadline(0.05), place)
+            (task,) = admission.map(lambda _: release.wait(30), [1], Deadline(0.5), place)
             with pytest.raises(DeadlineExceededError):
                 task.result()
 
@@ -134,7 +132,7 @@ def test_a_place_is_kept_until_late_work_has_ended(admission: Admission) -> None
     with admission.admit(), pytest.raises(OverloadedError), admission.admit():
         pass
     release.set()
-    for _ in range(100):
+    for _ in range(1000):
         time.sleep(0.01)
         try:
             with admission.admit(), admission.admit(), admission.admit():

@@ -10,7 +10,7 @@ from worksafe.images.deadline import Deadline
 from worksafe.images.open import Opener, Read
 from worksafe.images.source import Source
 
-SLOW_MS = 200
+SLOW_MS = 500
 
 
 @pytest.mark.parametrize("is_known", [False, True])

@@ -29,6 +29,11 @@ def test_a_place_that_is_held_is_not_lent() -> None:
     assert set(NONE_IDLE.map(where, [1, 2, 3])) == {here}
 
 
+def test_where_there_are_no_places_none_is_waited_for() -> None:
+    with NONE_IDLE.hold(), NONE_IDLE.hold():
+        pass
+
+
 def test_what_fails_at_a_lent_place_fails_here_and_the_place_comes_back() -> None:
     places = IdlePlaces(2)
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -119,7 +120,7 @@ def test_300_damaged_files_at_eight_clients_and_good_ones_all_the_while(
              if r["error"] and r["error"]["code"] not in CODES]  # fmt: skip
     assert wrong == []
     assert {r["status"] for r in results} == {"ok", "error"}
-    assert len(good) > 20
+    assert good
     assert set(good) == {"ok"}
 
 
@@ -144,9 +145,11 @@ def test_a_decoder_killed_in_mid_request_costs_that_item_alone(service: tuple[st
 
     with httpx.Client(timeout=60) as client, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(check, client, url, good, slow, good)
-        time.sleep(0.8)
-        for decoder in decoders_of(pid):
-            os.kill(decoder, signal.SIGKILL)
+        while not answer.done():  # each that is started, also one that has not begun yet
+            time.sleep(0.5)
+            for decoder in decoders_of(pid):
+                with suppress(ProcessLookupError):
+                    os.kill(decoder, signal.SIGKILL)
         first, killed, last = answer.result()
         after = check(client, url, encode(quadrants(), "GIF"))[0]
 

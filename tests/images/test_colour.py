@@ -191,6 +191,17 @@ def test_code_points_behind_decoys_are_applied() -> None:
     assert len(decode_image(data, ImageLimits(), 320).views) == 2
 
 
+def test_many_ways_to_read_the_levels_make_no_more_pictures_than_there_are_ways() -> None:
+    marks = b"".join(
+        b"\0\0\0\4cICP" + bytes([primaries, transfer, 0, 1])
+        for primaries in range(11, 100)
+        for transfer in (1, 8, 13, 16)
+    )
+    data = chunk_after_header(encode(photo("cat"), "PNG"), b"prIv", marks)
+
+    assert len(decode_image(data, ImageLimits(), 320).views) == 3
+
+
 def cmyk_profile() -> bytes:
     """A profile of four inks of which the last is all that counts, and that backwards."""
     grid = 2

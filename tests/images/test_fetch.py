@@ -212,6 +212,12 @@ def test_a_picture_is_fetched_from_an_allowed_host_through_redirects() -> None:
         assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", LIMITS) == PICTURE
 
 
+def test_a_picture_may_be_larger_than_films_may() -> None:
+    limits = ImageLimits(max_bytes=len(PICTURE), max_video_bytes=100)
+    with hosting({"/a.jpg": sending(PICTURE)}) as base:
+        assert Fetcher(["localhost"]).fetch(f"{base}/a.jpg", limits) == PICTURE
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -231,55 +237,45 @@ def test_every_redirect_is_checked_again(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("answer", "seconds", "error"),
     [
-        (redirect("/loop"), UrlFailedError),
-        (missing, UrlFailedError),
-        (dripping, UrlFailedError),
-        (dripping_headers, UrlFailedError),
-        (endless, ImageBytesError),
-        (claiming_too_much, ImageBytesError),
+        (redirect("/loop"), 60, UrlFailedError),
+        (missing, 60, UrlFailedError),
+        (dripping, 1, UrlFailedError),
+        (dripping_headers, 1, UrlFailedError),
+        (endless, 60, ImageBytesError),
+        (claiming_too_much, 60, ImageBytesError),
     ],
     ids=["loop", "missing", "dripping", "dripping headers", "endless", "claiming too much"],
 )
-def test_answers_that_are_given_up_in_time(answer: Answer, error: type[InputError]) -> None:
-    began = time.monotonic()
-
+def test_answers_that_are_given_up(answer: Answer, seconds: float, error: type[InputError]) -> None:
     with hosting({"/loop": answer}) as base, pytest.raises(error):
-        Fetcher(["localhost"], seconds=1).fetch(f"{base}/loop", LIMITS)
-
-    assert time.monotonic() - began < 3
+        Fetcher(["localhost"], seconds=seconds).fetch(f"{base}/loop", LIMITS)
 
 
 def test_a_name_that_nobody_answers_for_is_given_up_in_time() -> None:
     is_over = threading.Event()
 
     def never(host: str, port: int) -> list[str]:  # noqa: ARG001
-        is_over.wait(10)
-        return ["8.8.8.8"]
+        is_over.wait(60)
+        raise OSError("it was waited for")
 
-    began = time.monotonic()
     with pytest.raises(UrlFailedError, match="in time"):
         Fetcher(seconds=0.2, resolve=never).fetch("http://slow.example/a.png", LIMITS)
     is_over.set()
-
-    assert time.monotonic() - began < 5
 
 
 def test_nothing_is_fetched_beyond_the_deadline() -> None:
     is_over = threading.Event()
 
     def never(host: str, port: int) -> list[str]:  # noqa: ARG001
-        is_over.wait(10)
-        return ["8.8.8.8"]
+        is_over.wait(60)
+        raise OSError("it was waited for")
 
-    began = time.monotonic()
     for seconds in (0.2, 0.0):
         with pytest.raises(DeadlineExceededError):
             Fetcher(resolve=never).fetch("http://slow.example/a.png", LIMITS, Deadline(seconds))
     is_over.set()
-
-    assert time.monotonic() - began < 5
 
 
 def test_the_body_of_a_redirect_is_not_read() -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from films import quiet_film_with
 from pictures import encode, photo, quadrants
-from worksafe.errors import ImageBytesError, NotAnImageError, UrlsOffError
+from worksafe.errors import ImageBytesError, NotAnImageError, UnreadableSourceError, UrlsOffError
 from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener
@@ -103,6 +103,19 @@ def test_films_have_a_ceiling_on_bytes_of_their_own_and_none_by_path(
         crossed(data, wall, ImageLimits(max_video_bytes=len(data) - 1))
     with pytest.raises(ImageBytesError, match="image"):
         crossed(encode(quadrants()), wall, limits)
+
+
+def test_a_film_that_is_gone_before_it_is_opened_cannot_be_read(
+    wall: RecordingWall, tmp_path: Path
+) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(quiet_film_with({}, frames=2))
+    opener = Opener(ImageLimits(), wall)
+    read = opener.read(path)
+    path.unlink()
+
+    with pytest.raises(UnreadableSourceError), opener.open(read, 320):
+        pass
 
 
 @pytest.mark.parametrize("source", ["https://example.com/a.jpg", Url("/etc/passwd"), Url("")])

@@ -177,6 +177,16 @@ def test_a_label_that_is_only_reported_costs_less_where_no_weight_is_named() -> 
     assert decide(scored(drugs__cannabis=1.0), unweighed).suitability == 0
 
 
+def test_a_label_that_is_not_registered_yet_is_decided_like_others() -> None:
+    scores = Scores({"violence": 0.9}, {"violence.new": 0.9})
+    policy = Policy.model_validate({"name": "new", "rules": {"violence": {"block": 0.8}}})
+
+    decision = decide(ImageScores(scores, {}), policy)
+
+    assert [reason.label for reason in decision.reasons] == ["violence.new"]
+    assert decision.suitability == 10
+
+
 names = st.sampled_from(sorted(LABELS))
 probabilities = st.floats(0, 1)
 

@@ -278,6 +278,10 @@ def test_a_new_file_does_not_hide_that_another_is_half_written(tmp_path: Path) -
     assert "nudity" in shelf.policies["school"].rules
 
 
+def test_no_policies_in_place_of_those_that_are_read_are_none() -> None:
+    assert PolicyShelf(None, (), {}).policies == {}
+
+
 def test_what_is_needed_must_be_there_from_the_start(tmp_path: Path) -> None:
     with pytest.raises(UnknownPolicyError):
         PolicyShelf(tmp_path, ("school",))

@@ -61,6 +61,17 @@ def _turned(orientation: int) -> bytes:
     return encoded(scene(), "JPEG", exif=exif((0x0112, 3, 1, orientation)))
 
 
+def _many_directories() -> bytes:
+    entries = [(0x8769, 4, 1, 8 + place) for place in range(512)]
+    return encoded(scene(), "JPEG", exif=exif(*entries))
+
+
+def _many_code_points() -> bytes:
+    marks = b"".join(b"\0\0\0\4cICP" + bytes([place, 8, 0, 1]) for place in range(11, 256))
+    plain = encoded(scene(1279, 1279), "PNG")
+    return plain[:33] + png_chunk(b"prIv", marks) + plain[33:]
+
+
 def _with_preview(seed: int) -> bytes:
     preview = encoded(scene(80, 60, seed), "JPEG")
     return encoded(scene(), "JPEG", exif=exif((0x0112, 3, 1, 1), thumbnail=preview))
@@ -134,6 +145,8 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: encoded(scene(), "JPEG", exif=b"Exif\x00\x00II*\x00" + b"\xff" * 30),
         _OK,
     ),
+    "EXIF with hundreds of directories": (_many_directories, "undecodable_image"),
+    "hundreds of ways to read the levels": (_many_code_points, _OK),
     "preview of the same picture": (lambda: _with_preview(0), _OK),
     "preview that shows something else": (lambda: _with_preview(7), _OK),
     "colour profile": (lambda: _profile(srgb_profile()), _OK),

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
@@ -20,13 +20,14 @@ class IdlePlaces:
     """
 
     def __init__(self, places: int) -> None:
+        self._places = places
         self._idle = threading.BoundedSemaphore(places)
         self._pool = ThreadPoolExecutor(max(1, places), thread_name_prefix="worksafe-idle")
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a place, after waiting for one that is lent."""
-        with self._idle:
+        """Hold a place, after waiting for one that is lent; where there is none, none is needed."""
+        with self._idle if self._places else nullcontext():
             yield
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:

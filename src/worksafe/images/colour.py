@@ -142,12 +142,11 @@ def _changes_of(
 
 
 def _by_code_points(code_points: Iterable[CodePoints]) -> Iterator[_Change]:
-    for said in code_points:
-        if said.primaries == XYZ_PRIMARIES:
-            raise UndecodableImageError("the colours are said to be XYZ, which few viewers know")
-        table = level_table(said.transfer)
-        if table is not None:
-            yield _by_table(table)
+    said = list(code_points)
+    if any(one.primaries == XYZ_PRIMARIES for one in said):
+        raise UndecodableImageError("the colours are said to be XYZ, which few viewers know")
+    tables = {level_table(one.transfer) for one in said}
+    yield from (_by_table(table) for table in tables if table is not None)
 
 
 def _differ(shown: Image.Image, stored: Image.Image) -> bool:

@@ -40,6 +40,8 @@ pi_heif.register_heif_opener(thumbnails=False)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _ARRAY_NAME = "array"
+# Of one frame: what is see-through, has a profile and is said to lie on its side has a dozen.
+_MOST_VIEWS = 24
 _PILLOWS_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
 
@@ -199,6 +201,9 @@ class _Decoding:
                 views.append(View(frame, orientation.turn(stored), time_s))
                 for pixels in orientation.turn_otherwise(stored):
                     views.append(View(frame, pixels, time_s, is_preview=True))
+                if len(views) > _MOST_VIEWS:
+                    msg = f"the file may be seen in more than {_MOST_VIEWS} ways"
+                    raise UndecodableImageError(msg)
         return views
 
     def _odd_thumbnails(self, picture: RgbImage, orientation: Orientation) -> list[RgbImage]:

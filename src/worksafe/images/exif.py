@@ -19,6 +19,7 @@ _PREFIX = b"Exif\x00\x00"
 # Some write it twice; and some readers do not mind its last byte.
 _PREFIXES = re.compile(rb"(?:Exif\x00[\x00-\xff])*", re.DOTALL)
 _MAX_BLOCKS = 8
+_MAX_DIRECTORIES = 8  # of one block that are read; honest ones have two
 _SUB_DIRECTORY = 0x8769
 _MAX_ENTRIES = 512  # of one directory; cameras write some fifty
 _ENTRY_BYTES = 12
@@ -96,7 +97,7 @@ def _prefix_bytes(data: bytes) -> int:
 
 
 def read_entries(block: Block, tag: int) -> Iterator[Entry]:
-    """Find all entries of a tag that some reader may believe.
+    """Find all entries of a tag that some reader may believe, each once.
 
     Parameters
     ----------
@@ -109,6 +110,11 @@ def read_entries(block: Block, tag: int) -> Iterator[Entry]:
     ------
     Entry
         In the first directory or in the one beside it; not those of the preview.
+
+    Raises
+    ------
+    UndecodableImageError
+        If there are more directories beside it than any honest block has.
     """
     order = {b"II": "<", b"MM": ">"}.get(block.data[:2])
     if order is None or len(block.data) < 8:  # noqa: PLR2004 - order, mark, place of the directory
@@ -123,7 +129,12 @@ def read_entries(block: Block, tag: int) -> Iterator[Entry]:
                     _short(order, value) if form == _SHORT else _long(order, value), is_usual
                 )
             elif kind == _SUB_DIRECTORY and number == 0:
-                starts.append(_long(order, value))
+                beside = _long(order, value)
+                if beside not in starts:
+                    starts.append(beside)
+                if len(starts) > _MAX_DIRECTORIES:
+                    msg = f"an EXIF block has more than {_MAX_DIRECTORIES} directories"
+                    raise UndecodableImageError(msg)
 
 
 def _directory(data: bytes, order: str, at: int) -> list[tuple[int, int, int, bytes]]:

@@ -185,7 +185,7 @@ def _read(response: httpx.Response, limits: ImageLimits, guard: "_Guard") -> byt
     reader = PieceReader(limits)
     stated = response.headers.get("content-length", "")
     if stated.isascii() and stated.isdigit():
-        limits.check_bytes(int(stated), is_video=True)  # the larger ceiling; the head is not here
+        limits.check_any_bytes(int(stated))  # the head is not here yet
     for piece in response.iter_raw(_PIECE_BYTES):
         guard.remaining_s()
         reader.take(piece)

@@ -62,6 +62,10 @@ class ImageLimits:
             msg = f"{'video' if is_video else 'image'} has {size} bytes at least; limit {most}"
             raise ImageBytesError(msg)
 
+    def check_any_bytes(self, size: int) -> None:
+        """Refuse a file that is too large, whatever it turns out to be; raises as the above."""
+        self.check_bytes(size, is_video=self.max_video_bytes > self.max_bytes)
+
     def check_size(self, width: int, height: int) -> None:
         """Refuse a frame that is too large.
 

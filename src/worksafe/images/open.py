@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 from PIL import Image
 
-from worksafe.errors import UrlsOffError, VideoNotSupportedError
+from worksafe.errors import UnreadableSourceError, UrlsOffError, VideoNotSupportedError
 from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import ImageFormat, sniff_format
@@ -101,7 +101,7 @@ class Opener:
             One of its subclasses, whatever the bytes are; never anything else.
         """
         if isinstance(read, bytes | Path):
-            known = sniff_format(read_head(read))
+            known = _sniff(read)
             if known.is_walled or (isinstance(read, bytes) and is_dear(known, read)):
                 with self._open_walled(read, known, side_px, deadline) as pictures:
                     yield pictures
@@ -119,3 +119,11 @@ class Opener:
         if self._fetcher is None:
             raise UrlsOffError("images are not fetched from URLs here: WORKSAFE_FETCH_URLS")
         return self._fetcher.fetch(url, self._limits, deadline)
+
+
+def _sniff(read: bytes | Path) -> ImageFormat:
+    try:
+        return sniff_format(read_head(read))
+    except OSError as error:  # the path of a film that is gone meanwhile
+        msg = f"cannot read the file: {error.strerror}"
+        raise UnreadableSourceError(msg) from error

@@ -99,9 +99,11 @@ def _score_and_frame(
 
 
 def _leading_label(category: str, scores: Scores) -> str | None:
-    """Find the largest counting label of a category."""
+    """Find the largest counting label of a category; what is not registered counts."""
     counting = [
-        name for name in scores.labels if LABELS[name].category == category and LABELS[name].counts
+        name
+        for name in scores.labels
+        if name.partition(".")[0] == category and (name not in LABELS or LABELS[name].counts)
     ]
     return max(counting, key=lambda name: scores.labels[name], default=None)
 

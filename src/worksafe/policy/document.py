@@ -139,8 +139,12 @@ class Policy(BaseModel):
     video: VideoRule = VideoRule()
 
     def weight_of(self, label: str) -> float:
-        """Tell how much a label's score costs suitability; less where it only is reported."""
-        usual = COUNTING_WEIGHT if LABELS[label].counts else REPORTED_WEIGHT
+        """Tell how much a label's score costs suitability; less where it only is reported.
+
+        A label that no registered detector has, as of one that is being tried, counts.
+        """
+        known = LABELS.get(label)
+        usual = COUNTING_WEIGHT if known is None or known.counts else REPORTED_WEIGHT
         return self.weights.get(label, usual)
 
     @property

@@ -62,8 +62,8 @@ class PolicyShelf:
         needed: tuple[str, ...],
         given: Mapping[str, Policy] | None = None,
     ) -> None:
-        self._folder = None if given else folder
-        self._others = given or read_policies()
+        self._folder = folder if given is None else None
+        self._others = read_policies() if given is None else given
         self._needed = needed
         self._lock = threading.Lock()
         self._signature = self._sign()
