@@ -109,3 +109,18 @@ def chunk_after_header(png: bytes, kind: bytes, body: bytes) -> bytes:
     """Put a chunk behind a PNG's header."""
     end = 8 + 25
     return png[:end] + png_chunk(kind, body) + png[end:]
+
+
+def interlaced(pixels: Rgb) -> bytes:
+    """A PNG in seven passes (Adam7), which Pillow does not write."""
+    height, width = pixels.shape[:2]
+    passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+              (1, 0, 2, 1)]  # fmt: skip
+    rows = b"".join(
+        b"\0" + row.tobytes()
+        for top, left, down, across in passes
+        for row in pixels[top::down, left::across]
+    )
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1))
+    body = png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + body

@@ -13,6 +13,7 @@ from worksafe.doctor.making import (
 )
 
 _REFUSED = "undecodable_image"
+_SCAN, _TABLE = b"\xff\xda", b"\xff\xc4"
 _HEAD_BYTES, _SPACE_AT, _TAG_BYTES = 128, 16, 12  # of a colour profile
 
 
@@ -57,6 +58,23 @@ def _film_or_picture() -> bytes:
     return data[:8] + b"isom" + data[12:]
 
 
+def _paints_over() -> bytes:
+    """Make a JPEG that begins as another picture, which a slow connection shows for long."""
+    first, last = (encoded(scene(seed=seed), "JPEG", progressive=True) for seed in (9, 0))
+    at, begins = first.index(_SCAN), last.index(_SCAN)
+    return last[:begins] + first[at : first.index(_TABLE, at)] + last[begins:]
+
+
+def _some_greys() -> bytes:
+    data = encoded(scene().convert("L").point(lambda level: level // 128), "GIF")
+    greys = bytes(level for level in range(128) for _ in "rgb")
+    return data[:10] + b"\x86\0\0" + greys + data[data.index(b"\x2c") :]
+
+
+def _raw() -> bytes:
+    return encoded(scene(), "TIFF", tiffinfo={50706: b"\1\4\0\0"})
+
+
 def _bmp(runs: bytes, start: int | None = None) -> bytes:
     return bmp_of_runs(8, 2, runs, bytes(range(256)) * 4, start)
 
@@ -65,6 +83,9 @@ TWO_WAYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "colour profile with a tag twice": (_tag_twice, _REFUSED),
     "colour profile for colours of no usual kind": (_no_usual_colours, _REFUSED),
     "JPEG with a gain map for every screen": (_gain_map, _REFUSED),
+    "JPEG that paints over itself": (_paints_over, _REFUSED),
+    "GIF with a table of some greys": (_some_greys, _REFUSED),
+    "raw file of a camera": (_raw, _REFUSED),
     "AVIF with alternatives": (_alternatives, _REFUSED),
     "AVIF to be cut to a part": (_cut, _REFUSED),
     "AVIF that says it is a film": (_film_or_picture, _REFUSED),

@@ -27,7 +27,7 @@ from worksafe.images.frames import FrameWalk, count_frames, seek_frame
 from worksafe.images.limits import ImageLimits
 from worksafe.images.orientation import Orientation, read_orientation
 from worksafe.images.pictures import DecodedImage, View
-from worksafe.images.pixels import to_rgb
+from worksafe.images.pixels import early_passes, to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
@@ -163,6 +163,7 @@ class _Decoding:
             if frame == shown:
                 is_turned = orientation.swaps_sides
                 previews = self._odd_thumbnails(views[0].pixels, orientation)
+                previews += self._odd_passes(drawn, views[0].pixels, orientation)
             chosen[frame] = views
             time_s += _duration_s(self.image)
             pictures = [view.pixels for view in views if not view.is_preview]
@@ -211,6 +212,19 @@ class _Decoding:
         thumbnails = [read_thumbnail(block.data) for block in read_blocks(self.image)]
         turned = [orientation.turn(one) for one in thumbnails if one is not None]
         return [pixels for pixels in turned if shows_something_else(pixels, picture)]
+
+    def _odd_passes(
+        self, drawn: Image.Image, picture: RgbImage, orientation: Orientation
+    ) -> list[RgbImage]:
+        """Find what an interlaced PNG shows while it comes, where that is something else."""
+        if not self.image.info.get("interlace"):
+            return []
+        odd = []
+        for one in early_passes(drawn):
+            factor = max(1, max(one.size) // (2 * self.side_px))
+            shown = [orientation.turn(stored) for stored in to_rgb(one, factor)]
+            odd += [pixels for pixels in shown[:1] if shows_something_else(pixels, picture)]
+        return odd
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:
         """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""

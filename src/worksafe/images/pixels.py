@@ -13,6 +13,8 @@ _SEEN_SHARE = 0.005
 _SEEN_LEVELS = 8  # of 255
 
 _BAND_ROWS = 16
+_PASSES = (8, 4, 2)
+_LEAST_SEEN_PX = 16
 _INNER_PERCENTILES = (1.0, 99.0)
 _WIDE_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _WHITES_OF_16_BITS = (255.0, 65_535.0)
@@ -48,6 +50,29 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
         yield from _see_through(image, factor)
     else:
         yield _reduce(_narrow_rgb(image), factor)
+
+
+def early_passes(image: Image.Image) -> Iterator[Image.Image]:
+    """Give what an interlaced PNG shows before all of it is there.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        As a whole.
+
+    Yields
+    ------
+    PIL.Image.Image
+        Of the same mode: every eighth pixel of every eighth row, which come first, then every
+        fourth, then every second; none of which a person sees nothing.
+    """
+    for step in _PASSES:
+        width, height = -(-image.width // step), -(-image.height // step)
+        if min(width, height) >= _LEAST_SEEN_PX:
+            # To the upper left corner of each block: else it would take the pixel in its middle.
+            corner = 0.5 - step / 2
+            first = (step, 0, corner, 0, step, corner)
+            yield image.transform((width, height), Image.Transform.AFFINE, first)
 
 
 def _reduce(image: Image.Image, factor: int) -> Image.Image:

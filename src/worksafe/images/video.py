@@ -27,9 +27,15 @@ from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import Sketch, change, sketch
 from worksafe.images.structure.nal import refuse_turned_stream
 from worksafe.images.structure.seeking import refuse_hidden
+from worksafe.images.structure.tracks import refuse_odd_tracks
 
 # Lists of files are formats too, and would open other files and addresses.
-OPEN_OPTIONS = {"format_whitelist": "mov,mp4,matroska,webm,avi", "protocol_whitelist": ""}
+# And of an MP4 all is looked at that is in it: not all players go by its list of edits.
+OPEN_OPTIONS = {
+    "format_whitelist": "mov,mp4,matroska,webm,avi",
+    "protocol_whitelist": "",
+    "ignore_editlist": "1",
+}
 
 _SPACING_S = 1.0
 _NEW_SCENE = 0.10
@@ -131,6 +137,7 @@ class Video:
         if not tracks:
             raise UndecodableImageError("the video has no pictures")
         refuse_hidden(self._file, container.format.name)
+        refuse_odd_tracks(self._file, container.format.name)
         for packet in container.demux(*container.streams.video):
             track = tracks[packet.stream.index]
             track.packets += packet.size > 0

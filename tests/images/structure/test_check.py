@@ -2,21 +2,22 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pictures import encode, photo
-from worksafe.doctor.making import png_chunk
+from pictures import encode, interlaced, photo
+from worksafe.doctor.making import jpeg_segment, png_chunk
 from worksafe.errors import ImageFramesError, InputError, UndecodableImageError
 from worksafe.images.decode import decode_image
-from worksafe.images.formats import GIF, JPEG
+from worksafe.images.formats import GIF, JPEG, WEBP
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source
 from worksafe.images.structure.check import is_dear, readings
-from worksafe.images.structure.jpeg import MAX_MARKERS, MAX_SCANS
+from worksafe.images.structure.jpeg import MAX_EXIF, MAX_MARKERS, MAX_SCANS
 from worksafe.images.structure.tiff import MAX_ENTRIES, MAX_PAGES
 
 TIFF_TAGS = [
@@ -128,9 +129,87 @@ def test_honest_files_pass() -> None:
     check(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     check(encode(pages[0], "GIF", save_all=True, append_images=pages[1:]))
     check(tiff(50, TIFF_TAGS))
-    check(progressive(5))
+    check(encode(photo(), "JPEG", progressive=True))
+    check(encode(photo().convert("CMYK"), "JPEG", progressive=True))
+    check(encode(photo(), "JPEG", restart_marker_rows=1))
     check(encode(photo(), "JPEG") + trailer)  # phones append films to pictures
     check(encode(photo(), "MPO", save_all=True, append_images=[photo("cat")]))
+
+
+def test_a_jpeg_whose_scan_paints_over_another_is_refused() -> None:
+    """A slow connection shows the first for as long as what lies between them takes."""
+    first, *_, last = (encode(photo(name), "JPEG", progressive=True) for name in ("cat", "coffee"))
+    at = first.index(b"\xff\xda")
+    scan = first[at : first.index(b"\xff\xc4", at)]
+    begins = last.index(b"\xff\xda")
+
+    for again in (last[:begins] + scan + last[begins:], progressive(1)):
+        with pytest.raises(UndecodableImageError, match="draws over"):
+            check(again)
+
+
+def test_a_jpeg_has_a_few_exif_blocks_before_any_decoder_joins_them() -> None:
+    plain = encode(photo(), "JPEG")
+    block = jpeg_segment(1, b"Exif\0\0" + b"MM\0*\0\0\0\x08" + bytes(6))
+
+    check(plain[:2] + block * MAX_EXIF + plain[2:])
+    with pytest.raises(UndecodableImageError, match="EXIF"):
+        check(plain[:2] + block * (MAX_EXIF + 1) + plain[2:])
+
+
+@pytest.mark.parametrize("colours", [2, 16, 128])
+def test_a_gif_with_a_table_of_some_greys_is_refused(colours: int) -> None:
+    """The decoder takes it for all of them; browsers show black for what is beyond it."""
+    picture = Image.frombytes("P", (4, 4), bytes([0, 1] * 8))
+    picture.putpalette([level for level in range(colours) for _ in "rgb"])
+    other = picture.copy()
+    other.putpalette([level % 3 for level in range(3 * colours)])
+    data = encode(other, "GIF")
+    flags = 0x80 | colours.bit_length() - 2
+    greys = bytes(level for level in range(colours) for _ in "rgb")
+    frame = data[data.index(b",") :]
+    with_local = frame[:9] + bytes([flags]) + greys + frame[10:]
+
+    for table, rest in ((greys, frame), (b"", with_local)):
+        head = data[:10] + bytes([flags if table else 0, 0, 0]) + table
+        with pytest.raises(UndecodableImageError, match="greys"):
+            check(head + rest)
+
+
+def test_what_an_interlaced_png_shows_at_first_is_seen() -> None:
+    picture = np.array(photo("coffee").resize((320, 240)))
+    honest = decode_image(interlaced(picture), ImageLimits(), 320)
+    picture[::8, ::8] = np.asarray(photo("astronaut").resize((40, 30)))
+    odd = decode_image(interlaced(picture), ImageLimits(), 320)
+
+    assert len(honest.views) == 1
+    assert [view.is_preview for view in odd.views] == [True] * (len(odd.views) - 1) + [False]
+    assert odd.odd_thumbnail
+    assert np.array_equal(odd.views[0].pixels, picture[::8, ::8])
+
+
+@pytest.mark.parametrize("entry", [(50706, 1, 4, 1), (262, 3, 1, 32803), (262, 3, 1, 34892)])
+def test_a_cameras_raw_file_is_not_taken_for_its_preview(entry: tuple[int, int, int, int]) -> None:
+    tags = [one for one in TIFF_TAGS if one[0] != entry[0]]
+
+    with pytest.raises(UndecodableImageError, match="raw"):
+        check(tiff(1, [*tags, entry]))
+
+
+@pytest.mark.parametrize(
+    "options", [{"lossless": True}, {"quality": 60}, {"exif": b"II*\0\x08\0\0\0"}]
+)
+def test_a_webp_is_dear_where_it_moves_or_is_large(options: dict[str, Any]) -> None:
+    small, large = (
+        encode(Image.new("RGB", (side, side + 1)), "WEBP", method=0, **options)
+        for side in (300, 3000)
+    )
+
+    assert not is_dear(WEBP, small)
+    assert is_dear(WEBP, large)
+    two = {"save_all": True, "append_images": [photo().rotate(9)]}
+    assert is_dear(WEBP, encode(photo(), "WEBP", **two))
+    assert not any(is_dear(WEBP, small[:cut]) for cut in range(40))
 
 
 def gif_of(frames: list[tuple[tuple[int, int, int, int], int]]) -> bytes:

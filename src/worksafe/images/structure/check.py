@@ -15,8 +15,9 @@ from worksafe.images.structure.gif import as_browsers_dispose, refuse_odd_gif
 from worksafe.images.structure.jpeg import claims_pictures, refuse_odd_jpeg
 from worksafe.images.structure.png import refuse_odd_png
 from worksafe.images.structure.tiff import refuse_odd_tiff
+from worksafe.images.structure.webp import count_pixels, has_several_frames
 
-_WEBP_FLAGS_AT, _WEBP_MOVES = 20, 0x02
+_WEBP_CHEAP_PIXELS = 8_000_000  # the decoder keeps several canvases, 16 bytes a pixel
 
 
 def check_structure(image_format: ImageFormat, data: bytes) -> None:
@@ -42,7 +43,9 @@ def check_structure(image_format: ImageFormat, data: bytes) -> None:
 
 
 def is_dear(image_format: ImageFormat, data: bytes) -> bool:
-    """Tell whether a picture of a cheap format may be dear: several in one, or a BMP of runs.
+    """Tell whether a picture of a cheap format may be dear.
+
+    So are several in one, a BMP of runs, and a large WebP.
 
     Parameters
     ----------
@@ -62,8 +65,9 @@ def is_dear(image_format: ImageFormat, data: bytes) -> bool:
         return has_runs(data)
     if image_format is PNG:
         return b"acTL" in data  # wherever it stands: decoders differ in where they look
-    is_extended = image_format is WEBP and data[12:16] == b"VP8X" and len(data) > _WEBP_FLAGS_AT
-    return is_extended and bool(data[_WEBP_FLAGS_AT] & _WEBP_MOVES)
+    return image_format is WEBP and (
+        has_several_frames(data) or count_pixels(data) > _WEBP_CHEAP_PIXELS
+    )
 
 
 def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:

@@ -18,15 +18,17 @@ _HEAD_BYTES = 13
 _TABLE, _EXTENSION, _IMAGE, _END = 0x80, 0x21, 0x2C, 0x3B
 _CONTROL, _CLEAR_COLOUR, _DISPOSAL = b"\xf9\x04", 0x01, 2
 _KEPT, _CLEARED, _PREVIOUS = 1, 2, 3  # what becomes of a frame
+_ALL_GREYS = 256
 
 
 def refuse_odd_gif(data: bytes) -> None:
     """Count frames, and refuse an animation that the decoder shows otherwise than browsers do.
 
-    These leave see-through what no frame has drawn or what one has cleared, where the decoder does
-    so only if that frame and the first have a transparent colour, and fills it with a colour
-    otherwise. They
-    believe the last control block before a frame, and draw nothing beyond the screen.
+    Browsers leave see-through what no frame has drawn or what one has cleared; the decoder does so
+    only if both that frame and the first have a transparent colour, and fills it with a colour
+    otherwise. Browsers believe the last control block before a frame, and draw nothing beyond the
+    screen. What is beyond a table of colours is black to them; where the table begins as that of
+    all greys does, the decoder takes it for that.
 
     Parameters
     ----------
@@ -38,8 +40,9 @@ def refuse_odd_gif(data: bytes) -> None:
     ImageFramesError
         If it has too many frames or blocks.
     UndecodableImageError
-        If it is such an animation.
+        If it is such an animation, or has such a table.
     """
+    _refuse_some_greys(data, _HEAD_BYTES, data[10:11])
     screen = struct.unpack_from("<HH", data.ljust(_HEAD_BYTES, b"\x00"), 6)
     frames, flags, controls = 0, 0, 0
     is_odd = is_filled = begins_clear = False
@@ -49,6 +52,7 @@ def refuse_odd_gif(data: bytes) -> None:
                 flags, controls = int.from_bytes(data[at + 3 : at + 4], "big"), controls + 1
             continue
         frames += 1
+        _refuse_some_greys(data, at + 10, data[at + 9 : at + 10])
         if frames > MAX_FRAMES:
             msg = f"the gif has more than {MAX_FRAMES} frames"
             raise ImageFramesError(msg)
@@ -146,3 +150,11 @@ def _table_bytes(flags: bytes) -> int:
     if not flags or not flags[0] & _TABLE:
         return 0
     return int(3 * 2 ** ((flags[0] & 7) + 1))
+
+
+def _refuse_some_greys(data: bytes, at: int, flags: bytes) -> None:
+    """Refuse a colour table that begins as that of all greys does, and is shorter."""
+    size = _table_bytes(flags)
+    table, greys = data[at : at + size], bytes(range(min(256, size // 3)))
+    if 0 < len(greys) < _ALL_GREYS and table[::3] == table[1::3] == table[2::3] == greys:
+        raise UndecodableImageError("the gif has a table of some greys, not of all")

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 from worksafe.errors import UndecodableImageError
@@ -16,6 +17,8 @@ MAX_MARKERS = 500_000  # of JPEGs; in 25 MB of anything else there are 100,000 b
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _SOI, _SOS, _EOI = 0xD8, 0xDA, 0xD9
 _MANY_PICTURES, _MAX_SEGMENTS = b"MPF\x00", 4096
+_APP1, _EXIF, MAX_EXIF = 0xE1, b"Exif\x00", 8  # in one JPEG; Pillow joins them, copy by copy
+_MOST_COMPONENTS, _LEVELS = 4, 64  # of a scan, and of a block
 
 _JPEG_SPARE_BYTES = 1024**2
 
@@ -47,7 +50,7 @@ def claims_pictures(data: bytes) -> bool:
 
 
 def refuse_odd_jpeg(data: bytes) -> None:
-    """Count the scans of every JPEG in the file: any may be one of the pictures of an MPO.
+    """Go through the scans of every JPEG in the file: any may be one of the pictures of an MPO.
 
     Parameters
     ----------
@@ -57,7 +60,9 @@ def refuse_odd_jpeg(data: bytes) -> None:
     Raises
     ------
     UndecodableImageError
-        If there are too many JPEGs or scans, or a gain map that more than HDR screens apply.
+        If there are too many JPEGs, scans or EXIF segments, a gain map that more than HDR screens
+        apply, or a scan that paints over what an earlier one has drawn: what a browser shows while
+        the file comes would not be what it shows in the end.
     """
     markers = [at.start() for at in islice(_JPEG_MARKER.finditer(data), MAX_MARKERS)]
     starts = [at for at in markers if data[at + 1] == _SOI and data[at + 2 : at + 3] == b"\xff"]
@@ -75,7 +80,7 @@ def refuse_odd_jpeg(data: bytes) -> None:
 
 def _walk_scans(data: bytes, markers: Sequence[int], at: int, budget: int) -> tuple[int, int]:
     """Go through a JPEG, and tell where its pixels begin and where it ends."""
-    scans, start, head_end = 0, at, len(data)
+    scans, start, head_end, exif, drawn = 0, at, len(data), 0, _Drawn()
     while (place := bisect_left(markers, at)) < len(markers):
         at = markers[place] + 2
         if data[at - 1] == _EOI:
@@ -88,7 +93,39 @@ def _walk_scans(data: bytes, markers: Sequence[int], at: int, budget: int) -> tu
             if scans > MAX_SCANS:
                 msg = f"the jpeg has more than {MAX_SCANS} scans"
                 raise UndecodableImageError(msg)
+            drawn.add(data[at + 2 : at + 2 + 1 + 2 * _MOST_COMPONENTS + 3])
+        exif += data[at - 1] == _APP1 and data.startswith(_EXIF, at + 2)
+        if exif > MAX_EXIF:
+            msg = f"the file has more than {MAX_EXIF} EXIF blocks"
+            raise UndecodableImageError(msg)
         at += max(2, int.from_bytes(data[at : at + 2], "big"))  # the segment's own length
     else:
         at = len(data)
     return min(head_end, at), at
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """How finely the scans so far have drawn each level of each component.
+
+    References
+    ----------
+    .. [1] ITU-T T.81, B.2.3 and G.1.1.1: a level is sent once, without so many of its lowest bits,
+       and then refined by one bit at a time.
+    """
+
+    missing: dict[int, list[int | None]] = field(default_factory=dict)  # bits, by component
+
+    def add(self, head: bytes) -> None:
+        """Note a scan by its head; refuse one that draws again what is drawn."""
+        count = head[0] if head else 0
+        if len(head) < 1 + 2 * count + 3 or not 0 < count <= _MOST_COMPONENTS:
+            return  # cut off, or none: the decoder says so
+        first, last, bits = head[1 + 2 * count : 4 + 2 * count]
+        before, after = bits >> 4, bits & 15
+        for component in head[1 : 1 + 2 * count : 2]:
+            missing = self.missing.setdefault(component, [None] * _LEVELS)
+            for level in range(first, min(last, _LEVELS - 1) + 1):
+                if missing[level] != (before or None) or (before and after != before - 1):
+                    raise UndecodableImageError("a scan of the jpeg draws over an earlier one")
+                missing[level] = after

@@ -15,17 +15,20 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from worksafe.errors import UndecodableImageError
+from worksafe.images.structure.containers import (
+    BOX_HEAD_BYTES,
+    SEGMENT,
+    boxes,
+    elements,
+    read_at,
+)
 
-_BOX_HEAD_BYTES, _LONG_BOX_HEAD_BYTES = 8, 16
 _NO_TABLES = frozenset({b"mdat", b"free", b"skip", b"wide", b"uuid"})  # and may be large
 _MOST_BYTES = 1024**2  # of a `sidx`: 65,535 entries
 _PIECE_BYTES = 1024**2
 
-_SEGMENT = 0x18538067
 _TABLES = frozenset({0x114D9B74, 0x4DBB, 0x1C53BB6B, 0xBB, 0xB7})  # SeekHead, Cues, what is in them
 _PLACES = frozenset({0x53AC, 0xF1})  # SeekPosition, CueClusterPosition
-_ELEMENT_HEAD_BYTES = 12
-_ID_BYTES = 4  # at most
 
 
 def refuse_hidden(file: BinaryIO, container: str) -> None:
@@ -60,45 +63,28 @@ def refuse_hidden(file: BinaryIO, container: str) -> None:
         raise UndecodableImageError(msg)
 
 
-def _read(file: BinaryIO, at: int, size: int) -> bytes:
-    file.seek(at)
-    return file.read(size)
-
-
 def _places_in_mp4(file: BinaryIO, end: int) -> tuple[set[int], set[int]]:
     """Find what tables of fragments name, and where the outermost boxes begin."""
     named, come_to = set[int](), set[int]()
-    for at, kind, size in _boxes(file, end):
+    for at, kind, size in boxes(file, 0, end):
         come_to.add(at)
         if kind not in _NO_TABLES:  # demuxers take one wherever it stands
             for found in _find_all(b"sidx", file, at, at + size):
-                named.update(found + place for place in _fragments(_read(file, found, _MOST_BYTES)))
-    size = int.from_bytes(_read(file, max(0, end - 4), 4), "big")  # players look there first
+                named.update(
+                    found + place for place in _fragments(read_at(file, found, _MOST_BYTES))
+                )
+    size = int.from_bytes(read_at(file, max(0, end - 4), 4), "big")  # players look there first
     at = max(0, end - size)
-    if _read(file, at, _BOX_HEAD_BYTES)[4:] == b"mfra":
+    if read_at(file, at, BOX_HEAD_BYTES)[4:] == b"mfra":
         for found in _find_all(b"tfra", file, at, end):
-            named.update(_points_of_access(_read(file, found, end - found)))
+            named.update(_points_of_access(read_at(file, found, end - found)))
     return named, come_to
-
-
-def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int]]:
-    """Give the outermost boxes of a file: where, of which kind, of how many bytes."""
-    at = 0
-    while at < end:
-        head = _read(file, at, _LONG_BOX_HEAD_BYTES)
-        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
-        if size == 1:
-            size = int.from_bytes(head[8:], "big")
-        if size < _BOX_HEAD_BYTES:  # the last box, or none
-            size = end - at
-        yield at, kind, min(size, end - at)
-        at += size
 
 
 def _find_all(kind: bytes, file: BinaryIO, at: int, end: int) -> Iterator[int]:
     """Find where boxes of a kind begin, a piece of the file at a time."""
     for start in range(at, end, _PIECE_BYTES):
-        piece = _read(file, start, min(_PIECE_BYTES + len(kind) - 1, end - start))
+        piece = read_at(file, start, min(_PIECE_BYTES + len(kind) - 1, end - start))
         found = piece.find(kind)
         while found >= 0:
             yield start + found - 4
@@ -107,7 +93,7 @@ def _find_all(kind: bytes, file: BinaryIO, at: int, end: int) -> Iterator[int]:
 
 def _fragments(box: bytes) -> Iterator[int]:
     """Give the places that a ``sidx`` names, from its beginning on."""
-    place, body = int.from_bytes(box[:4], "big"), _BOX_HEAD_BYTES
+    place, body = int.from_bytes(box[:4], "big"), BOX_HEAD_BYTES
     if place == 1:
         place, body = int.from_bytes(box[body : body + 8], "big"), body + 8
     form = struct.Struct(">12xII2xH" if box[body : body + 1] == b"\x00" else ">12xQQ2xH")
@@ -120,10 +106,10 @@ def _fragments(box: bytes) -> Iterator[int]:
 
 def _points_of_access(box: bytes) -> Iterator[int]:
     """Give the places that a ``tfra`` names."""
-    version, lengths, count = struct.unpack_from(">B7xII", box, _BOX_HEAD_BYTES)
+    version, lengths, count = struct.unpack_from(">B7xII", box, BOX_HEAD_BYTES)
     numbers = sum(1 + (lengths >> shift & 3) for shift in (0, 2, 4))  # bytes of what follows
     form = struct.Struct(f">{'IQ'[version > 0] * 2}{numbers}x")
-    body = _BOX_HEAD_BYTES + 16
+    body = BOX_HEAD_BYTES + 16
     for _, place in form.iter_unpack(box[body : body + form.size * count]):
         yield place
 
@@ -131,29 +117,14 @@ def _points_of_access(box: bytes) -> Iterator[int]:
 def _places_in_matroska(file: BinaryIO, end: int) -> tuple[set[int], set[int]]:
     """Find what tables name, and where the elements of the segment begin."""
     named, come_to = set[int](), set[int]()
-    at = start = in_table_until = 0
-    while at < end:
-        head = _read(file, at, _ELEMENT_HEAD_BYTES)
-        kind, kind_bytes = _number(head)
-        size, size_bytes = _number(head[kind_bytes:])
-        if not (kind_bytes and size_bytes) or kind_bytes > _ID_BYTES:
-            break  # no element; what comes after it is found by nobody but by its place
-        body = at + kind_bytes + size_bytes
-        size -= 1 << 7 * size_bytes  # the bit that tells how many bytes it has
-        is_open = size == (1 << 7 * size_bytes) - 1  # its end is where something else begins
-        if at >= in_table_until:
-            come_to.add(at)
-        if kind in _PLACES:
-            named.add(start + int.from_bytes(_read(file, body, min(size, 8)), "big"))
-        if kind == _SEGMENT:
-            start, end = body, end if is_open else min(end, body + size)
-        elif kind in _TABLES and not is_open:
-            in_table_until = max(in_table_until, body + size)
-        at = body if is_open or kind == _SEGMENT or kind in _TABLES else body + size
+    start = in_table_until = 0
+    for one in elements(file, end, _TABLES | {SEGMENT}):
+        if one.at >= in_table_until:
+            come_to.add(one.at)
+        if one.kind in _PLACES:
+            named.add(start + int.from_bytes(read_at(file, one.body, min(one.size, 8)), "big"))
+        if one.kind == SEGMENT:
+            start = one.body
+        elif one.kind in _TABLES and not one.is_open:
+            in_table_until = max(in_table_until, one.body + one.size)
     return named, come_to
-
-
-def _number(data: bytes) -> tuple[int, int]:
-    """Read a number of EBML with its leading bit, and how many bytes it has; 0 if it is none."""
-    length = 9 - data[0].bit_length() if data and data[0] else 0
-    return int.from_bytes(data[:length], "big"), length if length <= len(data) else 0

@@ -40,6 +40,7 @@ _PLANES = 2  # one after the other, instead of pixel by pixel
 _REVERSED = 2  # bits of a byte, the last first
 _UNSIGNED = 1
 _UNSAID = 0  # what a further sample is
+_DNG_VERSION, _RAW = 50706, frozenset({32803, 34892})  # one colour for each pixel, or linear
 _FINE = 256  # a palette's levels have sixteen bits
 
 
@@ -56,7 +57,8 @@ def refuse_odd_tiff(data: bytes) -> None:
     ImageFramesError
         If it has too many pages.
     UndecodableImageError
-        If a page has too many entries or one twice, or pages read the same bytes over and over.
+        If a page has too many entries or one twice, pages read the same bytes over and over, or
+        it is a camera's raw file.
     """
     order = "<" if data[:2] == b"II" else ">"
     budget = 4 * len(data) + _SPARE_BYTES
@@ -73,11 +75,21 @@ def refuse_odd_tiff(data: bytes) -> None:
             raise UndecodableImageError(msg)
         entries = data[at + 2 : at + 2 + _ENTRY_BYTES * count]
         _refuse_entries_twice(order, entries)
+        _refuse_raw(order, entries)
         budget -= len(entries) + _pointed_at(order, entries, len(data))
         if budget < 0:
             raise UndecodableImageError("the pages of the tiff read the same bytes over and over")
         link = data[at + 2 + len(entries) : at + 6 + len(entries)]
         at = int(struct.unpack(f"{order}I", link.ljust(4, b"\x00"))[0])
+
+
+def _refuse_raw(order: str, entries: bytes) -> None:
+    """Refuse a camera's raw file: its page is a preview, and viewers develop what lies deeper."""
+    whole = len(entries) // _ENTRY_BYTES * _ENTRY_BYTES
+    for tag, _, _, value in struct.iter_unpack(f"{order}HHI4s", entries[:whole]):
+        (short,) = struct.unpack_from(f"{order}H", value)
+        if tag == _DNG_VERSION or (tag == PHOTOMETRIC_INTERPRETATION and short in _RAW):
+            raise UndecodableImageError("the tiff is a camera's raw file, which is not developed")
 
 
 def _refuse_entries_twice(order: str, entries: bytes) -> None:

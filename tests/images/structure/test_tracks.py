@@ -1,0 +1,115 @@
+"""Films that players show otherwise than a decoder does which goes through them."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+
+from films import film, scene
+from worksafe.doctor.making import iso_box
+from worksafe.errors import UndecodableImageError
+from worksafe.images.limits import ImageLimits
+from worksafe.images.structure.tracks import refuse_odd_tracks
+from worksafe.images.video import Video
+
+MP4, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
+
+
+def refuse(data: bytes, container: str) -> None:
+    file = io.BytesIO(data)
+    file.seek(3)
+    refuse_odd_tracks(file, container)
+    assert file.tell() == 3
+
+
+def mvhd(*matrix: int) -> bytes:
+    return iso_box(b"mvhd", bytes(36) + struct.pack(">9I", *matrix) + bytes(28))
+
+
+def stsd(count: int, width: int = 1000, cut: int | None = None) -> bytes:
+    said = struct.pack(">8I", width - (cut or 0), 1, 500, 1, 0, 1, 0, 1)
+    entry = bytes(24) + struct.pack(">2H", width, 500) + bytes(50)
+    entry += iso_box(b"clap", said) if cut is not None else b""
+    return iso_box(b"stsd", struct.pack(">2I", 0, count) + iso_box(b"avc1", entry))
+
+
+def movie(*tables: bytes, head: bytes = b"") -> bytes:
+    inner = b"".join(tables)
+    for kind in (b"stbl", b"minf", b"mdia", b"trak"):
+        inner = iso_box(kind, inner)
+    return iso_box(b"ftyp", b"isom") + iso_box(b"moov", head + inner)
+
+
+UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (movie(iso_box(b"stco", bytes(8)), iso_box(b"co64", bytes(8))), "stbl twice"),
+        (movie(iso_box(b"stts", bytes(8)), iso_box(b"stts", bytes(8))), "stbl twice"),
+        (movie() + movie(), "several heads"),
+        (movie(head=mvhd(0xFFFF0000, 0, 0, 0, 0xFFFF0000, 0, 0, 0, 1 << 30)), "turned as a whole"),
+        (movie(stsd(2)), "several kinds"),
+        (movie(stsd(1, cut=60)), "cut to a part"),
+        (iso_box(b"moov", iso_box(b"trak", b"") * 2)[:-1], None),
+        (movie(stsd(1, cut=16), iso_box(b"stts", bytes(8)), head=mvhd(*UPRIGHT)), None),
+        (movie(head=mvhd(*[0] * 9)), None),
+        (movie(iso_box(b"stsd", b"")), "cut off"),
+    ],
+)
+def test_heads_of_mp4_that_are_read_in_two_ways(data: bytes, match: str | None) -> None:
+    if match is None:
+        refuse(data, MP4)
+        return
+    with pytest.raises(UndecodableImageError, match=match):
+        refuse(data, MP4)
+
+
+def element(kind: int, body: bytes) -> bytes:
+    number = kind.to_bytes((kind.bit_length() + 7) // 8, "big")
+    return number + (1 << 56 | len(body)).to_bytes(8, "big") + body
+
+
+def number(kind: int, value: int) -> bytes:
+    return element(kind, value.to_bytes(2, "big"))
+
+
+def matroska(*said: bytes) -> bytes:
+    video = element(0xE0, number(0xB0, 640) + number(0xBA, 360) + b"".join(said))
+    return element(0x18538067, element(0x1654AE6B, element(0xAE, video)))
+
+
+@pytest.mark.parametrize(
+    ("said", "match"),
+    [
+        ([number(0x54CC, 20), number(0x54DD, 20)], "cut to a part"),
+        ([number(0x54BB, 60)], "cut to a part"),
+        ([number(0x54B2, 4), number(0x54B0, 640), number(0x54BA, 640)], "no known unit"),
+        ([element(0x7670, element(0x7675, struct.pack(">f", 180)))], "projection"),
+        ([number(0x54CC, 8), number(0x54B0, 640), number(0x54B2, 0)], None),
+        ([number(0x54B2, 4)], None),
+        ([element(0x7670, element(0x7675, struct.pack(">f", 0)))], None),
+    ],
+)
+def test_tracks_of_matroska_that_are_shown_in_two_ways(
+    said: list[bytes], match: str | None
+) -> None:
+    if match is None:
+        refuse(matroska(*said), MATROSKA)
+        return
+    with pytest.raises(UndecodableImageError, match=match):
+        refuse(matroska(*said), MATROSKA)
+
+
+def test_what_a_list_of_edits_leaves_out_is_looked_at() -> None:
+    """Firefox shows all of such a film."""
+    dark, other = np.zeros((120, 160, 3), dtype=np.uint8), scene()
+    whole = film(75, lambda index: other if 25 <= index < 50 else dark)
+    at = whole.index(b"elst") + 12  # after version and count: for how long, and from where
+    cut = whole[:at] + struct.pack(">I", 1000) + whole[at + 4 :]
+
+    views = [view for view in Video(io.BytesIO(cut), ImageLimits(), 320).views() if view]
+
+    assert max(view.pixels.std() for view in views) > 30
