@@ -85,6 +85,8 @@ class Settings(BaseSettings):
         Time allowed for a request with one image, in seconds.
     deadline_per_image_s : float
         Time allowed for each further image of a request, in seconds.
+    graceful_s : float
+        Seconds that requests have to be answered in when the server is told to stop.
     policy : str
         Name of the policy that applies where a request names none.
     policy_dir : Path or None
@@ -127,7 +129,7 @@ class Settings(BaseSettings):
         env_prefix="WORKSAFE_", env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    host: Annotated[str, Field(pattern=r"^\S+$")] = "127.0.0.1"
+    host: Annotated[str, Field(pattern=r"^[^\s/]+$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     threads: Positive | None = None
     runtime: RuntimeChoice = "auto"
@@ -136,6 +138,7 @@ class Settings(BaseSettings):
     waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Seconds = 10.0
     deadline_per_image_s: Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)] = 1.0
+    graceful_s: Seconds = 60.0
     policy: str = DEFAULT
     policy_dir: Path | None = None
     shadow_policy: str | None = None

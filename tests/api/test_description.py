@@ -42,7 +42,7 @@ def test_a_check_is_described_in_its_three_forms(client: FlaskClient) -> None:
         "include",
         "thorough",
     }
-    assert set(check["responses"]) == {"200", "400", "413", "415", "422", "503"}
+    assert set(check["responses"]) == {"200", "400", "413", "415", "422", "500", "503"}
 
 
 @pytest.mark.parametrize("path", ["/v1/check", "/v1/redact"])
@@ -97,6 +97,25 @@ def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
     with client.get("/swagger/js/swagger-ui-bundle.js") as script:
         assert script.status_code == 200
     assert client.get("/", follow_redirects=True).status_code == 200
+
+
+def test_every_problem_is_described_as_it_is_answered(client: FlaskClient) -> None:
+    described = client.get("/openapi.json").get_json()["paths"]
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+    for operations in described.values():
+        for operation in operations.values():
+            contents = {
+                status: answer["content"] for status, answer in operation["responses"].items()
+            }
+            assert "500" in contents
+            assert all(contents[status] == problem for status in contents if status[0] in "45")
+    assert "422" not in described["/v1/models"]["get"]["responses"]
+
+
+def test_all_of_it_holds_behind_a_prefix(client: FlaskClient) -> None:
+    assert client.get("/").headers["Location"] == "docs"
+    assert client.get("/openapi.json").get_json()["servers"] == [{"url": "."}]
 
 
 def test_health(client: FlaskClient) -> None:

@@ -7,10 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -120,6 +123,39 @@ def test_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert [item["img_path"] for item in answer["data"]] == ["0.png", "1.png"]
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=30) == 0
+
+
+def test_when_it_stops_it_refuses_what_comes_and_answers_what_it_has(tmp_path: Path) -> None:
+    files = [encode(photo().rotate(angle)) for angle in range(60)]
+    with (
+        serving(tmp_path, WORKSAFE_DEADLINE_S="300") as (url, server),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(post, f"{url}/v1/check?thorough=always", *multipart(*files))
+        time.sleep(1)  # until it is accepted
+        server.send_signal(signal.SIGTERM)
+        is_refused = False
+        while not is_refused and not answer.done():
+            try:
+                get(f"{url}/healthz")
+            except URLError as error:
+                is_refused = isinstance(error.reason, ConnectionRefusedError)
+        results = answer.result()["results"]
+
+    assert is_refused
+    assert {result["status"] for result in results} == {"ok"}
+
+
+def test_a_connection_that_waits_is_kept(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path) as (url, _),
+        closing(HTTPConnection(urlsplit(url).netloc, timeout=60)) as connection,
+    ):
+        for pause_s in (4, 0):  # gunicorn's own measure is 2
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+            assert connection.sock is not None  # it was not told to close
+            time.sleep(pause_s)
 
 
 def test_what_the_shadow_would_have_decided_is_in_the_log(tmp_path: Path) -> None:

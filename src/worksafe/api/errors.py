@@ -113,14 +113,14 @@ def problem(status: HTTPStatus, code: str, detail: str, field: str | None = None
 
 
 def problem_responses(*statuses: int) -> dict[str | int, Any]:
-    """Document that a route may answer with problems of these statuses."""
+    """Document that a route may answer with problems of these statuses, or with a fault of ours."""
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {PROBLEM_TYPE: {"schema": schema}},
         }
-        for status in statuses
+        for status in (*statuses, HTTPStatus.INTERNAL_SERVER_ERROR.value)
     }
 
 

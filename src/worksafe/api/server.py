@@ -1,6 +1,7 @@
 """Serve the web application with gunicorn: one process, many threads."""
 
 import logging
+import math
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
 
 from worksafe.errors import WorksafeError
 from worksafe.images.heap import return_freed_pages, return_large_blocks
@@ -22,9 +24,28 @@ _SPARE_THREADS = 16  # to refuse, and to answer load balancers
 _IDLE_CONNECTIONS = 1000
 _LOG_LINE = "[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"  # as gunicorn's own
 _LOG_TIME = "%Y-%m-%d %H:%M:%S %z"
-_GRACEFUL_S = 60  # a set of images may take longer than gunicorn's 30 s to finish
+_IDLE_S = 75  # longer than clients and proxies keep a connection, so that these close it first
 
 _log = logging.getLogger(__name__)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's worker, which takes no connections when it stops: what comes is refused at once.
+
+    Its own keeps the port open until its last request is answered, and accepts nothing from it.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin to accept connections, or pause; at the end take what has come, and close."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            before = -1
+            while before < self.nr_conns:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -44,16 +65,17 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Hand our settings to gunicorn."""
         inside = self._settings.running_places + self._settings.waiting
         host = self._settings.host
-        if ":" in host and not host.startswith(("[", "unix:")):  # an IPv6 address
+        if ":" in host and not host.startswith("["):  # an IPv6 address
             host = f"[{host}]"
         threads = self._settings.threads or inside + _SPARE_THREADS
         options: dict[str, Any] = {
             "bind": f"{host}:{self._settings.port}",
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "workers": 1,
             "threads": threads,
             "worker_connections": threads + _IDLE_CONNECTIONS,  # fewer, and none would be kept
-            "graceful_timeout": _GRACEFUL_S,
+            "graceful_timeout": math.ceil(self._settings.graceful_s),
+            "keepalive": _IDLE_S,
             "accesslog": "-",
             "proc_name": "worksafe",
             "preload_app": False,  # sessions made before the fork misbehave after it

@@ -84,6 +84,8 @@ def show(names: Sequence[str]) -> None:
             f"{policy.video.within_s:g} s, or one of {policy.video.alone:g}",
             highlight=False,
         )
+        weights = ", ".join(f"{label} {weight:g}" for label, weight in policy.weights.items())
+        console.print(f"weights: {weights or 'as usual'}", highlight=False)
 
 
 def validate(paths: Sequence[Path]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example
@@ -79,6 +80,7 @@ def cross_validate(
 
 def _seen_before(config: TrainingConfig, examples: Sequence[Example], initial: Path | None) -> Seen:
     """Compute once what the network that every fold starts from sees in what they learn from."""
+    torch.manual_seed(config.seed)  # without initial weights it is to be the one that is trained
     network = build_network(config.network, len(config.labels.outputs))
     if initial is not None:
         network.start_from(initial)
@@ -194,13 +196,10 @@ def read_figures(path: Path) -> list[SourceFigures]:
 
 
 def _compare(recipes: Mapping[str, Sequence[SourceFigures]]) -> str:
-    pooled = {name: pool(figures) for name, figures in recipes.items()}
     by_source = {
         name: {(one.label, one.source): one for one in figures} for name, figures in recipes.items()
     }
     keys = list(dict.fromkeys(key for some in by_source.values() for key in some))
-    labels = list(dict.fromkeys(label for label, _ in keys))
-    means = {name: np.mean(list(some.values()), axis=0) for name, some in pooled.items()}
     return "\n".join(
         [
             "# Leaving sources out",
@@ -209,20 +208,21 @@ def _compare(recipes: Mapping[str, Sequence[SourceFigures]]) -> str:
             "was trained without its source on pictures of the split train, against the neutral "
             "pictures of the sources left out with it: AUC / recall at 1 % false positives. "
             "*In-source* marks collections that other pictures were learnt from: of one that has "
-            "most of some label's pictures only groups (clips, scenes, bursts) are left out, of "
-            "its neutral pictures too.",
+            "most of some label's pictures that label is dealt to the folds by groups (clips, "
+            "scenes, bursts), and all its other pictures, the neutral ones too, are left out "
+            "together.",
             "",
             "## Pooled over sources, weighted by pictures",
             "",
-            *table_lines(
-                ["label", *recipes],
-                [
-                    *(
-                        [label, *(_cell(of.get(label)) for of in pooled.values())]
-                        for label in labels
-                    ),
-                    ["mean over labels", *(_cell((mean[0], mean[1])) for mean in means.values())],
-                ],
+            *_pooled(recipes),
+            "",
+            "## The same without what is in-source",
+            "",
+            *_pooled(
+                {
+                    name: [one for one in figures if not one.in_source]
+                    for name, figures in recipes.items()
+                }
             ),
             "",
             "## Source by source",
@@ -234,6 +234,16 @@ def _compare(recipes: Mapping[str, Sequence[SourceFigures]]) -> str:
             "",
         ]
     )
+
+
+def _pooled(recipes: Mapping[str, Sequence[SourceFigures]]) -> list[str]:
+    """Write what each recipe reached on each label, and in the mean over labels."""
+    pooled = {name: pool(figures) for name, figures in recipes.items()}
+    labels = list(dict.fromkeys(label for of in pooled.values() for label in of))
+    rows = [[label, *(_cell(of.get(label)) for of in pooled.values())] for label in labels]
+    means = [np.mean(list(of.values()), axis=0) if of else None for of in pooled.values()]
+    mean = [_cell((float(one[0]), float(one[1])) if one is not None else None) for one in means]
+    return table_lines(["label", *recipes], [*rows, ["mean over labels", *mean]])
 
 
 def _source_cells(ones: Sequence[SourceFigures | None]) -> list[str]:

@@ -1,6 +1,6 @@
 """GET /openapi.json and GET /docs: the API's description, for programs and for people."""
 
-from flask import Blueprint, Response, jsonify, redirect, render_template_string, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template_string
 from flask_openapi3 import OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin
 from flask_openapi3_swagger.templates import swagger_html_string
@@ -23,7 +23,8 @@ def docs_routes(app: OpenAPI) -> Blueprint:
         description = app.api_doc
         # The library writes null where there are no keys; the standard allows no null there.
         components = {k: v for k, v in description["components"].items() if v is not None}
-        return jsonify({**description, "components": components})
+        # Relative to this document, so that it also holds behind a proxy's prefix.
+        return jsonify({**description, "components": components, "servers": [{"url": "."}]})
 
     @routes.get("/docs")
     def docs() -> str:
@@ -33,6 +34,6 @@ def docs_routes(app: OpenAPI) -> Blueprint:
 
     @routes.get("/")
     def start() -> BaseResponse:
-        return redirect(url_for("docs.docs"))
+        return redirect("docs")  # relative: a proxy may have put a prefix before it
 
     return routes

@@ -27,7 +27,9 @@ def health_routes(moderator: Moderator) -> APIBlueprint:
     """Make the routes that load balancers ask."""
     routes = APIBlueprint("health", __name__, abp_tags=[_TAG])
 
-    @routes.get("/healthz", summary="Is it alive?", responses={200: HealthResponse})
+    @routes.get(
+        "/healthz", summary="Is it alive?", responses={200: HealthResponse, **problem_responses()}
+    )
     def healthz() -> Response:
         return _answer(HealthResponse(status="alive"))
 

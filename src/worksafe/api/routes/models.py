@@ -4,6 +4,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from worksafe.api.errors import problem_responses
 from worksafe.api.response_schemas import ModelModel
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY
@@ -37,7 +38,11 @@ def models_routes(moderator: Moderator) -> APIBlueprint:
     """Make the routes that describe the detectors."""
     routes = APIBlueprint("models", __name__, abp_tags=[_TAG])
 
-    @routes.get("/v1/models", summary="The loaded models", responses={200: ModelsResponse})
+    @routes.get(
+        "/v1/models",
+        summary="The loaded models",
+        responses={200: ModelsResponse, **problem_responses()},
+    )
     def models() -> Response:
         found = [
             ModelModel(name=m.name, version=m.version, sha256=m.sha256, license=m.license)
@@ -46,7 +51,11 @@ def models_routes(moderator: Moderator) -> APIBlueprint:
         answer = ModelsResponse(models=found)
         return Response(answer.model_dump_json(), content_type="application/json")
 
-    @routes.get("/v1/taxonomy", summary="All labels", responses={200: TaxonomyResponse})
+    @routes.get(
+        "/v1/taxonomy",
+        summary="All labels",
+        responses={200: TaxonomyResponse, **problem_responses()},
+    )
     def taxonomy() -> Response:
         labels = [
             LabelModel(

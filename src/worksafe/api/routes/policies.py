@@ -6,6 +6,7 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from worksafe.api.errors import problem_responses
 from worksafe.api.response_schemas import ActionName, PolicyModel
 from worksafe.moderator import Moderator
 from worksafe.policy.document import Policy, Rule, VideoRule
@@ -61,7 +62,11 @@ def policies_routes(moderator: Moderator) -> APIBlueprint:
     """Make the route that lists policies."""
     routes = APIBlueprint("policies", __name__, abp_tags=[_TAG])
 
-    @routes.get("/v1/policies", summary="List policies", responses={200: PoliciesResponse})
+    @routes.get(
+        "/v1/policies",
+        summary="List policies",
+        responses={200: PoliciesResponse, **problem_responses()},
+    )
     def policies() -> Response:
         """Name a policy in a request with `policy`. Where `is_stale` is true, the operator's
         folder has changed and could not be followed: these are the policies from before.
