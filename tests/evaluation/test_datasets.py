@@ -51,6 +51,15 @@ def test_a_manifest_without_a_column_or_without_a_file(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("path,split\n")
     with pytest.raises(DatasetError, match="lacks the columns category"):
         read_manifest(tmp_path)
+    (tmp_path / "manifest.csv").write_text(HEADER.replace(",", ";"))
+    with pytest.raises(DatasetError, match="semicolons"):
+        read_manifest(tmp_path)
+
+
+def test_a_picture_is_in_one_split_however_its_path_is_written(tmp_path: Path) -> None:
+    rows = "a.png,train,neutral,,w,g\nb/../a.png,val,neutral,,w,h\n"
+    with pytest.raises(DatasetError, match="one split"):
+        read_manifest(write_manifest(tmp_path, rows))
 
 
 @pytest.mark.parametrize("weak", ["true", "yes", "1.0", " 1"])

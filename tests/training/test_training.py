@@ -205,6 +205,11 @@ def test_what_would_fail_after_hours_of_training_is_refused_before(
         ("[export]\nside_px = 80", "multiples of 32"),
         ("[network]\nmerge_after = 13", "12 blocks"),
         ('glance = false\n[network]\nbackbone = "alexnet"', "unknown backbone"),
+        ('name = "a/b"', "name: String should match"),
+        ("seed = 20240101120000", "seed: Input should be less than"),
+        ('[labels.categories]\ndrugs = ["tobacco", "tobacco"]', "a label is named twice"),
+        ('[labels.categories]\ndrugs = ["tobacco", "a.b"]', "'a.b' is no name"),
+        ('[labels.categories]\nneutral = ["tobacco"]', "'neutral' is no name"),
     ],
 )
 def test_what_cannot_be_built_or_written_down_is_refused_before_pictures_are_read(
@@ -249,8 +254,12 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
             break
     stopped.close()
 
+    with (tmp_path / "metrics.csv").open("a") as file:  # of one that was killed right after that
+        file.write("40,9.9\n")
     resumed = list(train(config, examples, None, tmp_path))
+    steps = [line.partition(",")[0] for line in (tmp_path / "metrics.csv").read_text().splitlines()]
 
+    assert steps[:3] == ["step", "20", "30"]
     assert resumed[0].step == config.optimiser.validate_every + 1
     assert resumed[0].loss == pytest.approx(state.loss, rel=0.1)  # its running mean goes on
     once = load_file(finished / "network.safetensors")

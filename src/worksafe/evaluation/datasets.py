@@ -1,6 +1,7 @@
 """Labelled pictures on disk: a folder with a ``manifest.csv``, one row per picture."""
 
 import csv
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,8 @@ def read_manifest(folder: Path) -> list[Example]:
             reader = csv.DictReader(file)
             if missing := [name for name in _REQUIRED if name not in (reader.fieldnames or ())]:
                 msg = f"{manifest} lacks the columns {', '.join(missing)}"
+                if ";" in "".join(reader.fieldnames or ()):
+                    msg += ": it has semicolons where commas should be"
                 raise DatasetError(msg)
             examples = [_example(folder, manifest, line, row) for line, row in enumerate(reader, 2)]
     except UnicodeDecodeError as error:
@@ -119,8 +122,9 @@ def _refuse_leakage(manifest: Path, examples: list[Example]) -> None:
     split_of: dict[str, str] = {}
     split_of_path: dict[Path, str] = {}
     for example in examples:
-        if split_of_path.setdefault(example.path, example.split) != example.split:
-            msg = f"{manifest}: {example.path.name} is in {split_of_path[example.path]} and in "
+        path = Path(os.path.normpath(example.path))
+        if split_of_path.setdefault(path, example.split) != example.split:
+            msg = f"{manifest}: {example.path.name} is in {split_of_path[path]} and in "
             raise DatasetError(msg + f"{example.split}; a picture belongs to one split")
         if split_of.setdefault(example.group, example.split) != example.split:
             msg = (

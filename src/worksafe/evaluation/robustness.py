@@ -11,11 +11,14 @@ from worksafe.evaluation.datasets import Example
 from worksafe.evaluation.metrics import roc_auc
 from worksafe.evaluation.scoring import Scored, score_examples
 from worksafe.evaluation.subjects import Row, fixed
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
 from worksafe.images.source import Source
 from worksafe.models.spec import DetectorSpec, Label
 from worksafe.moderator import Moderator
 
 UNCHANGED = "unchanged"
+_MOST_PX = 2000  # of a side, before it is changed
 _CROPPED = 0.05  # of each side's length, at both ends
 
 
@@ -81,8 +84,7 @@ def score_changes(
     for name, change in CHANGES.items():
 
         def open_changed(path: Path, change: Callable[[Image.Image], Source] = change) -> Source:
-            with Image.open(path) as image:
-                return change(ImageOps.exif_transpose(image).convert("RGB"))
+            return change(Image.fromarray(decode_image(path, ImageLimits(), _MOST_PX).picture))
 
         for scored in score_examples(moderator, shown, open_changed):
             yield name, scored

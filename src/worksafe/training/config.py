@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from worksafe.errors import TrainingError
+from worksafe.evaluation.datasets import NEUTRAL
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -47,6 +48,12 @@ class LabelsConfig:
     def __post_init__(self) -> None:
         """Refuse names that are none, and categories that nothing counts towards."""
         named = {*self.reported_only, *(name for pair in self.together for name in pair)}
+        if len({*self.outputs}) < len(self.outputs):
+            raise ValueError("a label is named twice")
+        parts = [*self.categories, *(name for some in self.categories.values() for name in some)]
+        if odd := [part for part in parts if not part or "." in part or part == NEUTRAL]:
+            msg = f"{odd[0]!r} is no name of a category or label"
+            raise ValueError(msg)
         if unknown := sorted((named - {*self.outputs}) | (named & {*self.categories})):
             msg = f"there is no label {unknown[0]}: its category's labels are to name it"
             raise ValueError(msg)
@@ -227,10 +234,10 @@ class ExportConfig:
 class TrainingConfig:
     """One recipe."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]  # files are called by it
     version: str
     licence: str
-    seed: NonNegativeInt
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
     labels: LabelsConfig
     network: NetworkConfig
     sampling: SamplingConfig

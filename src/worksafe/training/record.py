@@ -2,15 +2,12 @@
 
 import csv
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 from worksafe.engine.cores import count_cores
 from worksafe.errors import TrainingError
 from worksafe.training.config import TrainingConfig
 from worksafe.training.train import Progress, validation_names
-
-Row = dict[str, str]
 
 _ABOUT = ("recipe", "version", "sha256", "started_from", "seed", "draws", "minutes", "cores")
 
@@ -32,7 +29,7 @@ def prepare_runs(results: Path, config: TrainingConfig) -> None:
     OSError
         If it cannot be written.
     """
-    _add_rows(results, config, [])
+    _open_table(results, config)
 
 
 def append_run(results: Path, config: TrainingConfig, initial: Path | None, end: Progress) -> Path:
@@ -70,26 +67,27 @@ def append_run(results: Path, config: TrainingConfig, initial: Path | None, end:
         str(count_cores()),
     )
     figures = {name: f"{value:.4f}" for name, value in (end.validation or {}).items()}
-    return _add_rows(results, config, [{**dict(zip(_ABOUT, about, strict=True)), **figures}])
+    path, columns = _open_table(results, config)
+    with path.open("a", newline="", encoding="utf-8") as file:  # what others wrote stays
+        writer = csv.DictWriter(file, columns)
+        writer.writerow({**dict(zip(_ABOUT, about, strict=True)), **figures})
+    return path
 
 
-def _add_rows(results: Path, config: TrainingConfig, new: Sequence[Row]) -> Path:
+def _open_table(results: Path, config: TrainingConfig) -> tuple[Path, list[str]]:
+    """See that a run fits into the table, and that a row can be added; tell where it is."""
     results.mkdir(parents=True, exist_ok=True)
     path = results / "runs.csv"
     columns = [*_ABOUT, *validation_names(config.labels.outputs)]
-    rows: list[Row] = []
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            if reader.fieldnames != columns:
-                msg = f"{path} has other columns than this run: give another folder for results"
-                raise TrainingError(msg)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows([*rows, *new])
-    return path
+    with path.open("a+", newline="", encoding="utf-8") as file:
+        file.seek(0)
+        known = csv.DictReader(file).fieldnames
+        if known is None:
+            csv.DictWriter(file, columns).writeheader()
+        elif list(known) != columns:
+            msg = f"{path} has other columns than this run: give another folder for results"
+            raise TrainingError(msg)
+    return path, columns
 
 
 def draw_curves(run_dir: Path) -> Path:

@@ -1,6 +1,5 @@
 """Fine-tune the hazards network: one loop, read from top to bottom."""
 
-import csv
 import hashlib
 import math
 import os
@@ -325,13 +324,15 @@ def _validate(
 
 
 def _record(run_dir: Path, step: int, loss: float, validation: dict[str, float]) -> None:
+    """Add a row to the run's table; one of a run that was killed before it was kept goes."""
     path = run_dir / "metrics.csv"
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(["step", "loss", *validation])
-        writer.writerow([step, f"{loss:.4f}", *(f"{value:.4f}" for value in validation.values())])
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines[1:] if int(line.partition(",")[0]) < step]
+    figures = [f"{value:.4f}" for value in (loss, *validation.values())]
+    rows = [",".join(["step", "loss", *validation]), *kept, ",".join([str(step), *figures])]
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _checkpoint(run_dir: Path, step: int, seconds: float, loss: float, parts: Parts) -> None:
