@@ -1,6 +1,6 @@
 """The wall: risky formats are decoded in processes of their own, which may crash, hang or burst.
 
-What comes back over the wall is plain text and pixels, checked before it is believed.
+What comes back over the wall is plain text and pixels; nothing in it is run.
 """
 
 import json
