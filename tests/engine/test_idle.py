@@ -45,3 +45,13 @@ def test_what_fails_at_a_lent_place_fails_here_and_the_place_comes_back() -> Non
             places.map(work, [1, 0])
     places.close()
     assert places.map(work, [1, 2]) == [1.0, 0.5]  # closed: one by one
+
+
+def test_a_place_comes_back_also_after_closing() -> None:
+    one = IdlePlaces(1)
+    one.close()
+
+    for _ in range(2):
+        assert one.map(str, [1, 2]) == ["1", "2"]
+    with one.hold():
+        pass

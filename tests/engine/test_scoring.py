@@ -23,6 +23,7 @@ from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.models.spec import DetectorSpec, Glance
 from worksafe.moderator import Moderator
 from worksafe.results import Region, Scores
+from worksafe.settings import Settings
 
 ALWAYS = Look("always")
 
@@ -220,3 +221,20 @@ def test_passes_over_one_picture_keep_what_either_found_where() -> None:
 def test_a_wrong_way_of_looking_is_not_taken_for_another() -> None:
     with pytest.raises(ValueError, match="thorough"):
         Look(thorough="alway")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("thorough", ["always", "never"])
+def test_the_settings_say_how_closely_where_nobody_else_does(thorough: Thorough) -> None:
+    seen: list[int] = []
+
+    def answer(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(planes.shape[2])
+        return planes
+
+    plain = brightness_detector("nudity.explicit", FakeSession(answer))
+    detector = replace(plain, spec=replace(plain.spec, thorough_side_px=64))
+    made = Moderator(Settings(thorough=thorough, cache_entries=0), detectors=[detector])
+
+    made.check(grey(128))
+
+    assert seen == ([32, 64] if thorough == "always" else [32])

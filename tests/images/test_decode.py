@@ -17,6 +17,7 @@ from pictures import (
     photographs,
     quadrants,
 )
+from worksafe.doctor.making import jpeg_segment
 from worksafe.errors import (
     EmptyImageError,
     ImageBytesError,
@@ -32,6 +33,7 @@ from worksafe.images.frames import FrameWalk
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import DecodedImage
 from worksafe.images.source import Source
+from worksafe.images.thumbnail import shows_something_else
 
 SIDE_PX = 320
 UPRIGHT = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
@@ -682,3 +684,63 @@ def test_a_decoder_that_fails_by_the_code_is_told_of(
 
     assert caught.value.code == code
     assert ("AttributeError" in caplog.text) == is_told
+
+
+def test_all_pages_count_towards_what_is_looked_through() -> None:
+    pages = [Image.new("L", (300, 300))] * 4
+    data = encode(Image.new("L", (10, 10)), "TIFF", save_all=True, append_images=pages)
+
+    with pytest.raises(ImageFramesError):
+        decode_image(data, ImageLimits(max_animation_pixels=300_000), 32)
+
+
+def test_a_see_through_picture_of_odd_sides_is_reduced_as_a_whole() -> None:
+    picture = photo("coffee").convert("RGBA").resize((1301, 997))
+    picture.putalpha(128)
+
+    views = decode_image(encode(picture, "PNG"), ImageLimits(), 320).views
+
+    assert len(views) > 1
+    assert views[0].pixels.shape == (499, 651, 3)
+
+
+@pytest.mark.parametrize(
+    ("share", "alpha", "count"), [(0.02, 0, 2), (0.002, 0, 1), (0.5, 225, 2), (0, 0, 1)]
+)
+def test_what_shows_through_counts_where_it_can_be_seen(
+    share: float, alpha: int, count: int
+) -> None:
+    pixels = np.full((1000, 100, 4), 255, dtype=np.uint8)
+    pixels[: int(1000 * share), :, 3] = alpha
+
+    assert (
+        len(decode_image(encode(Image.fromarray(pixels), "PNG"), ImageLimits(), 320).views) == count
+    )
+
+
+def test_of_sixteen_bits_the_whole_range_comes_first() -> None:
+    ramp = np.tile(np.linspace(0, 1000, 64), (64, 1))
+    ramp[0, 0] = 60_000
+    data = encode(Image.fromarray(ramp.astype(np.uint16)), "PNG")
+
+    first, *_ = decode_image(data, ImageLimits(), 320).views
+
+    assert first.pixels[1:].max() < 10
+
+
+def test_a_picture_with_two_orientations_is_seen_stored_and_by_each() -> None:
+    entries = b"".join(struct.pack("<HHIHH", 0x0112, 3, 1, value, 0) for value in (3, 6))
+    block = b"II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4)
+    data = encode(quadrants(), "JPEG")
+    data = data[:2] + jpeg_segment(1, b"Exif\0\0" + block) + data[2:]
+
+    shapes = [view.pixels.shape[:2] for view in decode_image(data, ImageLimits(), 320).views]
+
+    assert shapes == [(64, 96), (96, 64), (64, 96)]
+
+
+def test_how_far_a_preview_must_differ_to_show_something_else() -> None:
+    shown, near, far = (np.full((64, 64, 3), level, dtype=np.uint8) for level in (100, 125, 150))
+
+    assert shows_something_else(shown, far)
+    assert not shows_something_else(shown, near)

@@ -6,7 +6,7 @@ from pictures import encode, photo, photographs, with_thumbnail
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
-from worksafe.images.scenes import SceneChooser
+from worksafe.images.scenes import SceneChooser, change, largest_change, sketch
 
 
 def grey(level: int) -> RgbImage:
@@ -215,3 +215,16 @@ def test_frames_of_one_picture_and_of_several_are_compared() -> None:
                chooser.offer(2, [grey(100), grey(100)]), chooser.offer(3, [grey(100)])]  # fmt: skip
 
     assert dropped == [None, None, 2, 3]
+
+
+def test_a_change_in_a_part_counts_more_than_its_share() -> None:
+    plain = np.full((64, 64, 3), 100, dtype=np.uint8)
+    part = plain.copy()
+    part[:16, :16] = 255
+
+    changed = float(change(sketch([plain]), sketch([part])))
+    one = largest_change(sketch([plain]), sketch([part]))
+    both = largest_change(sketch([plain, plain]), sketch([plain, part]))
+
+    assert changed > 2 / 16 * 155 / 255
+    assert float(both) == float(one)  # of several views of a frame the one that changed most

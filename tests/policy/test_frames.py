@@ -62,3 +62,11 @@ def test_any_length_is_no_error() -> None:
     ages = VideoRule(agree=2, within_s=1e307)
 
     assert of(ages, (0.0, 0.9), (1e307, 0.9), (1.1e307, 0.1)) == 0.9
+
+
+def test_frames_agree_over_just_as_long_as_the_rule_says() -> None:
+    rule = VideoRule(agree=2, within_s=2.01)
+    blood = {"violence.blood": 0.9}
+    shown = film([(0.5, {}), (1.0, blood), (3.01, blood), (3.5, {})])
+
+    assert agreed(shown.frames, "violence.blood", rule)[0] == 0.9

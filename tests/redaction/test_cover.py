@@ -58,3 +58,15 @@ def test_small_areas_lose_their_detail_too(method: str, side: int) -> None:
     covered = cover(stripes, [Area("x", WHOLE)], method)  # type: ignore[arg-type]
 
     assert np.ptp(covered) < 60
+
+
+def test_a_margin_is_a_share_of_the_region_on_all_sides() -> None:
+    scores = Scores({}, {}, (Region("violence.firearm", "GUN", 0.9, (0.4, 0.4, 0.2, 0.1)),))
+
+    (area,) = find_areas(scores, {"violence.firearm"}, Reach(0.5, 0.5), 1000, 1000)
+
+    assert area.box == pytest.approx((0.3, 0.35, 0.4, 0.2))
+
+
+def test_the_share_of_an_area_is_what_it_covers_of_the_picture() -> None:
+    assert Area("x", (0.0, 0.0, 0.5, 1.0), np.array([[True, False]])).share == 0.25

@@ -342,3 +342,30 @@ def test_of_people_in_photographs_only_the_covered_parts_change(labelled_picture
 def test_a_wrong_wish_is_refused_before_anything_is_covered(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Redaction(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_asks_for_a_review_is_covered_until_it_asks_for_nothing() -> None:
+    policy = Policy.model_validate({"name": "default", "rules": {"violence": {"review": 0.5}}})
+    made = Moderator(detectors=[brightness_detector()], policies={"default": policy})
+
+    done = made.redact(encode(Image.new("RGB", (80, 60), "white"), "PNG"))
+
+    assert (done.before.action, done.after.action) == (Action.REVIEW, Action.ALLOW)
+    assert made.check(done.data).decision is Action.ALLOW
+
+
+@pytest.mark.parametrize("rule", ["drugs.tobacco", "drugs"])
+def test_what_no_rule_is_reached_by_is_left_uncovered(rule: str) -> None:
+    """A label that is only reported asks for nothing by its category's rule."""
+    policy = Policy.model_validate({"name": "default", "rules": {rule: {"block": 0.5}}})
+    red, blue = (255, 0, 0), (0, 0, 255)
+    detectors = [colour_detector("drugs.cannabis", red), colour_detector("drugs.tobacco", blue)]
+    made = Moderator(detectors=detectors, policies={"default": policy})
+    picture = photo("coffee").convert("L").convert("RGB").resize((256, 256))
+    picture.paste(red, (64, 128, 96, 160))
+    picture.paste(blue, (160, 32, 192, 64))
+
+    done = made.redact(encode(picture, "PNG"), Redaction(method="box"))
+
+    expected = {"drugs": {"drugs.cannabis"}, "drugs.tobacco": {"drugs.tobacco"}}
+    assert {area.label for area in done.areas} == expected[rule]
