@@ -331,6 +331,7 @@ class Moderator:
         self.admission.close()
         self._finder.close()
         self._wall.close()
+        self._recall.close()
 
     def _fetcher(self) -> "Fetcher | None":
         if not self.settings.fetch_urls:

@@ -237,6 +237,17 @@ def test_an_answer_that_drips_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
         assert not any(one._sock for one in connections_of(moderator))  # nobody waits on it
 
 
+def test_its_connections_end_with_the_moderator(redis_url: str) -> None:
+    moderator, _ = counted(cache_url=redis_url)
+    moderator.check(encode(photo("cat"), quality=71))
+    before = [one._sock is not None for one in connections_of(moderator)]
+
+    moderator.close()
+
+    assert any(before)
+    assert not any(one._sock for one in connections_of(moderator))
+
+
 def connections_of(moderator: Moderator) -> list[Any]:
     pool: Any = cache_of(moderator)._redis.connection_pool
     return [*pool._available_connections, *pool._in_use_connections]

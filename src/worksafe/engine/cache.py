@@ -31,6 +31,9 @@ class ResultCache(Protocol):
     def describe(self) -> str:
         """Say what it is, for people."""
 
+    def close(self) -> None:
+        """Let go of what it holds; it keeps nothing more."""
+
 
 class MemoryCache:
     """Keeps the latest results in this process.
@@ -68,6 +71,12 @@ class MemoryCache:
         """Say how much it keeps."""
         return f"in memory, {self._entries} results at most" if self._entries else "off"
 
+    def close(self) -> None:
+        """Let go of what it holds."""
+        with self._lock:
+            self._entries = 0
+            self._kept.clear()
+
 
 class Recall:
     """Asks a cache about images, for one set of detectors.
@@ -104,6 +113,10 @@ class Recall:
     def describe(self) -> str:
         """Say where results are kept, for people."""
         return self._cache.describe()
+
+    def close(self) -> None:
+        """Let go of where results are kept."""
+        self._cache.close()
 
     def get(self, key: str) -> Found | None:
         """Give what was found in the same bytes before."""

@@ -130,6 +130,12 @@ class RedisCache:
             return f"Redis, which does not keep anything: {self._said(error)}"
         return "Redis, which answers"
 
+    def close(self) -> None:
+        """End connections, and what waits for an answer."""
+        self._askers.shutdown(wait=False, cancel_futures=True)
+        self._redis.close()
+        self._redis.connection_pool.disconnect()
+
     def _ask(self, kind: Kind, question: Callable[[], Any]) -> Any:  # noqa: ANN401 - as it is there
         """Ask Redis; after a failure not for some seconds."""
         if time.monotonic() < self._asked_again_at[kind]:
