@@ -133,6 +133,14 @@ def test_a_fault_of_our_own_costs_one_image_and_is_logged(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_one_image_is_not_taken_for_many() -> None:
+    moderator = Moderator(detectors=[brightness_detector()])
+
+    for one in ("picture.jpg", encode(photo("cat"))):
+        with pytest.raises(TypeError, match="check takes one"):
+            moderator.check_many(one)
+
+
 def slow_moderator(
     release: threading.Event,
     shadow_policy: str | None = None,

@@ -171,7 +171,11 @@ class Moderator:
         ------
         UnknownPolicyError
             If there is no such policy.
+        TypeError
+            If it is one image and not several: letters and bytes are none.
         """
+        if isinstance(sources, str | bytes | bytearray):
+            raise TypeError("check_many takes several images; check takes one")
         chosen = self.policy(policy)
         items = (Item(source, name_of(source)) for source in sources)
         return self._moderate(items, chosen, self._look(look), Deadline(None))

@@ -125,7 +125,7 @@ def _print_table(check: Check) -> None:
     categories = next((list(r.scores.categories) for r in check.results if r.scores), [])
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("image", overflow="fold")
-    table.add_column("decision")
+    table.add_column("decision", min_width=6, no_wrap=True)  # whole also on a narrow terminal
     table.add_column("suitability", justify="right")
     for category in categories:
         table.add_column(category, justify="right")
