@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,9 @@ def test_a_fault_of_our_own_costs_one_image_and_is_logged(
 def test_one_image_is_not_taken_for_many() -> None:
     moderator = Moderator(detectors=[brightness_detector()])
 
-    for one in ("picture.jpg", encode(photo("cat"))):
+    many: list[Any] = ["picture.jpg", encode(photo("cat"))]
+
+    for one in many:
         with pytest.raises(TypeError, match="check takes one"):
             moderator.check_many(one)
 
