@@ -31,14 +31,7 @@ from worksafe.policy.document import Policy, choose_policy
 from worksafe.policy.shadow import Shadow
 from worksafe.policy.shelf import PolicyShelf
 from worksafe.redaction.redactor import Redacted, Redaction, Redactor
-from worksafe.results import (
-    Check,
-    ModelInfo,
-    Moderation,
-    Timing,
-    elapsed_ms,
-    strictest,
-)
+from worksafe.results import Check, ModelInfo, Moderation, Timing, elapsed_ms, strictest
 from worksafe.settings import Settings
 
 if TYPE_CHECKING:
@@ -172,7 +165,7 @@ class Moderator:
         UnknownPolicyError
             If there is no such policy.
         TypeError
-            If it is one image and not several: letters and bytes are none.
+            If it is text or bytes, whose letters are no images.
         """
         if isinstance(sources, str | bytes | bytearray):
             raise TypeError("check_many takes several images; check takes one")

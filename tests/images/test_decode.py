@@ -16,6 +16,7 @@ from pictures import (
     photo,
     photographs,
     quadrants,
+    with_thumbnail,
 )
 from worksafe.doctor.making import jpeg_segment
 from worksafe.errors import (
@@ -737,6 +738,15 @@ def test_a_picture_with_two_orientations_is_seen_stored_and_by_each() -> None:
     shapes = [view.pixels.shape[:2] for view in decode_image(data, ImageLimits(), 320).views]
 
     assert shapes == [(64, 96), (96, 64), (64, 96)]
+
+
+def test_a_large_preview_in_a_png_is_seen_too() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (640, 640, 3), dtype=np.uint8)
+    preview = encode(Image.fromarray(noise), "JPEG", quality=95)
+    data = with_thumbnail(Image.new("RGB", (640, 640), "white"), preview, "PNG")
+
+    assert len(preview) > 300_000  # more than EXIF of a JPEG can hold
+    assert decode_image(data, ImageLimits(), 320).odd_thumbnail
 
 
 def test_how_far_a_preview_must_differ_to_show_something_else() -> None:

@@ -9,7 +9,7 @@ from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import mean_change, sketch
 from worksafe.images.structure.check import check_structure
 
-_MAX_BYTES = 256 * 1024  # EXIF of a JPEG has 64 kB at most
+_MAX_BYTES = 8 * 1024**2  # EXIF of a JPEG has 64 kB at most, that of others any
 _SIDE_PX = 320
 _ODD = 0.12  # previews are often cut differently, sharpened, or have bars
 _MIDDLE = slice(4, 12)  # of a sketch: bars lie outside
