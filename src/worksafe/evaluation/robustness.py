@@ -2,17 +2,14 @@
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from worksafe.evaluation.datasets import Example
+from worksafe.evaluation.datasets import Example, read_pixels
 from worksafe.evaluation.metrics import roc_auc
 from worksafe.evaluation.scoring import Scored, score_examples
 from worksafe.evaluation.subjects import Row, fixed
-from worksafe.images.decode import decode_image
-from worksafe.images.limits import ImageLimits
 from worksafe.images.source import Source
 from worksafe.models.spec import DetectorSpec, Label
 from worksafe.moderator import Moderator
@@ -83,8 +80,10 @@ def score_changes(
     shown = choose_shown(examples, moderator.labels)
     for name, change in CHANGES.items():
 
-        def open_changed(path: Path, change: Callable[[Image.Image], Source] = change) -> Source:
-            return change(Image.fromarray(decode_image(path, ImageLimits(), _MOST_PX).picture))
+        def open_changed(
+            example: Example, change: Callable[[Image.Image], Source] = change
+        ) -> Source:
+            return change(Image.fromarray(read_pixels(example, _MOST_PX)))
 
         for scored in score_examples(moderator, shown, open_changed):
             yield name, scored

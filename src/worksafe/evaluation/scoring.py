@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from operator import attrgetter
 
 from worksafe.errors import DatasetError
 from worksafe.evaluation.datasets import Example
@@ -50,7 +50,7 @@ def measuring_settings() -> Settings:
 def score_examples(
     moderator: Moderator,
     examples: Sequence[Example],
-    open_picture: Callable[[Path], Source] = Path,
+    open_picture: Callable[[Example], Source] = attrgetter("path"),
 ) -> Iterator[Scored]:
     """Score labelled pictures.
 
@@ -61,7 +61,7 @@ def score_examples(
     examples : sequence of Example
         The pictures.
     open_picture : callable, optional
-        Makes what is scored from a file's path; by default the file itself.
+        Makes what is scored of a picture; by default its file.
 
     Yields
     ------
@@ -73,7 +73,7 @@ def score_examples(
     DatasetError
         If a picture cannot be checked.
     """
-    results = moderator.check_many(open_picture(example.path) for example in examples)
+    results = moderator.check_many(open_picture(example) for example in examples)
     for example, result in zip(examples, results, strict=True):
         if result.scores is None:
             reason = result.error.message if result.error else "no scores"

@@ -195,7 +195,7 @@ class _Decoding:
     ) -> list[View]:
         """Make the views of a frame as it is drawn, the first of them upright on white."""
         views = []
-        factor = max(1, max(image.size) // (2 * self.side_px))
+        factor = self._factor(image)
         inks = image.reduce(factor) if image.mode == "CMYK" else None
         for picture in to_rgb(image, factor):
             for stored in as_shown(picture, self.image.info, self.code_points, inks):
@@ -221,10 +221,14 @@ class _Decoding:
             return []
         odd = []
         for one in early_passes(drawn):
-            factor = max(1, max(one.size) // (2 * self.side_px))
-            shown = [orientation.turn(stored) for stored in to_rgb(one, factor)]
-            odd += [pixels for pixels in shown[:1] if shows_something_else(pixels, picture)]
+            shown = orientation.turn(next(to_rgb(one, self._factor(one))))
+            if shows_something_else(shown, picture):
+                odd.append(shown)
         return odd
+
+    def _factor(self, image: Image.Image) -> int:
+        """Tell by how much a picture may be reduced, so that twice what is wanted is left."""
+        return max(1, max(image.size) // (2 * self.side_px))
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:
         """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""

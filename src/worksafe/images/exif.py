@@ -14,11 +14,11 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import UndecodableImageError
+from worksafe.images.structure.jpeg import MAX_EXIF
 
 _PREFIX = b"Exif\x00\x00"
 # Some write it twice; and some readers do not mind its last byte.
 _PREFIXES = re.compile(rb"(?:Exif\x00[\x00-\xff])*", re.DOTALL)
-_MAX_BLOCKS = 8
 _MAX_DIRECTORIES = 8  # of one block that are read; honest ones have two
 _SUB_DIRECTORY = 0x8769
 _MAX_ENTRIES = 512  # of one directory; cameras write some fifty
@@ -81,8 +81,8 @@ def read_blocks(image: Image.Image) -> list[Block]:
         segments = [data for name, data in image.applist if name == "APP1"]
         own = [data for data in segments if data.startswith(_PREFIX[:-1])]
         found = list(dict.fromkeys([*own, *found]))
-    if len(found) > _MAX_BLOCKS:
-        msg = f"the file has more than {_MAX_BLOCKS} EXIF blocks"
+    if len(found) > MAX_EXIF:
+        msg = f"the file has more than {MAX_EXIF} EXIF blocks"
         raise UndecodableImageError(msg)
     blocks = [(data, data[_prefix_bytes(data) :]) for data in found if data]
     return [

@@ -9,3 +9,18 @@ LABELS: dict[str, Label] = {label.name: label for spec in DETECTORS for label in
 CATEGORIES: tuple[str, ...] = tuple(
     dict.fromkeys(category for spec in DETECTORS for category in spec.categories)
 )
+
+
+def does_count(name: str) -> bool:
+    """Tell whether a label makes its category's score; one that is not registered yet does.
+
+    Parameters
+    ----------
+    name : str
+        ``category.label``.
+
+    Returns
+    -------
+    bool
+    """
+    return name not in LABELS or LABELS[name].counts

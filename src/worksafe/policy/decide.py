@@ -1,6 +1,6 @@
 """Scores to a decision, its reasons and suitability. Pure functions."""
 
-from worksafe.models.registry import CATEGORIES, LABELS
+from worksafe.models.registry import CATEGORIES, does_count
 from worksafe.policy.document import UNSEEN, Policy
 from worksafe.policy.frames import agreed
 from worksafe.results import (
@@ -101,9 +101,7 @@ def _score_and_frame(
 def _leading_label(category: str, scores: Scores) -> str | None:
     """Find the largest counting label of a category; what is not registered counts."""
     counting = [
-        name
-        for name in scores.labels
-        if name.partition(".")[0] == category and (name not in LABELS or LABELS[name].counts)
+        name for name in scores.labels if name.partition(".")[0] == category and does_count(name)
     ]
     return max(counting, key=lambda name: scores.labels[name], default=None)
 

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from worksafe.errors import PolicyError, UnknownPolicyError
-from worksafe.models.registry import CATEGORIES, LABELS
+from worksafe.models.registry import CATEGORIES, LABELS, does_count
 from worksafe.policy.rates import resolve_rates
 from worksafe.policy.yaml_file import FieldError, read_yaml
 from worksafe.results import Action, PolicyInfo
@@ -143,8 +143,7 @@ class Policy(BaseModel):
 
         A label that no registered detector has, as of one that is being tried, counts.
         """
-        known = LABELS.get(label)
-        usual = COUNTING_WEIGHT if known is None or known.counts else REPORTED_WEIGHT
+        usual = COUNTING_WEIGHT if does_count(label) else REPORTED_WEIGHT
         return self.weights.get(label, usual)
 
     @property

@@ -5,15 +5,50 @@ References
 .. [1] ISO/IEC 14496-12 (MP4); RFC 8794 (EBML), RFC 9559 (Matroska).
 """
 
+import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from worksafe.errors import UndecodableImageError
 
 BOX_HEAD_BYTES = 8
 SEGMENT = 0x18538067
 
 _LONG_BOX_HEAD_BYTES, _ELEMENT_HEAD_BYTES = 16, 12
 _ID_BYTES = 4  # at most
+
+
+@contextmanager
+def looked_through(file: BinaryIO, what: str) -> Iterator[int]:
+    """Look through a film's file, and leave it where it stood.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable.
+    what : str
+        What is looked for, as a message says it.
+
+    Yields
+    ------
+    int
+        Where the file ends.
+
+    Raises
+    ------
+    UndecodableImageError
+        If something is too short to be unpacked.
+    """
+    stood = file.tell()
+    try:
+        yield file.seek(0, 2)
+    except struct.error as error:
+        msg = f"the video is damaged: {what} is cut off"
+        raise UndecodableImageError(msg) from error
+    finally:
+        file.seek(stood)
 
 
 def read_at(file: BinaryIO, at: int, size: int) -> bytes:

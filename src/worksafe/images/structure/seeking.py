@@ -20,6 +20,7 @@ from worksafe.images.structure.containers import (
     SEGMENT,
     boxes,
     elements,
+    looked_through,
     read_at,
 )
 
@@ -46,18 +47,12 @@ def refuse_hidden(file: BinaryIO, container: str) -> None:
     UndecodableImageError
         If it is so, or a table is damaged.
     """
-    stood = file.tell()
-    end = file.seek(0, 2)
-    try:
-        named, come_to = set[int](), set[int]()
+    named, come_to = set[int](), set[int]()
+    with looked_through(file, "its index") as end:
         if "mp4" in container:
             named, come_to = _places_in_mp4(file, end)
         elif "matroska" in container:
             named, come_to = _places_in_matroska(file, end)
-    except struct.error as error:
-        raise UndecodableImageError("the video is damaged: its index is cut off") from error
-    finally:
-        file.seek(stood)
     if any(place < end for place in named - come_to):  # beyond it no player comes to anything
         msg = "the video is damaged or cut off: its index names a part that is not there"
         raise UndecodableImageError(msg)

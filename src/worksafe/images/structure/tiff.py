@@ -2,6 +2,7 @@
 
 import math
 import struct
+from collections.abc import Iterator
 
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
@@ -85,8 +86,7 @@ def refuse_odd_tiff(data: bytes) -> None:
 
 def _refuse_raw(order: str, entries: bytes) -> None:
     """Refuse a camera's raw file: its page is a preview, and viewers develop what lies deeper."""
-    whole = len(entries) // _ENTRY_BYTES * _ENTRY_BYTES
-    for tag, _, _, value in struct.iter_unpack(f"{order}HHI4s", entries[:whole]):
+    for tag, _, _, value in _whole_entries(order, entries):
         (short,) = struct.unpack_from(f"{order}H", value)
         if tag == _DNG_VERSION or (tag == PHOTOMETRIC_INTERPRETATION and short in _RAW):
             raise UndecodableImageError("the tiff is a camera's raw file, which is not developed")
@@ -104,12 +104,16 @@ def _refuse_entries_twice(order: str, entries: bytes) -> None:
 
 def _pointed_at(order: str, entries: bytes, file_bytes: int) -> int:
     """Count the bytes that a directory's entries point at; a claim beyond the file is not read."""
-    whole = len(entries) // _ENTRY_BYTES * _ENTRY_BYTES
     sizes = (
-        _TYPE_BYTES.get(kind, 0) * count
-        for _, kind, count, _ in struct.iter_unpack(f"{order}HHII", entries[:whole])
+        _TYPE_BYTES.get(kind, 0) * count for _, kind, count, _ in _whole_entries(order, entries)
     )
     return sum(size for size in sizes if size <= file_bytes)
+
+
+def _whole_entries(order: str, entries: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Give tag, type, count, and the value or where it is, of those that are not cut off."""
+    whole = len(entries) // _ENTRY_BYTES * _ENTRY_BYTES
+    return struct.iter_unpack(f"{order}HHI4s", entries[:whole])
 
 
 def refuse_misread(page: TiffImageFile) -> None:

@@ -14,7 +14,13 @@ from fractions import Fraction
 from typing import BinaryIO
 
 from worksafe.errors import UndecodableImageError
-from worksafe.images.structure.containers import SEGMENT, boxes, elements, read_at
+from worksafe.images.structure.containers import (
+    SEGMENT,
+    boxes,
+    elements,
+    looked_through,
+    read_at,
+)
 
 _MOVIE, _MOST_MOVIE_BYTES = b"moov", 64 * 1024**2  # an hour's tables have a hundredth
 _HOLDS_OTHERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
@@ -56,17 +62,11 @@ def refuse_odd_tracks(file: BinaryIO, container: str) -> None:
         kinds of samples; it is to be cut by more than a twentieth of a side, or stretched or turned
         in a way that not all players know.
     """
-    stood = file.tell()
-    end = file.seek(0, 2)
-    try:
+    with looked_through(file, "what it says") as end:
         if "mp4" in container:
             _refuse_odd_mp4(file, end)
         elif "matroska" in container:
             _refuse_odd_matroska(file, end)
-    except struct.error as error:
-        raise UndecodableImageError("the video is damaged: what it says is cut off") from error
-    finally:
-        file.seek(stood)
 
 
 def _refuse(what: str) -> None:
