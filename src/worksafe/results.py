@@ -25,6 +25,10 @@ class Action(StrEnum):
         return list(Action).index(self)
 
 
+# x, y, width, height, as fractions of the upright picture.
+Box = tuple[float, float, float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """Where in an image something is shown.
@@ -37,14 +41,14 @@ class Region:
         The detector's own name for it.
     score : float
         0 to 1.
-    box : tuple of float
+    box : Box
         x, y, width, height, as fractions of the upright image.
     """
 
     label: str
     detector_class: str
     score: float
-    box: tuple[float, float, float, float]
+    box: Box
 
 
 # How much each place of a picture speaks for a label, in log-odds: rows from the top, each from

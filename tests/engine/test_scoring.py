@@ -10,7 +10,6 @@ from worksafe.engine.scoring import (
     Detector,
     Look,
     Thorough,
-    combine,
     load_detectors,
     prepare,
     score_image,
@@ -22,7 +21,7 @@ from worksafe.models import hazards
 from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.models.spec import DetectorSpec, Glance
 from worksafe.moderator import Moderator
-from worksafe.results import Region, Scores
+from worksafe.results import Scores
 from worksafe.settings import Settings
 
 ALWAYS = Look("always")
@@ -202,20 +201,6 @@ def test_a_score_that_is_no_number_is_an_error_and_no_answer() -> None:
 
         with pytest.raises(InternalError, match="no number"):
             detector.score(np.asarray(photo("coffee")))
-
-
-def test_passes_over_one_picture_keep_what_either_found_where() -> None:
-    near = Region("nudity.explicit", "FEET", 0.6, (0.1, 0.1, 0.2, 0.2))
-    again = Region("nudity.explicit", "FEET", 0.8, (0.11, 0.1, 0.2, 0.2))
-    far = Region("nudity.explicit", "FEET", 0.5, (0.7, 0.7, 0.1, 0.1))
-    first = Scores({}, {"nudity.explicit": 0.6}, (near, far))
-    second = Scores({}, {"nudity.explicit": 0.8}, (again,), {"nudity.explicit": ((1.0,),)})
-
-    both = combine([first, second])
-
-    assert both.labels == {"nudity.explicit": 0.8}
-    assert both.regions == (again, far)
-    assert both.maps == second.maps
 
 
 def test_a_wrong_way_of_looking_is_not_taken_for_another() -> None:

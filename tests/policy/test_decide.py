@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from policy_scores import scores_of
 from worksafe.api import response_schemas
-from worksafe.engine.scoring import highest
+from worksafe.engine.combining import highest
 from worksafe.models.registry import CATEGORIES, LABELS
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy, Rule, read_policies

@@ -57,6 +57,23 @@ def changed(before: Image.Image, data: bytes) -> tuple[int, int, int, int]:
 
 
 @pytest.mark.parametrize("colour", [RED, BLUE])
+def test_of_a_long_picture_only_the_area_changes(
+    moderator: Moderator, colour: tuple[int, int, int]
+) -> None:
+    image = photo("coffee").convert("L").convert("RGB").resize((100, 1500))
+    image.paste(colour, (40, 1000, 60, 1020))
+
+    done = moderator.redact(encode(image, "PNG"))
+
+    assert (done.before.action, done.after.action) == (Action.BLOCK, Action.ALLOW)
+    left, top, right, bottom = changed(image, done.data)
+    assert left <= 40
+    assert right >= 60
+    assert 900 < top <= 1000
+    assert 1020 <= bottom < 1120
+
+
+@pytest.mark.parametrize("colour", [RED, BLUE])
 @pytest.mark.parametrize("method", ["blur", "pixelate", "box"])
 def test_only_the_area_changes_and_what_comes_out_passes(
     moderator: Moderator, colour: tuple[int, int, int], method: str

@@ -10,18 +10,19 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from worksafe.engine.combining import combine, highest, join_parts
 from worksafe.engine.idle import NONE_IDLE, IdlePlaces
 from worksafe.engine.runtime import PORTABLE, Runtime, open_session
 from worksafe.engine.session import Session
 from worksafe.errors import InternalError
+from worksafe.images.parts import cut_into_parts
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
 from worksafe.models.spec import DetectorSpec, Placement
 from worksafe.models.weights import read_weights
-from worksafe.results import FrameScores, HeatMap, ImageScores, Region, Scores
+from worksafe.results import FrameScores, ImageScores, Scores
 
 _SECOND_LOOK = 0.3  # a score that a policy may mind
-_SAME_FIND = 0.45  # of their union: regions of one class that share more are one
 _UNCERTAIN = (0.02, 0.8)  # a label's score that a second pass may change
 
 Thorough = Literal["never", "uncertain", "always"]
@@ -214,7 +215,8 @@ def score_image(
     detectors : sequence of Detector
         All that apply.
     before_each : callable, optional
-        Called with each view before it is scored; what it raises ends the work.
+        Called with each view before it is scored, and before each of its parts; what it raises
+        ends the work.
     look : Look, optional
         How closely.
     idle : IdlePlaces, optional
@@ -282,10 +284,7 @@ def score_frames(
     done: dict[int, Scores] = {}
 
     def score(view: View) -> Scores:
-        before_each(view)
-        scores = combine(idle.map(lambda detector: detector.score(view.pixels, look), detectors))
-        # Places in a preview are no places in the picture.
-        return replace(scores, regions=(), maps={}) if view.is_preview else scores
+        return _score_view(view, detectors, before_each, look, idle)
 
     for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
@@ -301,84 +300,21 @@ def score_frames(
                     yield FrameScores(near.frame, near.time_s, done[near.frame])
 
 
-def combine(several: Sequence[Scores]) -> Scores:
-    """Keep the highest of each label over several looks at one picture, and what any found where.
+def _score_view(
+    view: View,
+    detectors: Sequence[Detector],
+    before_each: Callable[[View], None],
+    look: Look,
+    idle: IdlePlaces,
+) -> Scores:
+    """Score a view, and the parts of a long one."""
 
-    Parameters
-    ----------
-    several : sequence of Scores
-        Of detectors, of passes at several sizes, or of a see-through picture's backgrounds.
+    def score(pixels: RgbImage) -> Scores:
+        before_each(view)
+        return combine(idle.map(lambda detector: detector.score(pixels, look), detectors))
 
-    Returns
-    -------
-    Scores
-        With all regions, but of two of one class that are nearly the same only the more certain;
-        a label's map is of the look that scored highest of those that have one.
-    """
-    scores, _ = highest(several)
-    regions: list[Region] = []
-    for region in sorted(
-        (region for one in several for region in one.regions),
-        key=lambda region: region.score,
-        reverse=True,
-    ):
-        if not any(_is_again(region, known) for known in regions):
-            regions.append(region)
-    maps: dict[str, tuple[float, HeatMap]] = {}
-    for one in several:
-        for name, places in one.maps.items():
-            if name not in maps or one.labels[name] > maps[name][0]:
-                maps[name] = one.labels[name], places
-    return replace(
-        scores, regions=tuple(regions), maps={name: places for name, (_, places) in maps.items()}
-    )
-
-
-def _is_again(region: Region, known: Region) -> bool:
-    """Tell whether two regions are the same find (intersection over union)."""
-    x, y, width, height = region.box
-    known_x, known_y, known_width, known_height = known.box
-    across = min(x + width, known_x + known_width) - max(x, known_x)
-    down = min(y + height, known_y + known_height) - max(y, known_y)
-    shared = max(0.0, across) * max(0.0, down)
-    union = width * height + known_width * known_height - shared
-    return region.detector_class == known.detector_class and shared > _SAME_FIND * union
-
-
-def highest(several: Sequence[Scores]) -> tuple[Scores, dict[str, int]]:
-    """Keep the highest of each label over several scores.
-
-    Parameters
-    ----------
-    several : sequence of Scores
-        Of frames, for example.
-
-    Returns
-    -------
-    scores : Scores
-        The regions and the map of a label are those of the scores that it was highest in.
-    winners : dict of str to int
-        Which those are, by category or ``category.label``.
-    """
-    winners: dict[str, int] = {}
-    found = [{**scores.categories, **scores.labels} for scores in several]
-    for index, values in enumerate(found):
-        for name, value in values.items():
-            if name not in winners or value > found[winners[name]][name]:
-                winners[name] = index
-    values = {name: found[index][name] for name, index in winners.items()}
-    regions = sorted(
-        (
-            region
-            for index, scores in enumerate(several)
-            for region in scores.regions
-            if winners[region.label] == index
-        ),
-        key=lambda region: region.score,
-        reverse=True,
-    )
-    categories = {name: value for name, value in values.items() if "." not in name}
-    labels = {name: value for name, value in values.items() if "." in name}
-    maps = {name: several[index].maps.get(name) for name, index in winners.items()}
-    known = {name: places for name, places in maps.items() if places is not None}
-    return Scores(categories, labels, tuple(regions), known), winners
+    whole = score(view.pixels)
+    parts = cut_into_parts(view.pixels, look.side_px(detector.spec for detector in detectors))
+    scores = join_parts(whole, [(score(one.pixels), one.box) for one in parts])
+    # Places in a preview are no places in the picture.
+    return replace(scores, regions=(), maps={}) if view.is_preview else scores

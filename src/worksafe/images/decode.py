@@ -26,6 +26,7 @@ from worksafe.images.formats import BMP, ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames, seek_frame
 from worksafe.images.limits import ImageLimits
 from worksafe.images.orientation import Orientation, read_orientation
+from worksafe.images.parts import side_for_parts
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.pixels import early_passes, to_rgb
 from worksafe.images.resize import RgbImage
@@ -56,7 +57,7 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
         Ceilings, checked on the header before any pixel is decoded.
     side_px : int
         The longest side that a detector wants. Larger pictures are scaled down while they are
-        decoded, to a longest side of this at least.
+        decoded, to a longest side of this at least; of long ones to a shorter side of it.
 
     Returns
     -------
@@ -228,12 +229,12 @@ class _Decoding:
 
     def _factor(self, image: Image.Image) -> int:
         """Tell by how much a picture may be reduced, so that twice what is wanted is left."""
-        return max(1, max(image.size) // (2 * self.side_px))
+        return max(1, max(image.size) // (2 * side_for_parts(*image.size, self.side_px)))
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:
         """Let the JPEG decoder halve as long as both sides stay at least as long as wanted."""
-        scale = self.side_px / max(image.size)
         width, height = image.size
+        scale = side_for_parts(width, height, self.side_px) / max(width, height)
         image.decoderconfig = ()  # of an MPO Pillow would keep the scale of the frame before
         image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from worksafe.models.nudity_graph import make_lean
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
-from worksafe.results import Region, Scores
+from worksafe.results import Box, Region, Scores
 
 EXPLICIT = "nudity.explicit"
 SUGGESTIVE = "nudity.suggestive"
@@ -175,7 +175,7 @@ def _regions(output: NDArray[np.float32], placement: Placement) -> tuple[Region,
     )
 
 
-def _as_box(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _as_box(values: NDArray[np.float64]) -> Box:
     x, y, width, height = (float(value) for value in values)
     return x, y, width, height
 

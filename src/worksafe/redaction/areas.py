@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worksafe.images.heat import spread
-from worksafe.results import Region, Scores
-
-Box = tuple[float, float, float, float]
+from worksafe.results import Box, Region, Scores
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 _LEAST_MARGIN_PX = 2

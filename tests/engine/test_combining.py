@@ -1,0 +1,131 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fakes import colour_detector
+from pictures import encode, photo
+from worksafe import Moderator
+from worksafe.engine.combining import combine
+from worksafe.engine.scoring import Look, score_image
+from worksafe.images.heat import spread
+from worksafe.images.pictures import DecodedImage, View
+from worksafe.images.resize import RgbImage
+from worksafe.results import Region, Scores
+
+RED = (255, 0, 0)
+GUN = "violence.firearm"
+MAPS = Look(maps=True)
+BOTH_WAYS = pytest.mark.parametrize("is_tall", [True, False])
+
+
+def along(is_tall: bool, length: int, *squares: int) -> RgbImage:
+    """A grey picture, 120 px wide or high, with red squares of 24 px at places along it."""
+    pixels = np.full((length, 120, 3), 128, dtype=np.uint8)
+    for at in squares:
+        pixels[at : at + 24, 48:72] = RED
+    return pixels if is_tall else np.ascontiguousarray(pixels.transpose(1, 0, 2))
+
+
+def score(pixels: RgbImage, look: Look = MAPS, *, maps: bool = False, **view: bool) -> Scores:
+    views = (View(0, pixels, **view),)  # type: ignore[arg-type]
+    decoded = DecodedImage("png", pixels.shape[1], pixels.shape[0], 1, views)
+    return score_image(decoded, [colour_detector(GUN, RED, maps=maps)], look=look).scores
+
+
+def test_passes_over_one_picture_keep_what_either_found_where() -> None:
+    near = Region("nudity.explicit", "FEET", 0.6, (0.1, 0.1, 0.2, 0.2))
+    again = Region("nudity.explicit", "FEET", 0.8, (0.11, 0.1, 0.2, 0.2))
+    far = Region("nudity.explicit", "FEET", 0.5, (0.7, 0.7, 0.1, 0.1))
+    first = Scores({}, {"nudity.explicit": 0.6}, (near, far))
+    second = Scores({}, {"nudity.explicit": 0.8}, (again,), {"nudity.explicit": ((1.0,),)})
+
+    both = combine([first, second])
+
+    assert both.labels == {"nudity.explicit": 0.8}
+    assert both.regions == (again, far)
+    assert both.maps == second.maps
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("at", [0, 300, 1201, 2376])
+def test_what_a_long_picture_shows_scores_as_by_itself_and_is_found_where_it_is(
+    is_tall: bool, at: int
+) -> None:
+    found = score(along(is_tall, 2400, at))
+
+    assert found.labels[GUN] == score(along(is_tall, 120, 48)).labels[GUN] == 1.0
+    for region in found.regions:
+        x, y, width, height = region.box
+        place, size = (y, height) if is_tall else (x, width)
+        assert 2400 * place == pytest.approx(at, abs=8)
+        assert 2400 * size == pytest.approx(24, abs=16)
+    assert found.regions
+
+
+@BOTH_WAYS
+def test_the_maps_of_parts_are_laid_out_over_the_picture(is_tall: bool) -> None:
+    found = score(along(is_tall, 2400, 300, 1800), maps=True)
+
+    height, width = (2400, 120) if is_tall else (120, 2400)
+    hot = spread(found.maps[GUN], width, height) > 127
+    places = np.flatnonzero(hot.any(axis=1 if is_tall else 0))
+    assert {int(place) // 100 for place in places} <= {2, 3, 17, 18}
+    for at in (300, 1800):
+        assert hot[at + 12, 60] if is_tall else hot[60, at + 12]
+    across = np.flatnonzero(hot.any(axis=0 if is_tall else 1))
+    assert 30 < across.min() < 60 < across.max() < 90
+
+
+def test_of_a_long_preview_only_scores_are_kept() -> None:
+    found = score(along(True, 2400, 1201), is_preview=True)
+
+    assert found.labels[GUN] == 1.0
+    assert not found.regions
+    assert not score(along(True, 2400, 1201), maps=True, is_preview=True).maps
+
+
+def test_somebody_who_gives_up_is_asked_before_each_part() -> None:
+    asked: list[View] = []
+    view = View(0, along(True, 1200))
+
+    score_image(
+        DecodedImage("png", 120, 1200, 1, (view,)), [colour_detector(GUN, RED)], asked.append
+    )
+
+    assert asked == [view] * 16
+
+
+@BOTH_WAYS
+def test_a_photograph_joined_to_others_scores_as_by_itself(
+    moderator: Moderator, is_tall: bool
+) -> None:
+    coffee = photo("coffee").resize((400, 400))
+    joined = Image.new("RGB", (400, 1200) if is_tall else (1200, 400), (230, 230, 230))
+    joined.paste(coffee, (0, 800) if is_tall else (800, 0))
+
+    alone, among = (moderator.check(encode(one, "PNG")).scores for one in (coffee, joined))
+
+    assert alone is not None
+    assert among is not None
+    assert alone.labels["nudity.explicit"] > 0.1
+    assert all(among.labels[name] >= score for name, score in alone.labels.items())
+
+
+@BOTH_WAYS
+def test_long_pictures_are_looked_at_in_parts_also_where_they_move(
+    moderator: Moderator, is_tall: bool
+) -> None:
+    coffee = photo("coffee").resize((400, 400))
+    joined = Image.new("RGB", (400, 1200) if is_tall else (1200, 400), (230, 230, 230))
+    blank = joined.copy()
+    joined.paste(coffee, (0, 800) if is_tall else (800, 0))
+    data = encode(blank, "WEBP", save_all=True, append_images=[joined], lossless=True, duration=99)
+
+    result = moderator.check(data)
+
+    assert result.scores is not None
+    assert result.scores.labels["nudity.explicit"] > 0.1
+    assert [one.frame for one in result.frames] == [0, 1]
+    assert result.image == replace(result.image, frames=2, frames_checked=2)  # type: ignore[type-var]
