@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,19 @@ def put(path: Path, data: bytes) -> Path:
     return path
 
 
-def film(path: Path, frames: Sequence[Image.Image], rotation: int = 0) -> Path:
+def film(
+    path: Path,
+    frames: Sequence[Image.Image],
+    rotation: int = 0,
+    pixel_shape: Fraction = Fraction(1),
+) -> Path:
     """Write a video of 10 frames a second."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=FPS)
         stream.width, stream.height = frames[0].size
         stream.bit_rate = 4_000_000
+        stream.codec_context.sample_aspect_ratio = pixel_shape
         stream.set_display_rotation(rotation)
         for frame in frames:
             pixels = np.asarray(frame)
@@ -180,6 +187,14 @@ def test_frames_are_evenly_spaced_from_half_an_interval_on(suffix: str, tmp_path
     shown = [float(frame.pixels.mean()) / 4 / FPS for frame in frames]
     assert shown == pytest.approx([1, 3, 5], abs=0.2)
     assert len(list(spaced_frames(path, 20.0))) == 1  # shorter than half an interval
+
+
+def test_a_clip_of_wide_pixels_is_taken_as_players_show_it(tmp_path: Path) -> None:
+    path = film(tmp_path / "clip.mp4", [quadrants()] * FPS, pixel_shape=Fraction(4, 3))
+
+    (frame,) = spaced_frames(path, 1.0)
+
+    assert frame.pixels.shape == (64, 128, 3)
 
 
 def test_a_clip_filmed_lying_down_is_turned(tmp_path: Path) -> None:

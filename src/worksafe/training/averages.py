@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from worksafe.errors import TrainingError
+from worksafe.training.files import write_whole
 from worksafe.training.networks.base import HazardsNetwork, read_tensors
 
 
@@ -82,6 +83,5 @@ def mean_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 def save_weights(weights: dict[str, Tensor], path: Path) -> None:
     """Write a safetensors file; one that is not complete never has its name."""
-    unfinished = path.with_name(f"{path.name}.part")
-    save_file({name: values.contiguous() for name, values in weights.items()}, unfinished)
-    unfinished.replace(path)
+    with write_whole(path) as unfinished:
+        save_file({name: values.contiguous() for name, values in weights.items()}, unfinished)

@@ -8,17 +8,20 @@ from numpy.typing import NDArray
 from worksafe.errors import TrainingError
 from worksafe.evaluation.metrics import threshold_at_fpr
 from worksafe.models.hazards import sigmoid
+from worksafe.results import SCORE_DIGITS
 
 FALSE_POSITIVE_RATES = (0.05, 0.02, 0.01, 0.005)
 
 _ITERATIONS = 100
 _CLOSE_ENOUGH = 1e-12  # of the loss, that another step would gain
 _DESCENT = 1e-4  # of what a step promises, that it has to keep
-_DIGITS = 4  # of a threshold
 _SMALLEST_SLOPE = 0.05  # a higher logit never means less
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+
+_FIT_DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,10 @@ class Platt:
 
     slope: float
     offset: float
+
+    def rounded(self) -> "Platt":
+        """Give it as contracts keep it."""
+        return Platt(round(self.slope, _FIT_DIGITS), round(self.offset, _FIT_DIGITS))
 
     def apply(self, logits: Floats) -> Floats:
         """Turn logits into probabilities, shape kept."""
@@ -115,10 +122,11 @@ def thresholds(scores: Floats) -> dict[str, float]:
     dict of str to float
         By rate; a score of at least that much is flagged, which at most that share is.
     """
-    return {str(rate): _round_up(threshold_at_fpr(scores, rate)) for rate in FALSE_POSITIVE_RATES}
+    decided = np.round(scores, SCORE_DIGITS)  # as policies compare them
+    return {str(rate): _round_up(threshold_at_fpr(decided, rate)) for rate in FALSE_POSITIVE_RATES}
 
 
 def _round_up(threshold: float) -> float:
     """Round to four digits, never down: that would flag more than the rate."""
-    rounded = round(threshold, _DIGITS)
-    return rounded if rounded >= threshold else round(rounded + 10**-_DIGITS, _DIGITS)
+    rounded = round(threshold, SCORE_DIGITS)
+    return rounded if rounded >= threshold else round(rounded + 10**-SCORE_DIGITS, SCORE_DIGITS)

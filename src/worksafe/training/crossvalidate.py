@@ -12,6 +12,7 @@ from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example
 from worksafe.evaluation.markdown import table_lines
 from worksafe.training.config import TrainingConfig
+from worksafe.training.files import write_whole
 from worksafe.training.folds import SourceFigures, leave_sources_out, measure_folds, pool
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.precision import fast_precision
@@ -73,7 +74,9 @@ def cross_validate(
                 yield number, state
             network = load_network(config.exported_network, outputs, folder / NETWORK)
             with fast_precision():
-                np.save(scored, predict(network, fold.held, side_px))
+                found = predict(network, fold.held, side_px)
+            with write_whole(scored) as unfinished, unfinished.open("wb") as file:
+                np.save(file, found)
         logits.append(np.load(scored))
     return measure_folds(folds, logits, config.labels.outputs)
 

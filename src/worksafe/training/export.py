@@ -101,8 +101,7 @@ def _write_network(
         side_px=side_px,
         eight_bits=config.export.eight_bits,
         calibration={
-            name: {"slope": round(fit.slope, 5), "offset": round(fit.offset, 5)}
-            for name, fit in fits.items()
+            name: {"slope": fit.slope, "offset": fit.offset} for name, fit in fits.items()
         },
         scores={name: fit.apply(columns[name]) for name, fit in fits.items()},
     )
@@ -198,9 +197,8 @@ def _calibrate(config: TrainingConfig, held: Sequence[Example], logits: Logits) 
     for column, name in enumerate(config.labels.outputs):
         if "." in name:
             known = weights[:, column] > 0
-            fits[name] = fit_platt(
-                logits[known, column], values[known, column], weights[known, column]
-            )
+            fit = fit_platt(logits[known, column], values[known, column], weights[known, column])
+            fits[name] = fit.rounded()
     return fits
 
 

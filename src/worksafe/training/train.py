@@ -28,6 +28,7 @@ from worksafe.training.data import (
     in_batches,
 )
 from worksafe.training.distil import Teacher
+from worksafe.training.files import write_whole
 from worksafe.training.loss import masked_loss
 from worksafe.training.networks.base import HEAD, HazardsNetwork
 from worksafe.training.networks.build import build_network
@@ -330,9 +331,8 @@ def _record(run_dir: Path, step: int, loss: float, validation: dict[str, float])
     kept = [line for line in lines[1:] if int(line.partition(",")[0]) < step]
     figures = [f"{value:.4f}" for value in (loss, *validation.values())]
     rows = [",".join(["step", "loss", *validation]), *kept, ",".join([str(step), *figures])]
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    with write_whole(path) as unfinished:
+        unfinished.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def _checkpoint(run_dir: Path, step: int, seconds: float, loss: float, parts: Parts) -> None:
@@ -342,9 +342,8 @@ def _checkpoint(run_dir: Path, step: int, seconds: float, loss: float, parts: Pa
         "loss": loss,
         **{name: part.state_dict() for name, part in parts.items()},
     }
-    unfinished = run_dir / "checkpoint.pt.part"  # a run killed while it saves keeps the old one
-    torch.save(state, unfinished)
-    unfinished.replace(run_dir / "checkpoint.pt")
+    with write_whole(run_dir / "checkpoint.pt") as unfinished:  # a run killed here keeps the old
+        torch.save(state, unfinished)
 
 
 def _resume(run_dir: Path, parts: Parts) -> tuple[int, float, float]:

@@ -23,6 +23,7 @@ from worksafe.training.dataset.duplicates import (
 )
 from worksafe.training.dataset.splits import SplitPlan, assign_splits, check_leakage
 from worksafe.training.dataset.video import spaced_frames
+from worksafe.training.files import write_whole
 
 MANIFEST = "manifest.csv"
 COLUMNS = (
@@ -279,9 +280,7 @@ def _conflict_rows(pictures: Sequence[Picture], near: Duplicates) -> Iterator[tu
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a whole table or none: an interrupted run leaves no half of one."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with write_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
-    part.replace(path)

@@ -9,11 +9,12 @@ import av
 from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from worksafe.errors import UndecodableImageError, UnreadableSourceError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
-from worksafe.images.video import OPEN_OPTIONS, turn_upright
+from worksafe.images.video import OPEN_OPTIONS, pixel_shape, show_frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class Frame:
     time_s : float
         Since the video's first frame, in seconds.
     pixels : ndarray of uint8, shape (h, w, 3)
-        Upright RGB, at the video's own size.
+        Upright RGB, at the size that players show.
     """
 
     time_s: float
@@ -83,6 +84,12 @@ def _spaced(container: InputContainer, every_s: float) -> Iterator[Frame]:
         raise UndecodableImageError("the video has no pictures")
     stream = container.streams.video[0]
     stream.thread_type = ThreadType.AUTO
+    shape, scaler = pixel_shape(stream), VideoReformatter()
+
+    def show(frame: VideoFrame, time_s: float) -> Frame:
+        ImageLimits().check_size(frame.width, frame.height)
+        return Frame(time_s, show_frame(frame, shape, scaler))
+
     due_s = every_s / 2
     start_s = last_s = 0.0
     last: VideoFrame | None = None
@@ -93,15 +100,10 @@ def _spaced(container: InputContainer, every_s: float) -> Iterator[Frame]:
         start_s = frame.time if last is None else start_s
         last, last_s = frame, frame.time - start_s
         if last_s >= due_s:
-            yield _frame(frame, last_s)
+            yield show(frame, last_s)
             is_empty = False
             due_s += every_s * (1 + (last_s - due_s) // every_s)
     if last is None:
         raise UndecodableImageError("the video has no pictures")
     if is_empty:
-        yield _frame(last, last_s)
-
-
-def _frame(frame: VideoFrame, time_s: float) -> Frame:
-    ImageLimits().check_size(frame.width, frame.height)
-    return Frame(time_s, turn_upright(frame.to_ndarray(format="rgb24"), frame))
+        yield show(last, last_s)
