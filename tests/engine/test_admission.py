@@ -1,6 +1,8 @@
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -162,3 +164,48 @@ def test_work_after_closing_is_an_error_of_ours() -> None:
 
     with pytest.raises(ClosedError):
         list(made.map(lambda item: item, [1], FOREVER))
+
+
+def test_too_few_threads_are_not_taken_for_the_end(
+    admission: Admission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        list(admission.map(lambda item: item, [1], FOREVER))
+
+
+def test_a_timeout_of_the_work_is_not_taken_for_the_deadline(admission: Admission) -> None:
+    def fail(_: int) -> None:
+        raise TimeoutError("of a socket")
+
+    (task,) = admission.map(fail, [1], FOREVER)
+    with pytest.raises(TimeoutError, match="of a socket"):
+        task.result()
+
+
+def test_asking_whether_there_is_room_takes_none_from_others() -> None:
+    made = Admission(running=1, waiting=0)
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            with suppress(OverloadedError):
+                made.refuse_when_full()
+
+    asking = threading.Thread(target=ask)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    asking.start()
+    try:
+        for _ in range(5_000):  # OverloadedError in one of eight, where asking takes a place
+            with made.admit():
+                pass
+    finally:
+        sys.setswitchinterval(before)
+        is_over.set()
+        asking.join()
+        made.close()

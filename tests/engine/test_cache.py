@@ -6,10 +6,14 @@ from fakes import CountingSession, brightness_detector, counted, said
 from pictures import encode, photo, quadrants
 from worksafe import Moderator
 from worksafe.engine.cache import MemoryCache, Recall
+from worksafe.engine.found import Found
 from worksafe.engine.scoring import Look
 from worksafe.images.limits import ImageLimits
 from worksafe.models.spec import Glance
 from worksafe.policy.document import Policy
+from worksafe.results import FrameScores, ImageInfo, ImageScores, Region, Scores
+
+PNG = ImageInfo("png", 8, 8, 1, 1)
 
 
 def test_the_same_upload_costs_no_second_look() -> None:
@@ -76,6 +80,45 @@ def test_the_results_asked_for_least_lately_go_first() -> None:
         moderator.check(data)
 
     assert session.runs == 4  # three, and the second again
+
+
+def test_what_moves_counts_as_often_as_it_has_frames() -> None:
+    moderator, session = counted(cache_entries=4)
+    still = encode(photo())
+    scenes = [photo(name).resize((96, 64)) for name in ("cat", "coffee", "rocket")]
+    moving = encode(scenes[0], "WEBP", save_all=True, append_images=scenes[1:], lossless=True)
+
+    for data in (still, moving, moving, still):
+        moderator.check(data)
+    assert session.runs == 4  # one and three, each once
+
+    moderator.check(encode(photo(), quality=60))  # and the animation goes
+    moderator.check(moving)
+
+    assert session.runs == 4 + 1 + 3
+
+
+def test_results_with_many_regions_count_for_more() -> None:
+    region = Region("nudity.explicit", "FEET", 0.5, (0.1, 0.1, 0.1, 0.1))
+    scores = Scores({}, {}, (region,) * 80)
+    found = Found(ImageScores(scores, {}, (FrameScores(0, 0.0, scores),)), PNG)
+    cache = MemoryCache(20)
+
+    for key in "abc":
+        cache.put(key, found)
+
+    assert [cache.get(key) is not None for key in "abc"] == [False, False, True]
+
+
+def test_what_is_kept_anew_counts_once() -> None:
+    scores = Scores({}, {})
+    found = Found(ImageScores(scores, {}, (FrameScores(0, 0.0, scores),)), PNG)
+    cache = MemoryCache(2)
+
+    for key in "abbbb":
+        cache.put(key, found)
+
+    assert [cache.get(key) is not None for key in "ab"] == [True, True]
 
 
 def test_nothing_is_kept_if_so_wished() -> None:

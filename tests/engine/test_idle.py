@@ -29,6 +29,10 @@ def test_a_place_that_is_held_is_not_lent() -> None:
     assert set(NONE_IDLE.map(where, [1, 2, 3])) == {here}
 
 
+def test_no_pieces_are_no_work() -> None:
+    assert IdlePlaces(1).map(str, []) == []
+
+
 def test_where_there_are_no_places_none_is_waited_for() -> None:
     with NONE_IDLE.hold(), NONE_IDLE.hold():
         pass

@@ -183,11 +183,12 @@ def test_what_the_glance_leaves_in_doubt_is_looked_at_in_full() -> None:
 
 
 def test_maps_are_made_only_where_asked_for(moderator: Moderator) -> None:
-    picture = encode(photo("rocket"))
+    picture = encode(photo("astronaut").crop((256, 0, 384, 128)), "PNG")  # a flag, and hair
 
     assert not moderator.check(picture).scores.maps  # type: ignore[union-attr]
     closely = moderator.check(picture, look=Look(maps=True)).scores
     assert closely is not None
+    assert "drugs.tobacco" in closely.maps
     for name, places in closely.maps.items():
         assert closely.labels[name] >= 0.05
         assert np.ndim(places) == 2
@@ -201,6 +202,11 @@ def test_a_score_that_is_no_number_is_an_error_and_no_answer() -> None:
 
         with pytest.raises(InternalError, match="no number"):
             detector.score(np.asarray(photo("coffee")))
+
+
+def test_an_image_of_which_nothing_was_looked_at_has_no_scores() -> None:
+    with pytest.raises(InternalError, match="nothing"):
+        score_image(pictures(), [brightness_detector()])
 
 
 def test_a_wrong_way_of_looking_is_not_taken_for_another() -> None:

@@ -66,10 +66,11 @@ class Task(Generic[Result]):
             If it is not there in time. Work that has begun is left to end by itself.
         """
         try:
-            return self._future.result(timeout=self._deadline.remaining_s)
-        except TimeoutError as error:
+            self._future.exception(timeout=self._deadline.remaining_s)
+        except TimeoutError as error:  # nothing that the work has raised: that is returned
             self._future.cancel()
             raise DeadlineExceededError("the time allowed for the request ran out") from error
+        return self._future.result()
 
 
 class Place:
@@ -116,14 +117,15 @@ class Admission:
 
     def __init__(self, running: int, waiting: int) -> None:
         self._running = running
-        self._places = threading.BoundedSemaphore(running + waiting)
+        self._free = running + waiting
+        self._lock = threading.Lock()
+        self._is_closed = False
         self._pool = ThreadPoolExecutor(running, thread_name_prefix="worksafe")
 
     def refuse_when_full(self) -> None:
         """Raise OverloadedError if all places are taken, before a request is even read."""
-        if not self._places.acquire(blocking=False):
+        if not self._free:
             raise OverloadedError(_FULL)
-        self._places.release()
 
     @contextmanager
     def admit(self) -> Iterator[Place]:
@@ -134,14 +136,19 @@ class Admission:
         OverloadedError
             At once, if all places are taken.
         """
-        if not self._places.acquire(blocking=False):
-            raise OverloadedError(_FULL)
-        place = Place(self._places.release)
+        with self._lock:
+            self.refuse_when_full()
+            self._free -= 1
+        place = Place(self._leave)
         place.hold()
         try:
             yield place
         finally:
             place.let_go()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._free += 1
 
     def map(
         self,
@@ -211,6 +218,8 @@ class Admission:
         try:
             future = self._pool.submit(run)
         except RuntimeError as error:
+            if not self._is_closed:  # no more threads can be started
+                raise
             raise ClosedError("it is closed and takes no more images") from error
         if place is not None:
             place.hold()
@@ -219,4 +228,5 @@ class Admission:
 
     def close(self) -> None:
         """Take no more work; what was taken is finished."""
+        self._is_closed = True
         self._pool.shutdown(wait=True)

@@ -16,6 +16,7 @@ from worksafe.engine.provenance import provenance
 from worksafe.images.limits import ImageLimits
 from worksafe.results import TAXONOMY, ModelInfo
 
+_REGIONS = 8  # that take as much memory as the scores of a frame
 _MOST_FRAMES = 64  # the scores of a long film's frames are too many to keep
 
 
@@ -41,11 +42,13 @@ class MemoryCache:
     Parameters
     ----------
     entries : int
-        Results at most, some 3 kB each; those asked for least lately go first. 0 keeps none.
+        Results of still pictures at most, some 4 kB each; what moves counts as often as it has
+        frames, and eight regions as another. Those asked for least lately go first. 0 keeps none.
     """
 
     def __init__(self, entries: int) -> None:
         self._entries = entries
+        self._taken = 0
         self._kept: OrderedDict[str, Found] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -63,9 +66,13 @@ class MemoryCache:
             return
         own = deepcopy(found)
         with self._lock:
+            if key in self._kept:
+                self._taken -= _weight(self._kept.pop(key))
             self._kept[key] = own
-            while len(self._kept) > self._entries:
-                self._kept.popitem(last=False)
+            self._taken += _weight(own)
+            while self._taken > self._entries:
+                _, oldest = self._kept.popitem(last=False)
+                self._taken -= _weight(oldest)
 
     def describe(self) -> str:
         """Say how much it keeps."""
@@ -74,8 +81,13 @@ class MemoryCache:
     def close(self) -> None:
         """Let go of what it holds."""
         with self._lock:
-            self._entries = 0
+            self._entries = self._taken = 0
             self._kept.clear()
+
+
+def _weight(found: Found) -> int:
+    """Tell how many entries something takes: its memory, by that of a still picture."""
+    return sum(1 + len(frame.scores.regions) // _REGIONS for frame in found.scores.frames)
 
 
 class Recall:

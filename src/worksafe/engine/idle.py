@@ -45,7 +45,7 @@ class IdlePlaces:
         list
             In the order of `pieces`.
         """
-        lent = [None, *(self._lend(work, piece) for piece in pieces[1:])]
+        lent = [self._lend(work, piece) if at else None for at, piece in enumerate(pieces)]
         done = [
             work(piece) if future is None else future
             for piece, future in zip(pieces, lent, strict=True)

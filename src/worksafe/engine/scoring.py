@@ -248,7 +248,14 @@ def summarise(frames: Sequence[FrameScores], unseen: float, *, is_video: bool) -
     Returns
     -------
     ImageScores
+
+    Raises
+    ------
+    InternalError
+        If there are no frames: what was not looked at must not pass.
     """
+    if not frames:
+        raise InternalError("nothing of the image was looked at")
     scores, winners = highest([frame.scores for frame in frames])
     frame_of = {name: frames[index].frame for name, index in winners.items()}
     has_several = is_video or len(frames) > 1
