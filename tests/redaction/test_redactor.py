@@ -309,6 +309,17 @@ def test_a_pil_image_that_cannot_be_redacted_is_refused_as_its_file_is(
         moderator.redact(huge)
 
 
+def test_of_a_picture_of_16_bits_browsers_show_the_same_before_and_after(
+    moderator: Moderator,
+) -> None:
+    dark = np.linspace(15_000, 25_000, 64 * 64).reshape(64, 64).astype(np.uint16)
+
+    done = moderator.redact(encode(Image.fromarray(dark), "PNG"))
+
+    assert done.areas == ()
+    assert np.abs(pixels_of(done.data)[..., 0].astype(int) - dark // 256).max() <= 1
+
+
 def test_a_film_is_refused(moderator: Moderator) -> None:
     with pytest.raises(NotRedactableError):
         moderator.redact(quiet_film_with({}, frames=3))
@@ -321,6 +332,7 @@ def test_shipped_detectors_let_pass_what_was_redacted(labelled_pictures: Path) -
         if example.split == "val" and example.label in {GUN, "violence.fighting", "drugs.cannabis"}
     ][::25]
     made = Moderator(Settings(cache_entries=0))
+    assert shown
     for example in shown:
         done = made.redact(example.path)
         assert made.check(done.data).decision is Action.ALLOW

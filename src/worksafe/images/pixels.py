@@ -18,6 +18,7 @@ _LEAST_SEEN_PX = 16
 _INNER_PERCENTILES = (1.0, 99.0)
 _WIDE_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _WHITES_OF_16_BITS = (255.0, 65_535.0)
+_HAS_WHITE = "PNG"  # the format that says what white is
 _WHITES = {"I": (255.0, 65_535.0, 2.0**31 - 1), "F": (255.0, 1.0)}
 
 
@@ -138,7 +139,7 @@ def _stretches(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     From the least to the most; but a few extreme levels press all others into one, so also without
     the outermost hundredths, and from 0 to what some viewer takes for white: the most that fits,
     or, of conversions that know of no more, 255. The first is what a person would take for the
-    picture.
+    picture: of a PNG what browsers show, whose white is the most that fits.
     """
     has_range = image.mode.startswith("I;16")
     levels = np.asarray(_reduce(image.convert("I") if has_range else image, factor))
@@ -151,6 +152,8 @@ def _stretches(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     ranges = [whole, (float(low), float(high))]
     if not has_range and high > low:
         ranges.reverse()
+    if image.format == _HAS_WHITE:
+        ranges.insert(0, (0.0, _WHITES_OF_16_BITS[-1]))
     ranges += [(0.0, top) for top in _WHITES.get(image.mode, _WHITES_OF_16_BITS)]
     white = np.full(levels.shape, 255, dtype=np.uint8)
     seen: list[NDArray[np.uint8]] = []

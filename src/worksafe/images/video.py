@@ -1,5 +1,6 @@
 """A video to pictures: evenly spaced and at every change of scene, in constant memory."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -162,7 +163,7 @@ class Video:
     def _track(self, stream: VideoStream, is_avi: bool) -> "_Track":
         stream.thread_type = ThreadType.SLICE  # of frame threads each would hold frames back
         self._limits.check_size(max(1, stream.width), max(1, stream.height))
-        track = _Track(self._limits.video_frames, 2 * self._side_px, _pixel_shape(stream))
+        track = _Track(self._limits.video_frames, 2 * self._side_px, pixel_shape(stream))
         if is_avi:  # its packets are read one after the other, wherever its index points
             track.named = {entry.pos + _AVI_HEAD_BYTES for entry in stream.index_entries}
         return track
@@ -291,16 +292,7 @@ class _Track:
         return True
 
     def _pixels(self, frame: VideoFrame) -> RgbImage:
-        width = frame.width * self.pixel_shape
-        scale = min(1.0, self.longest_px / max(width, frame.height))
-        small = self._scale.reformat(
-            frame,
-            max(1, round(width * scale)),
-            max(1, round(frame.height * scale)),
-            "rgb24",
-            interpolation=Interpolation.BILINEAR,
-        )
-        return turn_upright(small.to_ndarray(), frame)
+        return show_frame(frame, self.pixel_shape, self._scale, self.longest_px)
 
 
 def _refuse_alpha_beside(packet: "Packet[Any]") -> None:
@@ -312,7 +304,40 @@ def _refuse_alpha_beside(packet: "Packet[Any]") -> None:
         raise UndecodableImageError(_SEE_THROUGH)
 
 
-def turn_upright(pixels: NDArray[Any], frame: VideoFrame) -> RgbImage:
+def show_frame(
+    frame: VideoFrame, pixel_shape: float, scaler: VideoReformatter, longest_px: float = math.inf
+) -> RgbImage:
+    """Turn a frame into the picture that players show.
+
+    Parameters
+    ----------
+    frame : VideoFrame
+        As it is stored.
+    pixel_shape : float
+        Width of a stored pixel, by its height.
+    scaler : VideoReformatter
+        Of the track, which is quicker than one for each frame.
+    longest_px : float, optional
+        The longest side of the result at most.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, 3)
+        Upright RGB.
+    """
+    width = frame.width * pixel_shape
+    scale = min(1.0, longest_px / max(width, frame.height))
+    scaled = scaler.reformat(
+        frame,
+        max(1, round(width * scale)),
+        max(1, round(frame.height * scale)),
+        "rgb24",
+        interpolation=Interpolation.BILINEAR,
+    )
+    return _turn_upright(scaled.to_ndarray(), frame)
+
+
+def _turn_upright(pixels: NDArray[Any], frame: VideoFrame) -> RgbImage:
     """Turn a frame's pixels, (h, w, 3), as the file says: phones film lying down."""
     turned = np.rot90(np.flipud(pixels) if _is_mirrored(frame) else pixels, _quarter_turns(frame))
     return np.ascontiguousarray(turned, dtype=np.uint8)
@@ -348,7 +373,7 @@ def _upright_size(frame: VideoFrame, pixel_shape: float) -> tuple[int, int]:
     return (frame.height, width) if is_lying else (width, frame.height)
 
 
-def _pixel_shape(stream: VideoStream) -> float:
+def pixel_shape(stream: VideoStream) -> float:
     """Tell how wide pixels are shown, by their height; some players ignore it, so not by much."""
     shape = float(stream.sample_aspect_ratio or 1)
     if not 1 / _WIDEST_PIXEL <= shape <= _WIDEST_PIXEL:

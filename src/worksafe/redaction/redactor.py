@@ -21,7 +21,7 @@ from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener, Read
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source, is_video, read_head
-from worksafe.models.registry import LABELS
+from worksafe.models.registry import does_count
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
@@ -269,6 +269,5 @@ def _minded(found: Found, decision: Decision) -> set[str]:
         name
         for reason in decision.reasons
         for name, score in found.scores.scores.labels.items()
-        if name in LABELS and LABELS[name].counts
-        if LABELS[name].category == reason.rule and score >= reason.threshold
+        if name.partition(".")[0] == reason.rule and does_count(name) and score >= reason.threshold
     }
