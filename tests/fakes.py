@@ -1,5 +1,6 @@
 """Real classes that stand in for models, passed in where tests need to say what is found."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from worksafe import Moderator, Settings
 from worksafe.engine.scoring import Detector
 from worksafe.models.registry import LABELS
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
+from worksafe.policy.shadow import Counts, Shadow
 from worksafe.results import Moderation, Region, Scores
 
 
@@ -87,6 +89,11 @@ def brightness_detector(
         calibrated=False,
     )
     return Detector(spec, session or FakeSession())
+
+
+def counts_of(shadow: Shadow) -> Counts:
+    """Images by both decisions, of the shadow as it is now and over all active policies."""
+    return sum(shadow.by_policy(shadow.policy.info).values(), Counter())
 
 
 class CountingSession(FakeSession):

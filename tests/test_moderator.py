@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fakes import FakeSession, brightness_detector
+from fakes import FakeSession, brightness_detector, counts_of
 from pictures import BROKEN, encode, photo, photographs
 from worksafe import Moderator, Settings
 from worksafe.errors import OverloadedError, UnknownPolicyError
@@ -168,7 +168,7 @@ def test_the_shadow_counts_what_was_answered_and_not_what_came_too_late() -> Non
     moderator.close()  # what had begun has ended now
 
     assert moderator.shadow is not None
-    assert moderator.shadow.counts == {(Action.REVIEW, Action.BLOCK): 3}
+    assert counts_of(moderator.shadow) == {(Action.REVIEW, Action.BLOCK): 3}
 
 
 def test_what_is_not_done_in_time_is_an_error_and_not_allowed() -> None:

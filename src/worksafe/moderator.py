@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ulid import ULID
 
@@ -76,8 +76,7 @@ class Moderator:
     ) -> None:
         self.settings = settings or Settings()
         shadow = self.settings.shadow_policy
-        needed = (self.settings.policy, *([shadow] if shadow else []))
-        self.shelf = PolicyShelf(self.settings.policy_dir, needed, policies)
+        self.shelf = PolicyShelf(self.settings.policy_dir, self.settings.needed_policies, policies)
         self.shadow = Shadow(lambda: self.policy(shadow)) if shadow else None
         running = self.settings.running_places
         cores = min(running, count_cores())
@@ -322,6 +321,14 @@ class Moderator:
         self._wall.warm_up()
         self.is_ready = True
 
+    def __enter__(self) -> Self:
+        """Be closed at the end of a ``with``."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
     def close(self) -> None:
         """Finish what runs and take nothing more: whoever asks then gets ClosedError."""
         self.is_ready = False
@@ -376,12 +383,7 @@ class Moderator:
     def _taking(
         self, items: Iterable[Item], names: deque[str | None], look: Look
     ) -> Iterator[tuple[int, Item]]:
-        """Give items numbers as they are handed over; note names, for results that never come.
-
-        Runs on the caller's thread. Files, PIL images and arrays are the caller's and may change
-        before their turn comes (a generator that seeks one GIF, a reused buffer), or crash the
-        decoder when two threads use one: so they are read here, at once.
-        """
+        """Number and take items as they are handed over, on the caller's thread; note names."""
         side_px = self._finder.side_px(look)
         for index, item in enumerate(items):
             names.append(item.id)

@@ -4,8 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 TAXONOMY = "1"
+UNSEEN = "unseen"  # the rule about frames that were not checked
 
 # What answers hold, and policies decide on: so that stored answers are decided alike.
 SCORE_DIGITS = 4
@@ -164,10 +166,10 @@ class Reason:
     @property
     def sentence(self) -> str:
         """The same in plain words."""
-        if self.label is None:
+        if self.rule == UNSEEN:
             what = "frames that were not checked differ"
         else:
-            what = f"{self.label} scores"
+            what = f"{self.label or self.rule} scores"
         done = {Action.BLOCK: "blocks", Action.REVIEW: "asks for a review"}[self.action]
         when = "" if self.time_s is None else f" (at {self.time_s:.1f} s)"
         where = "" if self.frame is None else f", in frame {self.frame}{when}"
@@ -295,8 +297,8 @@ class Moderation:
     timing: Timing = field(default_factory=Timing)
 
     @property
-    def status(self) -> str:
-        """``ok`` or ``error``."""
+    def status(self) -> Literal["ok", "error"]:
+        """Whether it could be checked."""
         return "ok" if self.error is None else "error"
 
 

@@ -191,6 +191,11 @@ class Settings(BaseSettings):
             raise SettingsError(msg) from error
 
     @property
+    def needed_policies(self) -> tuple[str, ...]:
+        """Names of the policies without which nothing can be decided as it was asked for."""
+        return (self.policy, *([self.shadow_policy] if self.shadow_policy else []))
+
+    @property
     def running_places(self) -> int:
         """How many images are scored at once: `running`, or two for each core."""
         return self.running or 2 * count_cores()

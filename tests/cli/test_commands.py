@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -545,3 +546,27 @@ def test_redact_knows_its_labels(picture: Path, tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "nudity.explicit" in result.output
+
+
+@pytest.mark.parametrize("command", [["check"], ["redact"]])
+def test_no_more_of_the_standard_input_is_read_than_an_image_may_have(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless(io.RawIOBase):
+        taken = 0
+
+        def read(self, size: int = -1) -> bytes:
+            self.taken += size
+            return b"\xff\xd8\xff\xe0" * (size // 4)
+
+    endless = Endless()
+    monkeypatch.setenv("WORKSAFE_MAX_IMAGE_BYTES", "3000000")
+    monkeypatch.setattr(
+        "worksafe.cli.sources.sys", SimpleNamespace(stdin=SimpleNamespace(buffer=endless))
+    )
+    output = ["/dev/null"] if command == ["redact"] else []
+
+    result = runner.invoke(app, [*command, "-", *output])
+
+    assert result.exit_code != 0
+    assert endless.taken < 10_000_000

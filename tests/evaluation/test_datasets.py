@@ -34,6 +34,7 @@ def test_reads_a_manifest(tmp_path: Path) -> None:
         ("a.png,train,neutral,blood,w,g\n", "a neutral picture has no label"),
         ("a.png,train,violence,,w,g\n", "any other has one"),
         ("a.png,train,neutral\n", ":2: fewer cells than columns"),
+        ("a.png,train,neutral,,Flickr, Inc,g\n", ":2: more cells than columns"),
         (
             "a.png,train,neutral,,w,g\na.png,test,neutral,,w,h\n",
             "a.png is in train and in test; a picture belongs",

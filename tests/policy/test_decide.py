@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from policy_scores import scores_of
 from worksafe.api import response_schemas
-from worksafe.engine.combining import highest
-from worksafe.models.registry import CATEGORIES, LABELS
+from worksafe.engine.scoring import summarise
+from worksafe.models.registry import LABELS
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy, Rule, read_policies
 from worksafe.results import (
@@ -41,19 +41,9 @@ def scored(
     **labels: float,
 ) -> ImageScores:
     """Scores by label, with __ for the dot; all others are 0."""
-    given = {name.replace("__", "."): score for name, score in labels.items()}
-    all_labels = {name: given.get(name, 0.0) for name in LABELS}
-    counting: dict[str, float] = {
-        category: max(
-            all_labels[name]
-            for name, label in LABELS.items()
-            if label.category == category and label.counts
-        )
-        for category in CATEGORIES
-    }
-    return ImageScores(
-        Scores({**counting, **(categories or {})}, all_labels, regions), frame_of or {}
-    )
+    given = scores_of({name.replace("__", "."): score for name, score in labels.items()})
+    shown = replace(given, categories={**given.categories, **(categories or {})}, regions=regions)
+    return ImageScores(shown, frame_of or {})
 
 
 @pytest.mark.parametrize(
@@ -96,9 +86,16 @@ def film(*frames: tuple[int, str, float]) -> ImageScores:
         box = Region(label, "THING", score, (frame / 100, 0.0, 0.1, 0.1))
         shown = replace(scores_of({label: score}), regions=(box,), maps={label: places})
         several.append(FrameScores(frame, float(frame), shown))
-    scores, winners = highest([one.scores for one in several])
-    frame_of = {name: several[index].frame for name, index in winners.items()}
-    return ImageScores(scores, frame_of, tuple(several), is_video=True)
+    return summarise(several, 0.0, is_video=True)
+
+
+def test_a_reason_of_which_no_label_is_known_names_the_rule() -> None:
+    unknown = Scores({"nudity": 0.9}, {})
+
+    (reason,) = decide(ImageScores(unknown, {}), POLICY).reasons
+
+    assert reason.label is None
+    assert reason.sentence.startswith("nudity scores 0.90; the policy blocks")
 
 
 def test_a_reason_names_no_region_of_another_frame() -> None:

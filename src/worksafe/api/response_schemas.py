@@ -1,6 +1,6 @@
 """What answers say: these classes are made of results, and document them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from worksafe.results import (
     TIME_DIGITS,
     Check,
     FrameScores,
+    ModelInfo,
     Moderation,
     Reason,
     Region,
@@ -195,10 +196,7 @@ def render_check(check: Check, include: Sequence[Include] = ()) -> CheckResponse
         decision=check.decision.value,
         policy=PolicyModel(name=check.policy.name, version=check.policy.version),
         taxonomy=check.taxonomy,
-        models=[
-            ModelModel(name=m.name, version=m.version, sha256=m.sha256, license=m.license)
-            for m in check.models
-        ],
+        models=render_models(check.models),
         results=[render_result(result, include) for result in check.results],
         timing_ms=TimingModel(
             decode=round(timing.decode, TIME_DIGITS),
@@ -209,13 +207,21 @@ def render_check(check: Check, include: Sequence[Include] = ()) -> CheckResponse
     )
 
 
+def render_models(models: Iterable[ModelInfo]) -> list[ModelModel]:
+    """Describe what scores."""
+    return [
+        ModelModel(name=one.name, version=one.version, sha256=one.sha256, license=one.license)
+        for one in models
+    ]
+
+
 def render_result(result: Moderation, include: Sequence[Include] = ()) -> ResultModel:
     """Turn one image's result into its part of the answer."""
     image, error = result.image, result.error
     return ResultModel(
         index=result.index,
         id=result.id,
-        status="ok" if error is None else "error",
+        status=result.status,
         suitability=result.suitability,
         decision=result.decision.value,
         reasons=[_render_reason(reason) for reason in result.reasons],

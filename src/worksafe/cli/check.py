@@ -1,6 +1,5 @@
 """``worksafe check``: a table for people, JSON for programs, an exit status by decision."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +9,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from worksafe.api.response_schemas import render_check
-from worksafe.cli.explain import Readable, keep_pipe, write_overlays
+from worksafe.cli.explain import write_overlays
 from worksafe.cli.shown import printable, shown, table_console
+from worksafe.cli.sources import keep_pipe, read_argument
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.images.source import printable_path
 from worksafe.items import Item
@@ -19,7 +19,6 @@ from worksafe.moderator import Moderator
 from worksafe.results import Action, Check, Moderation
 from worksafe.settings import Settings
 
-STANDARD = "-"
 _STATUS_BY_ACTION = {Action.ALLOW: 0, Action.REVIEW: 3, Action.BLOCK: 4}
 _ERROR_STATUS = 5
 _STYLE = {Action.ALLOW: "green", Action.REVIEW: "yellow", Action.BLOCK: "bold red"}
@@ -62,18 +61,29 @@ def check_images(
         raise typer.BadParameter("--frames needs --json: a table has no room for them")
     if explain == "":
         raise typer.BadParameter("--explain needs the name of a folder")
-    moderator = Moderator(Settings.load(fetch_urls=True))  # whoever typed a URL means it
-    sources: list[Readable] = [read_argument(image) for image in images]
+    settings = Settings.load(fetch_urls=True)  # whoever typed a URL means it
+    sources = [read_argument(image, settings.limits) for image in images]
     if explain is not None:
-        sources = [keep_pipe(source, moderator.settings.limits) for source in sources]
+        sources = [keep_pipe(source, settings.limits) for source in sources]
     items = [
         Item(source, printable_path(image)) for source, image in zip(sources, images, strict=True)
     ]
-    look = Look(thorough or moderator.settings.thorough, maps=explain is not None)
+    with Moderator(settings) as moderator:
+        look = Look(thorough or settings.thorough, maps=explain is not None)
+        done = _check_with_bar(moderator, items, policy, look)
+        _print(done, as_json=as_json, frames=frames)
+        if explain is not None:  # the answer is out: nothing that happens to the pictures costs it
+            write_overlays(moderator, sources, done, Path(explain))
+    raise typer.Exit(exit_status(done.results))
+
+
+def _check_with_bar(
+    moderator: Moderator, items: Sequence[Item], policy: str | None, look: Look
+) -> Check:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking", total=len(items))
-        done = moderator.check_set(
+        return moderator.check_set(
             items,
             policy,
             look=look,
@@ -82,19 +92,14 @@ def check_images(
                 task, description=shown(f"{name}, {_clock(time_s)}") if time_s else "checking"
             ),
         )
+
+
+def _print(done: Check, *, as_json: bool, frames: bool) -> None:
     if as_json:
         document = render_check(done, ["frames"] if frames else []).model_dump_json(indent=2)
         typer.echo(document.encode())  # JSON is UTF-8, whatever the terminal's encoding
     else:
         _print_table(done)
-    if explain is not None:  # the answer is out: nothing that happens to the pictures costs it
-        write_overlays(moderator, sources, done, Path(explain))
-    raise typer.Exit(exit_status(done.results))
-
-
-def read_argument(image: str) -> str | bytes:
-    """Read the standard input where an argument says so; anything else stays what it is."""
-    return sys.stdin.buffer.read() if image == STANDARD else image
 
 
 def _clock(seconds: float) -> str:

@@ -35,8 +35,7 @@ from worksafe.evaluation.robustness import (
 from worksafe.evaluation.scoring import Scored, measuring_settings, score_examples
 from worksafe.evaluation.sheet import draw_sheet
 from worksafe.evaluation.subjects import Row, find_subjects
-from worksafe.models import nudity
-from worksafe.models.hazards import read_spec
+from worksafe.models.hazards import SPEC, read_spec
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import DetectorSpec
 from worksafe.moderator import Moderator
@@ -87,7 +86,8 @@ def evaluate_detectors(
     WeightsError
         If the network that is to be measured cannot be read.
     """
-    specs = [*DETECTORS] if hazards is None else [nudity.SPEC, read_spec(hazards)]
+    measured = SPEC if hazards is None else read_spec(hazards)
+    specs = [measured if spec is SPEC else spec for spec in DETECTORS]
     examples = _choose_examples(data, split)
     _refuse_what_would_fail_later(sheet, pictures=pictures)
     if card:
@@ -115,7 +115,7 @@ def evaluate_detectors(
     if sheet:
         draw_sheet(subjects, sheet)
     if card:
-        text = fill_card(card.read_text(encoding="utf-8"), out, specs[-1])
+        text = fill_card(card.read_text(encoding="utf-8"), out, measured)
         card.write_text(text, encoding="utf-8")
     _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
 

@@ -8,49 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 from worksafe.cli.shown import printable, shown
+from worksafe.cli.sources import Readable
 from worksafe.errors import InputError
 from worksafe.explain.overlay import SIDE_PX, draw_overlay, frames_of
-from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
-from worksafe.images.source import read_source
 from worksafe.moderator import Moderator
 from worksafe.results import Check, Moderation
 
 _LONGEST_NAME_BYTES = 160  # a file system counts bytes, and takes 255
-
-Readable = str | bytes | InputError
-
-
-def keep_pipe(source: Readable, limits: ImageLimits) -> Readable:
-    """Read a pipe, which cannot be read a second time; anything else stays what it is.
-
-    Parameters
-    ----------
-    source : str, bytes or InputError
-        A path or URL, or a whole file.
-    limits : ImageLimits
-        Nothing beyond them is read.
-
-    Returns
-    -------
-    str, bytes or InputError
-        The pipe's bytes, or why it cannot be read.
-    """
-    if not isinstance(source, str) or not _is_pipe(source):
-        return source
-    try:
-        data = read_source(source, limits)
-    except InputError as error:
-        return error
-    assert isinstance(data, bytes)  # noqa: S101 - a path gives bytes
-    return data
-
-
-def _is_pipe(path: str) -> bool:
-    try:
-        return Path(path).is_fifo()
-    except OSError:  # too long to be a path: whoever reads it says so
-        return False
 
 
 def write_overlays(

@@ -9,9 +9,10 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from worksafe.cli.check import STANDARD, read_argument
 from worksafe.cli.shown import shown
+from worksafe.cli.sources import STANDARD, read_argument
 from worksafe.engine.scoring import Look, Thorough
+from worksafe.errors import InputError
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
 from worksafe.redaction.cover import Method
@@ -75,13 +76,13 @@ def redact_image(
     if _is_same_file(image, to):
         msg = f"{to} is the picture itself, which would be lost: give the new file another name"
         raise typer.BadParameter(msg)
-    moderator = Moderator(Settings.load(fetch_urls=True))
-    done = moderator.redact(
-        read_argument(image),
-        Redaction(tuple(labels), method),
-        policy,
-        look=Look(thorough or moderator.settings.thorough),
-    )
+    settings = Settings.load(fetch_urls=True)
+    source = read_argument(image, settings.limits)
+    if isinstance(source, InputError):
+        raise source
+    look = Look(thorough or settings.thorough)
+    with Moderator(settings) as moderator:
+        done = moderator.redact(source, Redaction(tuple(labels), method), policy, look=look)
     _write(done, to)
     Console(stderr=True).print(shown(_summary(done, to)))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from worksafe.api.server import serve
 from worksafe.engine.redis_cache import open_redis
-from worksafe.policy.document import choose_policy, read_policies
+from worksafe.policy.shelf import PolicyShelf
 from worksafe.settings import Settings
 
 
@@ -26,9 +26,7 @@ def serve_http(host: str | None, port: int | None) -> None:
     given: dict[str, Any] = {"host": host, "port": port}
     settings = Settings.load(**{name: value for name, value in given.items() if value is not None})
     # Said here in one line, and not by a worker process that fails to start.
-    policies = read_policies(settings.policy_dir)
-    for name in filter(None, (settings.policy, settings.shadow_policy)):
-        choose_policy(policies, name)
+    PolicyShelf(settings.policy_dir, settings.needed_policies)
     if settings.cache_url:
         open_redis(settings.cache_url)
     serve(settings)

@@ -93,8 +93,8 @@ def read_manifest(folder: Path) -> list[Example]:
 
 
 def _example(folder: Path, manifest: Path, line: int, row: dict[str, str]) -> Example:
-    if None in row.values():
-        msg = f"{manifest}:{line}: fewer cells than columns"
+    if None in row or None in row.values():  # the reader's key and value for them
+        msg = f"{manifest}:{line}: {'more' if None in row else 'fewer'} cells than columns"
         raise DatasetError(msg)
     if row.get("weak", "0") not in _WEAK:
         msg = f"{manifest}:{line}: weak is {row['weak']!r}; it must be one of {_WEAK}"

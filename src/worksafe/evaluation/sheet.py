@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from worksafe.evaluation.datasets import read_pixels
 from worksafe.evaluation.scoring import Scored
 from worksafe.evaluation.subjects import Subject
 
@@ -63,9 +64,8 @@ def _draw_section(sheet: Image.Image, section: Section, top: int) -> None:
         row, column = divmod(place, _COLUMNS)
         x = _GAP_PX + column * _CELL_PX[0]
         y = top + _TITLE_PX + row * _CELL_PX[1]
-        with Image.open(one.example.path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-        sheet.paste(ImageOps.pad(upright, _THUMB_PX, color=_FRAME), (x, y))
+        scored = Image.fromarray(read_pixels(one.example, max(_THUMB_PX)))
+        sheet.paste(ImageOps.pad(scored, _THUMB_PX, color=_FRAME), (x, y))
         for line, text in enumerate(_caption(one, name)):
             pen.text((x, y + _THUMB_PX[1] + 2 + 15 * line), _cut(text), _INK, font=_FONT)
 

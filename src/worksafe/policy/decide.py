@@ -1,10 +1,11 @@
 """Scores to a decision, its reasons and suitability. Pure functions."""
 
 from worksafe.models.registry import CATEGORIES, does_count
-from worksafe.policy.document import UNSEEN, Policy
+from worksafe.policy.document import Policy
 from worksafe.policy.frames import agreed
 from worksafe.results import (
     SCORE_DIGITS,
+    UNSEEN,
     Decision,
     ImageScores,
     Reason,

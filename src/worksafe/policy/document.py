@@ -21,11 +21,10 @@ from worksafe.errors import PolicyError, UnknownPolicyError
 from worksafe.models.registry import CATEGORIES, LABELS, does_count
 from worksafe.policy.rates import resolve_rates
 from worksafe.policy.yaml_file import FieldError, read_yaml
-from worksafe.results import Action, PolicyInfo
+from worksafe.results import UNSEEN, Action, PolicyInfo
 
 SHIPPED = Path(__file__).parent / "policies"
 DEFAULT = "default"
-UNSEEN = "unseen"
 COUNTING_WEIGHT, REPORTED_WEIGHT = 1.0, 0.4  # of labels that a policy does not weigh
 _PLAIN_WORDS = {
     "extra_forbidden": "there is no such member",

@@ -55,11 +55,6 @@ class Shadow:
                 if would == shadow
             }
 
-    @property
-    def counts(self) -> Counts:
-        """The same of the shadow as it is now, over all active policies."""
-        return sum(self.by_policy(self.policy.info).values(), Counter())
-
     def see(self, active: Policy, result: Moderation, check: str) -> None:
         """Decide on an image beside the active policy.
 
@@ -84,8 +79,9 @@ class Shadow:
     def _see(self, active: Policy, result: Moderation, check: str) -> None:
         policy = self.policy
         would, reasons = stored(result).decide(policy)
+        pair = policy.info, active.info
         with self._lock:
-            counts = self._counts.setdefault((policy.info, active.info), Counter())
+            counts = self._counts.setdefault(pair, Counter())
             counts[result.decision, would] += 1
         if would is not result.decision:
             _log.info(

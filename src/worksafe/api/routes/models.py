@@ -5,7 +5,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.response_schemas import ModelModel
+from worksafe.api.response_schemas import ModelModel, render_models
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY
 
@@ -44,11 +44,7 @@ def models_routes(moderator: Moderator) -> APIBlueprint:
         responses={200: ModelsResponse, **problem_responses()},
     )
     def models() -> Response:
-        found = [
-            ModelModel(name=m.name, version=m.version, sha256=m.sha256, license=m.license)
-            for m in moderator.models
-        ]
-        answer = ModelsResponse(models=found)
+        answer = ModelsResponse(models=render_models(moderator.models))
         return Response(answer.model_dump_json(), content_type="application/json")
 
     @routes.get(

@@ -11,8 +11,7 @@ from worksafe.api.intake import read_uploads
 from worksafe.api.response_schemas import ItemErrorModel
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
-from worksafe.policy.document import UNSEEN
-from worksafe.results import Action, Check, Moderation, Reason
+from worksafe.results import UNSEEN, Action, Check, Moderation, Reason
 
 _TAG = Tag(name="preds", description="The original project's answer")
 Percent = Annotated[int, Field(ge=0, le=100)]
