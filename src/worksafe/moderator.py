@@ -383,7 +383,7 @@ class Moderator:
     def _taking(
         self, items: Iterable[Item], names: deque[str | None], look: Look
     ) -> Iterator[tuple[int, Item]]:
-        """Number and take items as they are handed over, on the caller's thread; note names."""
+        """Take and number items as they are handed over, on the caller's thread; note names."""
         side_px = self._finder.side_px(look)
         for index, item in enumerate(items):
             names.append(item.id)

@@ -33,7 +33,11 @@ from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
 from worksafe.images.structure.check import check_structure, readings
-from worksafe.images.thumbnail import read_thumbnail, shows_something_else
+from worksafe.images.thumbnail import (
+    read_thumbnail,
+    shows_something_else,
+    shows_what_is_hidden,
+)
 
 pi_heif.register_heif_opener(thumbnails=False)
 # Pillow warns of large pictures, odd EXIF and broken text; our ceilings and errors decide. Once
@@ -212,7 +216,7 @@ class _Decoding:
         """Read the previews in the file's EXIF that show something else than the picture."""
         thumbnails = [read_thumbnail(block.data) for block in read_blocks(self.image)]
         turned = [orientation.turn(one) for one in thumbnails if one is not None]
-        return [pixels for pixels in turned if shows_something_else(pixels, picture)]
+        return [pixels for pixels in turned if shows_what_is_hidden(pixels, picture)]
 
     def _odd_passes(
         self, drawn: Image.Image, picture: RgbImage, orientation: Orientation
