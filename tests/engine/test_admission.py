@@ -158,6 +158,67 @@ def test_a_source_that_fails_costs_nothing_that_it_gave_before(admission: Admiss
     assert results == [0, 1, 2, 3, 4]
 
 
+def test_a_slow_piece_keeps_none_behind_it_from_being_worked_on(admission: Admission) -> None:
+    all_others = threading.Event()
+    done: list[int] = []
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert all_others.wait(30)
+        else:
+            done.append(item)
+            if len(done) == 50:
+                all_others.set()
+        return item
+
+    results = [task.result() for task in admission.map(work, range(51), FOREVER)]
+
+    assert results == list(range(51))
+
+
+def test_what_is_done_before_its_turn_is_bounded(admission: Admission) -> None:
+    read: list[int] = []
+    most_read = []
+
+    def pieces() -> Iterator[int]:
+        for item in range(3_000):
+            read.append(item)
+            yield item
+
+    def work(item: int) -> int:
+        if item == 0:
+            until = time.monotonic() + 30
+            while len(read) < 1_024 and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(0.1)
+            most_read.append(len(read))
+        return item
+
+    results = [task.result() for task in admission.map(work, pieces(), FOREVER)]
+
+    assert most_read == [1_024]
+    assert results == list(range(3_000))
+
+
+def test_a_slow_piece_costs_the_others_no_deadline(admission: Admission) -> None:
+    is_over = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            is_over.wait(30)
+        return item
+
+    found: list[object] = []
+    for task in admission.map(work, range(40), Deadline(0.5)):
+        try:
+            found.append(task.result())
+        except DeadlineExceededError as error:
+            found.append(error.code)
+    is_over.set()
+
+    assert found == ["deadline_exceeded", *range(1, 40)]
+
+
 def test_work_after_closing_is_an_error_of_ours() -> None:
     made = Admission(running=1, waiting=0)
     made.close()

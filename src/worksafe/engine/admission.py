@@ -4,13 +4,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from worksafe.errors import ClosedError, DeadlineExceededError, OverloadedError
 from worksafe.images.deadline import Deadline
 
+_MOST_AHEAD = 1024  # results that wait for a slower one before them
 _FULL = "as many requests are waiting as are allowed; try again later"
 
 Piece = TypeVar("Piece")
@@ -48,9 +49,14 @@ class Task(Generic[Result]):
     """
 
     def __init__(self, future: "Future[Result]", deadline: Deadline, wait: "Wait") -> None:
-        self._future = future
+        self.future = future
         self._deadline = deadline
         self._wait = wait
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its result is there."""
+        return self.future.done()
 
     @property
     def waited_s(self) -> float:
@@ -66,11 +72,55 @@ class Task(Generic[Result]):
             If it is not there in time. Work that has begun is left to end by itself.
         """
         try:
-            self._future.exception(timeout=self._deadline.remaining_s)
+            self.future.exception(timeout=self._deadline.remaining_s)
         except TimeoutError as error:  # nothing that the work has raised: that is returned
-            self._future.cancel()
+            self.future.cancel()
             raise DeadlineExceededError("the time allowed for the request ran out") from error
-        return self._future.result()
+        return self.future.result()
+
+
+class _Line(Generic[Result]):
+    """Tasks in the order of their pieces, each started when fewer than some are not done.
+
+    Parameters
+    ----------
+    tasks : iterator of Task
+        Starts the next one whenever it is asked.
+    most : int
+        Tasks that are not done, at most.
+
+    Attributes
+    ----------
+    ahead : deque of Task
+        Those whose turn has not come.
+    is_over : bool
+        No more will be started.
+    failure : Exception or None
+        Why, where it is not that there are no more.
+    """
+
+    def __init__(self, tasks: Iterator[Task[Result]], most: int) -> None:
+        self._tasks = tasks
+        self._most = most
+        self.ahead: deque[Task[Result]] = deque()
+        self.is_over = False
+        self.failure: Exception | None = None
+
+    def go_on(self) -> list["Future[Result]"]:
+        """Start what may be started; tell what is not done."""
+        busy = [task.future for task in self.ahead if not task.is_done]
+        is_slow = bool(self.ahead) and not self.ahead[0].is_done  # else its turn is enough to go on
+        counted = busy if is_slow else self.ahead
+        while not self.is_over and len(counted) < self._most and len(self.ahead) < _MOST_AHEAD:
+            try:
+                self.ahead.append(next(self._tasks))
+            except StopIteration:
+                self.is_over = True
+            except Exception as error:  # noqa: BLE001 - raised when all before it are done
+                self.is_over, self.failure = True, error
+            else:
+                busy.append(self.ahead[-1].future)
+        return busy
 
 
 class Place:
@@ -159,8 +209,10 @@ class Admission:
     ) -> Iterator[Task[Result]]:
         """Start work on pieces in order, and yield each when it is its turn.
 
-        No more than two for each thread are handed over ahead, so that a set of a thousand images
-        and a single one share the threads fairly and `pieces` may be endless.
+        No more than two for each thread are handed over and not done, so that a set of a thousand
+        images and a single one share the threads fairly and `pieces` may be endless. A slow piece
+        does not keep those behind it from being worked on; of these 1,024 at most are done before
+        their turn.
 
         Parameters
         ----------
@@ -184,22 +236,18 @@ class Admission:
         ClosedError
             If no more work is taken.
         """
-        source = iter(pieces)
-        ahead: deque[Task[Result]] = deque()
-        failure: Exception | None = None
+        started = (self._start(work, piece, deadline, place) for piece in pieces)
+        line = _Line(started, 2 * self._running)
         while True:
-            try:
-                while failure is None and len(ahead) < 2 * self._running:
-                    ahead.append(self._start(work, next(source), deadline, place))
-            except StopIteration:
-                source = iter(())
-            except Exception as error:  # noqa: BLE001 - raised again below
-                failure = error
-            if not ahead:
+            busy = line.go_on()
+            if not line.ahead:
                 break
-            yield ahead.popleft()
-        if failure is not None:
-            raise failure
+            while not (line.is_over or line.ahead[0].is_done or deadline.is_over):
+                wait(busy, deadline.remaining_s, FIRST_COMPLETED)
+                busy = line.go_on()
+            yield line.ahead.popleft()
+        if line.failure is not None:
+            raise line.failure
 
     def _start(
         self,
@@ -208,10 +256,10 @@ class Admission:
         deadline: Deadline,
         place: Place | None,
     ) -> Task[Result]:
-        wait = Wait()
+        waited = Wait()
 
         def run() -> Result:
-            wait.end()
+            waited.end()
             deadline.check()
             return work(piece)
 
@@ -224,7 +272,7 @@ class Admission:
         if place is not None:
             place.hold()
             future.add_done_callback(lambda _: place.let_go())
-        return Task(future, deadline, wait)
+        return Task(future, deadline, waited)
 
     def close(self) -> None:
         """Take no more work; what was taken is finished."""

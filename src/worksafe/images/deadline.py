@@ -22,6 +22,11 @@ class Deadline:
         """Seconds left, never below 0; None for no deadline."""
         return None if self._at is None else max(0.0, self._at - time.monotonic())
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self.remaining_s == 0
+
     def cut(self, seconds: float) -> float:
         """Shorten a time that something may take to what is left."""
         remaining_s = self.remaining_s
@@ -29,7 +34,7 @@ class Deadline:
 
     def check(self) -> None:
         """Raise DeadlineExceededError when no time is left."""
-        if self.remaining_s == 0:
+        if self.is_over:
             raise DeadlineExceededError("the time allowed for the request ran out")
 
 
