@@ -1,4 +1,5 @@
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -285,3 +286,43 @@ def test_no_policies_in_place_of_those_that_are_read_are_none() -> None:
 def test_what_is_needed_must_be_there_from_the_start(tmp_path: Path) -> None:
     with pytest.raises(UnknownPolicyError):
         PolicyShelf(tmp_path, ("school",))
+
+
+def test_a_pipe_among_the_files_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, "0.5")
+    shelf = PolicyShelf(tmp_path, ("school",))
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", tmp_path):
+        _date(path, 2)
+
+    assert shelf.policies["school"].rules["nudity"].block == 0.5
+    assert shelf.is_stale
+    (tmp_path / "pipe.yaml").unlink()
+    write(tmp_path, "0.75")
+    assert shelf.policies["school"].rules["nudity"].block == 0.75
+    assert not shelf.is_stale
+
+
+def test_a_folder_that_does_not_answer_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "0.5")
+    shelf = PolicyShelf(tmp_path, ("school",))
+    is_asked, answers = threading.Event(), threading.Event()
+
+    def hang(_: Path) -> list[Path]:
+        is_asked.set()
+        answers.wait(30)
+        return []
+
+    monkeypatch.setattr(shelf_module, "policy_files", hang)
+    monkeypatch.setattr(shelf_module, "_LONG_LOOK_S", 0.0)
+    asking = threading.Thread(target=lambda: shelf.policies)
+    asking.start()
+    assert is_asked.wait(30)
+
+    assert shelf.policies["school"].rules["nudity"].block == 0.5
+    assert shelf.is_stale
+    assert "does not let itself be read" in caplog.text
+    answers.set()
+    asking.join()

@@ -16,6 +16,7 @@ from worksafe.policy.document import (
 )
 
 _LOOK_EVERY_S = 1.0
+_LONG_LOOK_S = 5.0  # a look at a folder that does not answer has not ended by then
 _SETTLED_NS = 10**9  # what was written less than this ago may not be whole yet
 
 _log = logging.getLogger(__name__)
@@ -79,13 +80,16 @@ class PolicyShelf:
     @property
     def policies(self) -> Mapping[str, Policy]:
         """All of them, by name."""
-        is_due = time.monotonic() - self._looked >= _LOOK_EVERY_S
-        if self._folder and is_due and self._lock.acquire(blocking=False):
-            try:
-                self._follow()
-            finally:
-                self._looked = time.monotonic()
-                self._lock.release()
+        passed_s = time.monotonic() - self._looked
+        if self._folder and passed_s >= _LOOK_EVERY_S:
+            if self._lock.acquire(blocking=False):
+                try:
+                    self._follow()
+                finally:
+                    self._looked = time.monotonic()
+                    self._lock.release()
+            elif passed_s >= _LOOK_EVERY_S + _LONG_LOOK_S:
+                self._stay(PolicyError(f"the folder {self._folder} does not let itself be read"))
         return self._policies
 
     def _follow(self) -> None:

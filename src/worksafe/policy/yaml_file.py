@@ -91,6 +91,8 @@ def read_yaml(path: Path) -> YamlFile:
 
 
 def _read_text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise FieldError((), "is no file")  # whoever opens a pipe waits for its other end
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
