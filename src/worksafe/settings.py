@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         Time allowed for a request with one image, in seconds.
     deadline_per_image_s : float
         Time allowed for each further image of a request, in seconds.
+    redact_deadline_s : float
+        Time allowed for a request that redacts, in seconds: it writes and checks the picture anew,
+        up to five times.
     graceful_s : float
         Seconds that requests have to be answered in when the server is told to stop.
     policy : str
@@ -138,6 +141,7 @@ class Settings(BaseSettings):
     waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Seconds = 10.0
     deadline_per_image_s: Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)] = 1.0
+    redact_deadline_s: Seconds = 30.0
     graceful_s: Seconds = 60.0
     policy: str = DEFAULT
     policy_dir: Path | None = None

@@ -175,7 +175,9 @@ def test_one_mistake_has_one_code_in_a_form_and_in_json(
 
 
 def test_no_time_left_is_no_fault_of_the_picture(picture: bytes) -> None:
-    made = Moderator(Settings(deadline_s=1e-6), detectors=[colour_detector(GUN, (255, 0, 0))])
+    made = Moderator(
+        Settings(redact_deadline_s=1e-6), detectors=[colour_detector(GUN, (255, 0, 0))]
+    )
     client = create_app(made).test_client()
 
     response = client.post("/v1/redact", data=picture, content_type="image/png")

@@ -25,7 +25,7 @@ _WRITERS: dict[str, _Writer] = {
     "webp": _Writer("webp", "WEBP", {"quality": 90}),
     "bmp": _Writer("bmp", "BMP"),
     "tiff": _Writer("tiff", "TIFF", {"compression": "tiff_deflate"}),
-    "avif": _Writer("avif", "AVIF", {"quality": 80, "max_threads": 1}),
+    "avif": _Writer("avif", "AVIF", {"quality": 80, "speed": 9, "max_threads": 1}),
     "heic": _JPEG,  # its codec is one that we can read and not write
 }
 

@@ -66,7 +66,7 @@ def redact_routes(moderator: Moderator) -> APIBlueprint:
             Redaction(tuple(options.labels), options.method),
             options.policy,
             look=Look(options.thorough or settings.thorough),
-            deadline_s=settings.deadline_for(1),
+            deadline_s=settings.redact_deadline_s,
         )
         return Response(done.data, content_type=f"image/{done.format}", headers=_headers(done))
 
