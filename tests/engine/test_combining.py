@@ -97,6 +97,29 @@ def test_somebody_who_gives_up_is_asked_before_each_part() -> None:
     assert asked == [view] * 16
 
 
+def test_what_a_see_through_picture_shows_on_any_background_is_looked_at_once() -> None:
+    asked: list[View] = []
+    white = along(True, 1200, 900)
+    black = white.copy()
+    black[:100] = 0  # the only part that is see-through
+    views = (View(0, white), View(0, black))
+
+    found = score_image(
+        DecodedImage("png", 120, 1200, 1, views), [colour_detector(GUN, RED)], asked.append
+    )
+
+    assert asked == [views[0]] * 16 + [views[1]] * 3  # the whole, and two parts
+    assert found.scores.regions
+
+
+def test_what_only_one_background_shows_is_found() -> None:
+    white = along(True, 1200)
+    black = along(True, 1200, 900)
+    pictures = DecodedImage("png", 120, 1200, 1, (View(0, white), View(0, black)))
+
+    assert score_image(pictures, [colour_detector(GUN, RED)]).scores.labels[GUN] == 1.0
+
+
 @BOTH_WAYS
 def test_a_photograph_joined_to_others_scores_as_by_itself(
     moderator: Moderator, is_tall: bool

@@ -15,7 +15,7 @@ from worksafe.engine.idle import NONE_IDLE, IdlePlaces
 from worksafe.engine.runtime import PORTABLE, Runtime, open_session
 from worksafe.engine.session import Session
 from worksafe.errors import InternalError
-from worksafe.images.parts import cut_into_parts
+from worksafe.images.parts import new_parts
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
 from worksafe.models.spec import DetectorSpec, Placement
@@ -289,39 +289,42 @@ def score_frames(
         asked for it, and once more if the frame turns out to be a still.
     """
     done: dict[int, Scores] = {}
-
-    def score(view: View) -> Scores:
-        return _score_view(view, detectors, before_each, look, idle)
+    looking = _Looking(detectors, before_each, look, idle)
 
     for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
         is_known = frame in done  # it was looked at for one before it
         if not is_known:
-            done[frame] = combine([score(view) for view in some])
+            done[frame] = combine([looking.score(view, some[:at]) for at, view in enumerate(some)])
         if not is_known or some[0].is_still:
             yield FrameScores(frame, some[0].time_s, done[frame], some[0].is_still)
         if max(done[frame].labels.values(), default=0.0) >= _SECOND_LOOK:
             for near in some[0].around:
                 if near.frame not in done:
-                    done[near.frame] = score(near)
+                    done[near.frame] = looking.score(near)
                     yield FrameScores(near.frame, near.time_s, done[near.frame])
 
 
-def _score_view(
-    view: View,
-    detectors: Sequence[Detector],
-    before_each: Callable[[View], None],
-    look: Look,
-    idle: IdlePlaces,
-) -> Scores:
-    """Score a view, and the parts of a long one."""
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """All detectors, looking at one view after the other."""
 
-    def score(pixels: RgbImage) -> Scores:
-        before_each(view)
-        return combine(idle.map(lambda detector: detector.score(pixels, look), detectors))
+    detectors: Sequence[Detector]
+    before_each: Callable[[View], None]
+    look: Look
+    idle: IdlePlaces
 
-    whole = score(view.pixels)
-    parts = cut_into_parts(view.pixels, look.side_px(detector.spec for detector in detectors))
-    scores = join_parts(whole, [(score(one.pixels), one.box) for one in parts])
-    # Places in a preview are no places in the picture.
-    return replace(scores, regions=(), maps={}) if view.is_preview else scores
+    def score(self, view: View, before: Sequence[View] = ()) -> Scores:
+        """Score a view, and of a long one the parts that views before it do not show."""
+        seen_px = self.look.side_px(detector.spec for detector in self.detectors)
+        known = [one.pixels for one in before if not one.is_preview]
+        whole = self._score(view, view.pixels)
+        parts = new_parts(view.pixels, seen_px, known)
+        scores = join_parts(whole, [(self._score(view, one.pixels), one.box) for one in parts])
+        # Places in a preview are no places in the picture.
+        return replace(scores, regions=(), maps={}) if view.is_preview else scores
+
+    def _score(self, view: View, pixels: RgbImage) -> Scores:
+        self.before_each(view)
+        scored = self.idle.map(lambda detector: detector.score(pixels, self.look), self.detectors)
+        return combine(scored)

@@ -5,6 +5,7 @@ joined one below the other, next to nothing is left at that size.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,28 @@ def side_for_parts(width: int, height: int, side_px: int) -> int:
     if not is_long(width, height):
         return side_px
     return math.ceil(side_px * max(width, height) / min(width, height))
+
+
+def new_parts(picture: RgbImage, seen_px: int, before: Sequence[RgbImage]) -> list[Part]:
+    """Cut a long picture into parts, without those that are the same in another one.
+
+    Parameters
+    ----------
+    picture, seen_px
+        As below.
+    before : sequence of ndarray of uint8, shape (h, w, 3)
+        Of which all parts are known: what a see-through picture shows on other backgrounds.
+
+    Returns
+    -------
+    list of Part
+    """
+    known = [cut_into_parts(one, seen_px) for one in before if one.shape == picture.shape]
+    return [
+        part
+        for at, part in enumerate(cut_into_parts(picture, seen_px))
+        if not any(np.array_equal(part.pixels, parts[at].pixels) for parts in known)
+    ]
 
 
 def cut_into_parts(picture: RgbImage, seen_px: int) -> list[Part]:
