@@ -88,7 +88,7 @@ def test_an_overlay_marks_the_frame_that_was_the_reason(moderator: Moderator) ->
     result = moderator.check(film, look=Look(maps=True))
     asked: set[int] = set()
 
-    def frames(wanted: set[int]) -> dict[int, RgbImage]:
+    def frames(wanted: set[int]) -> dict[int, list[RgbImage]]:
         asked.update(wanted)
         with moderator.open(film, 640) as pictures:
             return frames_of(pictures.views, wanted)
@@ -101,13 +101,30 @@ def test_an_overlay_marks_the_frame_that_was_the_reason(moderator: Moderator) ->
     assert ((reds[..., 0] > 200) & (reds[..., 1] < 90)).sum() > 1000  # the gun itself is shown
 
 
+def test_what_only_other_viewers_show_is_drawn_beside_the_picture(moderator: Moderator) -> None:
+    hidden = blue_right().convert("RGBA")
+    hidden.putalpha(0)
+    data = encode(hidden, "PNG")
+    result = moderator.check(data, look=Look(maps=True))
+
+    def frames(wanted: set[int]) -> dict[int, list[RgbImage]]:
+        with moderator.open(data, 640) as pictures:
+            return frames_of(pictures.views, wanted)
+
+    drawn = np.asarray(draw_overlay(result, frames), dtype=int)
+
+    assert result.decision == "block"
+    blue = (drawn[..., 2] > 150) & (drawn[..., :2].max(axis=2) < 120)
+    assert blue.sum() > 500
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2000, 3), (3, 2000)])
 def test_odd_shapes_are_drawn_too(moderator: Moderator, size: tuple[int, int]) -> None:
     blue = Image.new("RGB", size, (0, 0, 255))
     data = encode(blue, "PNG")
     result = moderator.check(data, look=Look(maps=True))
 
-    overlay = draw_overlay(result, lambda _: {0: np.asarray(blue)})
+    overlay = draw_overlay(result, lambda _: {0: [np.asarray(blue)]})
 
     assert overlay.width >= 640
     assert result.reasons
@@ -117,7 +134,7 @@ def head_of(moderator: Moderator, name: str) -> NDArray[np.uint8]:
     """The two lines above the picture, of an image of that name."""
     plain = np.full((64, 64, 3), 128, np.uint8)
     result = replace(moderator.check(plain), id=name)
-    return np.asarray(draw_overlay(result, lambda _: {0: plain}))[:80]
+    return np.asarray(draw_overlay(result, lambda _: {0: [plain]}))[:80]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def write_overlays(
 def _write_overlay(
     moderator: Moderator, source: str | bytes, result: Moderation, folder: Path
 ) -> None:
-    def frames(wanted: set[int]) -> dict[int, RgbImage]:
+    def frames(wanted: set[int]) -> dict[int, list[RgbImage]]:
         with moderator.open(source, SIDE_PX) as pictures:
             return frames_of(pictures.views, wanted)
 

@@ -1,7 +1,7 @@
 """One picture that explains a result: a panel for each reason, and the reason in words."""
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 from PIL import Image, ImageDraw, ImageFont
@@ -14,6 +14,7 @@ from worksafe.results import Action, Moderation, Reason, scores_in
 
 SIDE_PX = 640  # of a panel's picture
 _MOST_PANELS = 6
+_MOST_SHOWN = 4  # pictures of a panel
 _GAP_PX = 16
 _LINE_PX = 24
 _FONT_PX = 18
@@ -21,10 +22,12 @@ _NARROWEST_PX = 3  # of a character
 _CHARACTERS = 66  # in a line
 _WHITE = (255, 255, 255)
 _TEXT = (30, 30, 30)
+_EDGE = (200, 200, 200)
 _COLOUR = {Action.ALLOW: (30, 130, 60), Action.REVIEW: (200, 130, 0), Action.BLOCK: (190, 20, 30)}
 
 
-Frames = Callable[[set[int]], dict[int, RgbImage]]
+# Gives, of frames by their numbers, what some viewer or other shows.
+Frames = Callable[[set[int]], Mapping[int, Sequence[RgbImage]]]
 
 
 def draw_overlay(result: Moderation, frames: Frames) -> Image.Image:
@@ -35,7 +38,7 @@ def draw_overlay(result: Moderation, frames: Frames) -> Image.Image:
     result : Moderation
         Of an image that could be checked, with maps.
     frames : callable
-        Gives the pictures of frames by their numbers.
+        Gives the pictures of frames by their numbers, of each one or several.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def draw_overlay(result: Moderation, frames: Frames) -> Image.Image:
     return sheet
 
 
-def frames_of(views: Iterable[View], wanted: set[int]) -> dict[int, RgbImage]:
+def frames_of(views: Iterable[View], wanted: set[int]) -> dict[int, list[RgbImage]]:
     """Find frames among an image's views, those for a second look included.
 
     Parameters
@@ -72,34 +75,49 @@ def frames_of(views: Iterable[View], wanted: set[int]) -> dict[int, RgbImage]:
 
     Returns
     -------
-    dict of int to ndarray of uint8, shape (h, w, 3)
-        Of a frame with several views the first one that is no preview.
+    dict of int to list of ndarray of uint8, shape (h, w, 3)
+        Of each frame the picture itself first, then what other viewers show in its place, four at
+        most: what was seen may be in any of them.
     """
-    found: dict[int, RgbImage] = {}
+    found: dict[int, list[View]] = {}
     for view in views:
         if wanted <= found.keys() and view.frame not in wanted:
             break
         for one in (view, *view.around):
-            if one.frame in wanted and not one.is_preview:
-                found.setdefault(one.frame, one.pixels)
-    return found
+            if one.frame in wanted and (one is view or one.frame not in found):
+                found.setdefault(one.frame, []).append(one)
+    return {
+        frame: [one.pixels for one in sorted(some, key=lambda one: one.is_preview)][:_MOST_SHOWN]
+        for frame, some in found.items()
+    }
 
 
 def _frame(reason: Reason | None) -> int:
     return 0 if reason is None or reason.frame is None else reason.frame
 
 
-def _panel(result: Moderation, reason: Reason | None, pixels: RgbImage) -> Image.Image:
-    picture = Image.fromarray(pixels)
-    scale = SIDE_PX / max(picture.size)
-    picture = picture.resize([max(1, round(side * scale)) for side in picture.size])
+def _panel(result: Moderation, reason: Reason | None, shown: Sequence[RgbImage]) -> Image.Image:
+    side_px = (SIDE_PX - _GAP_PX * (len(shown) - 1)) // len(shown)
+    pictures = [_scaled(pixels, side_px) for pixels in shown]
     if reason is not None:
-        _mark(picture, result, reason)
+        for picture in pictures:
+            _mark(picture, result, reason)
+    below = max(picture.height for picture in pictures)
     words = textwrap.wrap(reason.sentence if reason else "No rule was reached.", _CHARACTERS)
-    panel = Image.new("RGB", (SIDE_PX, picture.height + _LINE_PX * (len(words) + 1)), _WHITE)
-    panel.paste(picture, (0, 0))
-    _write(panel, (0, picture.height + _LINE_PX // 3), words, _TEXT)
+    panel = Image.new("RGB", (SIDE_PX, below + _LINE_PX * (len(words) + 1)), _WHITE)
+    for at, picture in enumerate(pictures):
+        left = at * (side_px + _GAP_PX)
+        panel.paste(picture, (left, 0))
+        edge = (left, 0, left + picture.width - 1, picture.height - 1)
+        ImageDraw.Draw(panel).rectangle(edge, outline=_EDGE)  # a picture may be white
+    _write(panel, (0, below + _LINE_PX // 3), words, _TEXT)
     return panel
+
+
+def _scaled(pixels: RgbImage, side_px: int) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    scale = side_px / max(picture.size)
+    return picture.resize([max(1, round(side * scale)) for side in picture.size])
 
 
 def _mark(picture: Image.Image, result: Moderation, reason: Reason) -> None:
