@@ -88,7 +88,8 @@ def test_of_a_long_preview_only_scores_are_kept() -> None:
 
 def test_somebody_who_gives_up_is_asked_before_each_part() -> None:
     asked: list[View] = []
-    view = View(0, along(True, 1200))
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 120, 3), dtype=np.uint8)
+    view = View(0, noise)
 
     score_image(
         DecodedImage("png", 120, 1200, 1, (view,)), [colour_detector(GUN, RED)], asked.append
@@ -97,19 +98,21 @@ def test_somebody_who_gives_up_is_asked_before_each_part() -> None:
     assert asked == [view] * 16
 
 
-def test_what_a_see_through_picture_shows_on_any_background_is_looked_at_once() -> None:
+def test_parts_that_show_the_same_are_looked_at_once() -> None:
     asked: list[View] = []
     white = along(True, 1200, 900)
     black = white.copy()
     black[:100] = 0  # the only part that is see-through
-    views = (View(0, white), View(0, black))
+    views = (View(0, white), View(0, black), View(1, white))
+    pictures = DecodedImage("png", 120, 1200, 2, views)
 
-    found = score_image(
-        DecodedImage("png", 120, 1200, 1, views), [colour_detector(GUN, RED)], asked.append
-    )
+    found = score_image(pictures, [colour_detector(GUN, RED)], asked.append)
 
-    assert asked == [views[0]] * 16 + [views[1]] * 3  # the whole, and two parts
-    assert found.scores.regions
+    # Of each the whole; of the first a grey part and one that shows something; of the second two.
+    assert [sum(one is view for one in asked) for view in views] == [3, 3, 1]
+    first, second = (one.scores for one in found.frames)
+    assert first.regions == second.regions != ()
+    assert first.labels[GUN] == second.labels[GUN] == 1.0
 
 
 def test_what_only_one_background_shows_is_found() -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal, get_args
 
@@ -15,7 +15,7 @@ from worksafe.engine.idle import NONE_IDLE, IdlePlaces
 from worksafe.engine.runtime import PORTABLE, Runtime, open_session
 from worksafe.engine.session import Session
 from worksafe.errors import InternalError
-from worksafe.images.parts import new_parts
+from worksafe.images.parts import Part, cut_into_parts
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage, letterbox, normalise, resize_image
 from worksafe.models.spec import DetectorSpec, Placement
@@ -295,7 +295,7 @@ def score_frames(
         some = list(same_frame)
         is_known = frame in done  # it was looked at for one before it
         if not is_known:
-            done[frame] = combine([looking.score(view, some[:at]) for at, view in enumerate(some)])
+            done[frame] = combine([looking.score(view) for view in some])
         if not is_known or some[0].is_still:
             yield FrameScores(frame, some[0].time_s, done[frame], some[0].is_still)
         if max(done[frame].labels.values(), default=0.0) >= _SECOND_LOOK:
@@ -307,22 +307,28 @@ def score_frames(
 
 @dataclass(frozen=True, slots=True)
 class _Looking:
-    """All detectors, looking at one view after the other."""
+    """All detectors, looking at the views of one file, one after the other."""
 
     detectors: Sequence[Detector]
     before_each: Callable[[View], None]
     look: Look
     idle: IdlePlaces
+    known: dict[bytes, Scores] = field(default_factory=dict)  # parts that other views show, too
 
-    def score(self, view: View, before: Sequence[View] = ()) -> Scores:
-        """Score a view, and of a long one the parts that views before it do not show."""
+    def score(self, view: View) -> Scores:
+        """Score a view, and the parts of a long one."""
         seen_px = self.look.side_px(detector.spec for detector in self.detectors)
-        known = [one.pixels for one in before if not one.is_preview]
         whole = self._score(view, view.pixels)
-        parts = new_parts(view.pixels, seen_px, known)
-        scores = join_parts(whole, [(self._score(view, one.pixels), one.box) for one in parts])
+        parts = cut_into_parts(view.pixels, seen_px)
+        scores = join_parts(whole, [(self._score_part(view, part), part.box) for part in parts])
         # Places in a preview are no places in the picture.
         return replace(scores, regions=(), maps={}) if view.is_preview else scores
+
+    def _score_part(self, view: View, part: Part) -> Scores:
+        key = part.key
+        if key not in self.known:
+            self.known[key] = self._score(view, part.pixels)
+        return self.known[key]
 
     def _score(self, view: View, pixels: RgbImage) -> Scores:
         self.before_each(view)

@@ -4,8 +4,8 @@ A network sees a picture at a few hundred pixels. Of a long screenshot, or of se
 joined one below the other, next to nothing is left at that size.
 """
 
+import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,12 @@ class Part:
     pixels: RgbImage
     box: "Box"
 
+    @property
+    def key(self) -> bytes:
+        """The same for parts that show the same, wherever they lie."""
+        shape = np.array(self.pixels.shape).tobytes()
+        return hashlib.blake2b(shape + self.pixels.tobytes(), digest_size=16).digest()
+
 
 def is_long(width: int, height: int) -> bool:
     """Tell whether a picture of this shape is to be looked at in parts."""
@@ -63,28 +69,6 @@ def side_for_parts(width: int, height: int, side_px: int) -> int:
     if not is_long(width, height):
         return side_px
     return math.ceil(side_px * max(width, height) / min(width, height))
-
-
-def new_parts(picture: RgbImage, seen_px: int, before: Sequence[RgbImage]) -> list[Part]:
-    """Cut a long picture into parts, without those that are the same in another one.
-
-    Parameters
-    ----------
-    picture, seen_px
-        As below.
-    before : sequence of ndarray of uint8, shape (h, w, 3)
-        Of which all parts are known: what a see-through picture shows on other backgrounds.
-
-    Returns
-    -------
-    list of Part
-    """
-    known = [cut_into_parts(one, seen_px) for one in before if one.shape == picture.shape]
-    return [
-        part
-        for at, part in enumerate(cut_into_parts(picture, seen_px))
-        if not any(np.array_equal(part.pixels, parts[at].pixels) for parts in known)
-    ]
 
 
 def cut_into_parts(picture: RgbImage, seen_px: int) -> list[Part]:
