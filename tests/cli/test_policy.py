@@ -111,16 +111,32 @@ def test_nothing_to_compare_is_an_error_and_not_no_change(
     without_frames = render_check(made.check_set([video])).model_dump_json()
     made.close()
     results = tmp_path / "results.json"
-    arguments = ["policy", "diff", "default", "strict", "--on", str(results)]
 
-    said = []
-    for text in ("", "[]", without_frames):
-        results.write_text(text)
-        said.append(runner.invoke(app, arguments).exception)
+    for command in (["diff", "default", "strict"], ["test", "default"]):
+        said = []
+        for text in ("", "[]", without_frames):
+            results.write_text(text)
+            said.append(runner.invoke(app, ["policy", *command, "--on", str(results)]).exception)
 
-    assert [type(one) for one in said] == [StoredResultsError] * 3
-    assert "it holds no results" in str(said[0])
-    assert "1 results do not hold what decides" in str(said[2])
+        assert [type(one) for one in said] == [StoredResultsError] * 3
+        assert "it holds no results" in str(said[0])
+        assert "1 results do not hold what decides" in str(said[2])
+
+
+@pytest.mark.parametrize("command", ["check", "redact"])
+def test_a_policy_may_be_a_file_of_no_folder(command: str, tmp_path: Path) -> None:
+    policy, picture = tmp_path / "mine.yaml", tmp_path / "a.jpg"
+    policy.write_text("name: mine\nrules: {unseen: {review: 0.5}}\n")
+    picture.write_bytes(encode(photo()))
+    new = [str(tmp_path / "b.jpg")] if command == "redact" else ["--json"]
+
+    done = runner.invoke(app, [command, str(picture), *new, "--policy", str(policy)])
+
+    assert done.exit_code == 0
+    if command == "check":
+        assert json.loads(done.stdout)["policy"]["name"] == "mine"
+    policy.write_text("name: mine\nrules: {nudity: {block: 0.0}}\n")
+    assert runner.invoke(app, [command, str(picture), *new, "--policy", str(policy)]).exit_code
 
 
 def test_changes_name_the_answer_and_the_place_in_it(tmp_path: Path) -> None:

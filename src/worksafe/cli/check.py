@@ -11,7 +11,7 @@ from rich.table import Table
 from worksafe.api.response_schemas import render_check
 from worksafe.cli.explain import write_overlays
 from worksafe.cli.shown import printable, shown, table_console
-from worksafe.cli.sources import keep_pipe, read_argument
+from worksafe.cli.sources import keep_pipe, policies_with, read_argument
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.images.source import printable_path
 from worksafe.items import Item
@@ -40,7 +40,7 @@ def check_images(
     images : sequence of str
         Paths or URLs; ``-`` is the standard input.
     policy : str or None
-        In place of the settings'.
+        Name of one, or its file, in place of the settings'.
     thorough : {"never", "uncertain", "always"} or None
         In place of the settings'.
     as_json : bool
@@ -68,9 +68,10 @@ def check_images(
     items = [
         Item(source, printable_path(image)) for source, image in zip(sources, images, strict=True)
     ]
-    with Moderator(settings) as moderator:
+    policies, name = policies_with(policy, settings)
+    with Moderator(settings, policies=policies) as moderator:
         look = Look(thorough or settings.thorough, maps=explain is not None)
-        done = _check_with_bar(moderator, items, policy, look)
+        done = _check_with_bar(moderator, items, name, look)
         _print(done, as_json=as_json, frames=frames)
         if explain is not None:  # the answer is out: nothing that happens to the pictures costs it
             write_overlays(moderator, sources, done, Path(explain))

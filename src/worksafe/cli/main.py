@@ -17,6 +17,7 @@ from worksafe.errors import InputError, WorksafeError
 _USAGE_STATUS = 2
 _IMAGE_STATUS = 5  # as `check` says it of an image in error
 
+_NAME_HELP = "name of a policy, or a .yaml file."
 app = typer.Typer(
     name="worksafe",
     help="How suitable are images for work? Nudity, violence and drugs, offline, on a CPU.",
@@ -105,7 +106,7 @@ def check(
         list[str],
         typer.Argument(help="Images or videos: files, URLs, - for standard input."),
     ],
-    policy: Annotated[str | None, typer.Option(help="Name of the policy that decides.")] = None,
+    policy: Annotated[str | None, typer.Option(help=f"What decides: {_NAME_HELP}")] = None,
     thorough: ThoroughOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the document of POST /v1/check.")
@@ -134,7 +135,7 @@ def check(
 def redact(
     image: Annotated[str, typer.Argument(help="A picture: a file, a URL, - for standard input.")],
     to: Annotated[str, typer.Argument(help="The new file; - for standard output.")],
-    policy: Annotated[str | None, typer.Option(help="Name of the policy to pass.")] = None,
+    policy: Annotated[str | None, typer.Option(help=f"What to pass: {_NAME_HELP}")] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(help="Cover this wherever it is seen; may be given repeatedly."),
@@ -272,7 +273,6 @@ def dataset(
 
 policy_app = typer.Typer(help="Show, validate, test and compare policies.", no_args_is_help=True)
 app.add_typer(policy_app, name="policy")
-_NAME_HELP = "Name of a policy, or a .yaml file."
 
 
 @policy_app.command("show")

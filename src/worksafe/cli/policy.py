@@ -15,6 +15,7 @@ from rich.progress import track
 from rich.table import Table
 
 from worksafe.cli.shown import printable
+from worksafe.cli.sources import find_policy
 from worksafe.errors import DatasetError, PolicyError, StoredResultsError
 from worksafe.evaluation.datasets import NEUTRAL, choose_split, read_manifest
 from worksafe.evaluation.markdown import table_lines
@@ -22,7 +23,6 @@ from worksafe.evaluation.scoring import measuring_settings
 from worksafe.moderator import Moderator
 from worksafe.policy.document import (
     Policy,
-    choose_policy,
     policy_files,
     read_policies,
     read_policy,
@@ -39,28 +39,6 @@ _NOT_TOLD = (
     "(include=frames), what moves and was stored without `unseen`, or answers without a category "
     "or label that there is today"
 )
-
-
-def find_policy(name: str) -> Policy:
-    """Find a policy by its name, or read it from a file.
-
-    Parameters
-    ----------
-    name : str
-        What ends in .yaml or .yml is a file.
-
-    Returns
-    -------
-    Policy
-
-    Raises
-    ------
-    PolicyError, UnknownPolicyError
-        If the file is malformed, or there is no such policy.
-    """
-    if name.endswith((".yaml", ".yml")):
-        return read_policy(Path(name))
-    return choose_policy(read_policies(Settings.load().policy_dir), name)
 
 
 def show(names: Sequence[str]) -> None:
@@ -127,7 +105,9 @@ def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -
     if (on is None) == (data is None):
         raise typer.BadParameter("give either --on RESULTS or --data FOLDER")
     groups = _by_kind(data, split) if data else {"all": read_results(on) if on else []}
-    told = {name: [one for one in some if one.is_complete] for name, some in groups.items()}
+    told = {name: _complete(some) for name, some in groups.items()}
+    if on and not told["all"]:
+        raise _nothing_told(on, groups["all"])
     rows = [
         [group, str(len(some)), *(_decided(some, policy) for policy in policies)]
         for group, some in told.items()
@@ -162,12 +142,10 @@ def diff(first: str, second: str, on: Path, *, as_json: bool) -> None:
     """
     policies = find_policy(first), find_policy(second)
     results = read_results(on)
-    told = [one for one in results if one.is_complete]
+    told = _complete(results)
     not_told = len(results) - len(told)
     if not told:
-        why = _NOT_TOLD.format(not_told) if not_told else "it holds no results"
-        msg = f"{on} has nothing to compare: {why}"
-        raise StoredResultsError(msg)
+        raise _nothing_told(on, results)
     counts: Counter[tuple[Action, Action]] = Counter()
     changes = []
     for one in told:
@@ -182,6 +160,15 @@ def diff(first: str, second: str, on: Path, *, as_json: bool) -> None:
     else:
         _print_diff(policies, counts, changes, not_told)
     raise typer.Exit(_CHANGED_STATUS if changes else 0)
+
+
+def _complete(results: Iterable[Stored]) -> list[Stored]:
+    return [one for one in results if one.is_complete]
+
+
+def _nothing_told(on: Path, results: Sequence[Stored]) -> StoredResultsError:
+    why = _NOT_TOLD.format(len(results)) if results else "it holds no results"
+    return StoredResultsError(f"{on} has nothing to decide on: {why}")
 
 
 def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from worksafe.cli.shown import shown
-from worksafe.cli.sources import STANDARD, read_argument
+from worksafe.cli.sources import STANDARD, policies_with, read_argument
 from worksafe.engine.scoring import Look, Thorough
 from worksafe.errors import InputError
 from worksafe.models.registry import LABELS
@@ -54,7 +54,7 @@ def redact_image(
     to : str
         A path; ``-`` is the standard output.
     policy : str or None
-        In place of the settings'.
+        Name of one, or its file, in place of the settings'.
     labels : sequence of str
         Covered wherever they are seen.
     method : {"blur", "pixelate", "box"}
@@ -81,8 +81,9 @@ def redact_image(
     if isinstance(source, InputError):
         raise source
     look = Look(thorough or settings.thorough)
-    with Moderator(settings) as moderator:
-        done = moderator.redact(source, Redaction(tuple(labels), method), policy, look=look)
+    policies, name = policies_with(policy, settings)
+    with Moderator(settings, policies=policies) as moderator:
+        done = moderator.redact(source, Redaction(tuple(labels), method), name, look=look)
     _write(done, to)
     Console(stderr=True).print(shown(_summary(done, to)))
 

@@ -1,14 +1,18 @@
-"""What the command line's arguments name: files, URLs, pipes, the standard input."""
+"""What the command line's arguments name: images, wherever they are, and policies."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from worksafe.errors import InputError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.source import read_source
+from worksafe.policy.document import Policy, choose_policy, read_policies, read_policy
+from worksafe.settings import Settings
 
 STANDARD = "-"
+_POLICY_FILES = (".yaml", ".yml")
 
 Readable = str | bytes | InputError
 
@@ -49,6 +53,58 @@ def keep_pipe(source: Readable, limits: ImageLimits) -> Readable:
     if not isinstance(source, str) or not _is_pipe(source):
         return source
     return _read(source, limits)
+
+
+def find_policy(name: str) -> Policy:
+    """Find a policy by its name, or read it from a file.
+
+    Parameters
+    ----------
+    name : str
+        What ends in .yaml or .yml is a file.
+
+    Returns
+    -------
+    Policy
+
+    Raises
+    ------
+    PolicyError, UnknownPolicyError
+        If the file is malformed, or there is no such policy.
+    """
+    if name.endswith(_POLICY_FILES):
+        return read_policy(Path(name))
+    return choose_policy(read_policies(Settings.load().policy_dir), name)
+
+
+def policies_with(
+    name: str | None, settings: Settings
+) -> tuple[Mapping[str, Policy] | None, str | None]:
+    """Find out by which policies to decide.
+
+    Parameters
+    ----------
+    name : str or None
+        Of one of them; what ends in .yaml or .yml is a file. None for that of the settings.
+    settings : Settings
+        Where the others are.
+
+    Returns
+    -------
+    policies : mapping of str to Policy, or None
+        All of them, where the one is not among them by itself.
+    name : str or None
+        Of the one.
+
+    Raises
+    ------
+    PolicyError
+        If a file is malformed.
+    """
+    if name is None or not name.endswith(_POLICY_FILES):
+        return None, name
+    policy = read_policy(Path(name))
+    return {**read_policies(settings.policy_dir), policy.name: policy}, policy.name
 
 
 def _is_pipe(path: str) -> bool:
