@@ -8,7 +8,7 @@ from fakes import colour_detector
 from pictures import encode, photo
 from worksafe import Moderator
 from worksafe.engine.combining import combine
-from worksafe.engine.scoring import Look, score_image
+from worksafe.engine.scoring import Look, Thorough, score_image
 from worksafe.images.heat import spread
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
@@ -121,6 +121,19 @@ def test_what_only_one_background_shows_is_found() -> None:
     pictures = DecodedImage("png", 120, 1200, 1, (View(0, white), View(0, black)))
 
     assert score_image(pictures, [colour_detector(GUN, RED)]).scores.labels[GUN] == 1.0
+
+
+@pytest.mark.parametrize("thorough", ["never", "uncertain", "always"])
+def test_a_closer_look_makes_no_fewer_parts(thorough: Thorough) -> None:
+    asked: list[View] = []
+    plain = colour_detector(GUN, RED)
+    closer = replace(plain, spec=replace(plain.spec, thorough_side_px=128))
+    noise = np.random.default_rng(0).integers(0, 256, (200, 40, 3), dtype=np.uint8)
+    pictures = DecodedImage("png", 40, 200, 1, (View(0, noise),))
+
+    score_image(pictures, [closer], asked.append, Look(thorough))
+
+    assert len(asked) == 1 + 7
 
 
 @BOTH_WAYS

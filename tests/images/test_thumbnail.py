@@ -82,6 +82,30 @@ def test_what_stands_in_bars_is_looked_at() -> None:
     assert seen(wide, preview)
 
 
+def test_a_faint_picture_in_bars_is_looked_at() -> None:
+    wide = photo("cat").resize((400, 160))
+    preview = with_bars(wide)
+    assert not seen(wide, preview)
+
+    faint = photo("china").convert("L").resize((160, 56)).point(lambda level: level // 6)
+    preview.paste(faint.crop((0, 0, 160, 28)), (0, 0))
+    preview.paste(faint.crop((0, 28, 160, 56)), (0, 92))
+
+    assert seen(wide, preview)
+
+
+@pytest.mark.parametrize("cut", [2, 40, 2000])
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP"])  # a JPEG is refused
+def test_a_preview_that_is_cut_off_is_looked_at_as_far_as_it_goes(
+    cut: int, image_format: str
+) -> None:
+    preview = encode(small(photo("rocket")), "JPEG", quality=85)[:-cut]
+
+    decoded = decode_image(with_thumbnail(photo("cat"), preview, image_format), ImageLimits(), 320)
+
+    assert decoded.odd_thumbnail
+
+
 def test_what_a_preview_shows_counts() -> None:
     grey = photo("coffee").convert("L").convert("RGB")
     shown = grey.copy()

@@ -317,7 +317,7 @@ class _Looking:
 
     def score(self, view: View) -> Scores:
         """Score a view, and the parts of a long one."""
-        seen_px = self.look.side_px(detector.spec for detector in self.detectors)
+        seen_px = PLAIN.side_px(detector.spec for detector in self.detectors)
         whole = self._score(view, view.pixels)
         parts = cut_into_parts(view.pixels, seen_px)
         scores = join_parts(whole, [(self._score_part(view, part), part.box) for part in parts])
