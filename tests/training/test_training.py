@@ -196,6 +196,23 @@ def test_what_would_fail_after_hours_of_training_is_refused_before(
 
 
 @pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("base = 5", "base must be the name of a file"),
+        ("glance = true", "glance"),
+        ("[glance]\nrecipe = 5", "glance.recipe must be the name of a file"),
+        ('base = "plain.toml"\n[glance]\nsettles_below = 0.1', "glance"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_named(text: str, mistake: str, tmp_path: Path) -> None:
+    (tmp_path / "plain.toml").write_text("glance = false")
+    (tmp_path / "recipe.toml").write_text(text)
+
+    with pytest.raises(TrainingError, match=mistake):
+        read_config(tmp_path / "recipe.toml")
+
+
+@pytest.mark.parametrize(
     ("setting", "mistake"),
     [
         (
@@ -203,7 +220,7 @@ def test_what_would_fail_after_hours_of_training_is_refused_before(
             "no linear layer blocks.7.mlp",
         ),
         ("[export]\nside_px = 80", "multiples of 32"),
-        ("[network]\nmerge_after = 13", "12 blocks"),
+        ("[network]\nmerge_after = 12", "12 blocks"),
         ('glance = false\n[network]\nbackbone = "alexnet"', "unknown backbone"),
         ('name = "a/b"', "name: String should match"),
         ("seed = 20240101120000", "seed: Input should be less than"),
@@ -268,6 +285,27 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
         torch.testing.assert_close(tensor, twice[name], atol=1e-4, rtol=1e-3)
 
 
+def test_a_run_that_was_ended_after_its_last_step_still_tells_its_figures(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / NETWORK).unlink()
+
+    (last,) = train(config, examples, None, tmp_path / "run")
+
+    assert last.step == last.steps == 480 // 16
+    assert last.validation
+    assert (tmp_path / "run" / NETWORK).exists()
+    assert list(train(config, examples, None, tmp_path / "run")) == []
+
+
+def test_what_leaves_sources_out_does_not_begin_with_what_has_seen_them(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="none of their sources is left out"):
+        next(cross_validate(config, examples, finished / NETWORK, tmp_path))
+
+
 def test_an_unfinished_run_is_not_exported(
     config: TrainingConfig, examples: list[Example], tmp_path: Path
 ) -> None:
@@ -286,6 +324,8 @@ def test_a_network_that_says_something_else_is_not_exported(
 
     with pytest.raises(TrainingError, match="differs by"):
         export(config, examples, finished, tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_is_exported_for_another_size_than_it_learnt_at(

@@ -14,6 +14,7 @@ from worksafe.images.resize import RgbImage
 NEUTRAL = "neutral"
 SPLITS = ("train", "val", "test")
 _WEAK = ("", "0", "1")
+_NEVER_EMPTY = ("path", "source", "group")
 _REQUIRED = ("path", "split", "category", "label", "source", "group")
 
 
@@ -95,6 +96,9 @@ def read_manifest(folder: Path) -> list[Example]:
 def _example(folder: Path, manifest: Path, line: int, row: dict[str, str]) -> Example:
     if None in row or None in row.values():  # the reader's key and value for them
         msg = f"{manifest}:{line}: {'more' if None in row else 'fewer'} cells than columns"
+        raise DatasetError(msg)
+    if empty := [name for name in _NEVER_EMPTY if not row[name]]:
+        msg = f"{manifest}:{line}: {empty[0]} is empty"
         raise DatasetError(msg)
     if row.get("weak", "0") not in _WEAK:
         msg = f"{manifest}:{line}: weak is {row['weak']!r}; it must be one of {_WEAK}"

@@ -12,12 +12,15 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from worksafe.errors import TrainingError
 from worksafe.training.files import write_whole
 from worksafe.training.networks.base import HazardsNetwork, read_tensors
+
+_OURS = {"trained_by": "worksafe"}
 
 
 def mix(
@@ -84,4 +87,13 @@ def mean_weights(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 def save_weights(weights: dict[str, Tensor], path: Path) -> None:
     """Write a safetensors file; one that is not complete never has its name."""
     with write_whole(path) as unfinished:
-        save_file({name: values.contiguous() for name, values in weights.items()}, unfinished)
+        whole = {name: values.contiguous() for name, values in weights.items()}
+        save_file(whole, unfinished, _OURS)
+
+
+def is_trained_here(path: Path) -> bool:
+    """Tell whether a file holds what a run of ours has learnt, and not pretrained weights."""
+    if path.suffix != ".safetensors":
+        return False
+    with safe_open(path, "pt") as file:
+        return (file.metadata() or {}).items() >= _OURS.items()

@@ -144,9 +144,10 @@ class OptimiserConfig:
     examples : int
         Pictures drawn in the whole run.
     lr, head_lr : float
-        Peak learning rate of the last block, and of the head.
+        Peak learning rate of the last norm, and of the head.
     layer_decay : float
-        Each block below learns at this share of the one above it.
+        The last block learns at this share of the last norm's rate, each below it at this share of
+        the one above.
     ema_decay : float
         Of the running average of the weights, which is what is kept.
     probe_start : bool
@@ -318,9 +319,9 @@ def read_config(path: Path) -> TrainingConfig:
     """
     table = _read_table(path)
     glance = table.get("glance")
-    if not glance:
+    if glance is None or glance is False:
         table["glance"] = None
-    elif "recipe" in glance:
+    elif isinstance(glance, dict) and "recipe" in glance:
         table["glance"] = {**glance, "recipe": _read_glance(glance["recipe"])}
     try:
         return _CONFIG.validate_python(table)
@@ -353,10 +354,21 @@ def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     except (OSError, ValueError) as error:  # neither TOML nor text
         msg = f"cannot read the recipe {path}: {error}"
         raise TrainingError(msg) from error
-    base = own.pop("base", None)
-    if "recipe" in (own.get("glance") or {}):
-        own["glance"]["recipe"] = path.parent / own["glance"]["recipe"]
-    table = {} if base is None else _read_table(path.parent / base, (*above, path))
+    base, glance = own.pop("base", None), own.get("glance")
+    if isinstance(glance, dict) and "recipe" in glance:
+        glance["recipe"] = path.parent / _text(path, "glance.recipe", glance["recipe"])
+    table: dict[str, Any] = {}
+    if base is not None:
+        table = _read_table(path.parent / _text(path, "base", base), (*above, path))
     for name, value in own.items():
-        table[name] = {**table.get(name, {}), **value} if isinstance(value, dict) else value
+        before = table.get(name)
+        is_both = isinstance(value, dict) and isinstance(before, dict)
+        table[name] = {**before, **value} if is_both and before is not None else value
     return table
+
+
+def _text(path: Path, name: str, value: object) -> str:
+    if not isinstance(value, str):
+        msg = f"the recipe {path} is wrong: {name} must be the name of a file"
+        raise TrainingError(msg)
+    return value

@@ -11,6 +11,7 @@ import torch
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example
 from worksafe.evaluation.markdown import table_lines
+from worksafe.training.averages import is_trained_here
 from worksafe.training.config import TrainingConfig
 from worksafe.training.files import write_whole
 from worksafe.training.folds import SourceFigures, leave_sources_out, measure_folds, pool
@@ -55,11 +56,16 @@ def cross_validate(
     ------
     TrainingError
         If there are too few sources, or labels that the recipe does not name, the folder holds a
-        run of another recipe or of other examples, or the recipe has a teacher: that one was
-        trained on the sources left out.
+        run of another recipe or of other examples, or the recipe has a teacher, or begins with the
+        network of another run: both were trained on the sources left out.
     """
     if config.teacher is not None:
         raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
+    if initial is not None and is_trained_here(initial):
+        msg = (
+            f"{initial} has learnt from labelled pictures: none of their sources is left out of it"
+        )
+        raise TrainingError(msg)
     refuse_unlearnable(config.labels, examples)
     claim_folder(run_dir, config, examples, initial)
     folds = leave_sources_out(examples, FOLDS)

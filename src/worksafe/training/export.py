@@ -18,6 +18,7 @@ from worksafe.evaluation.datasets import NEUTRAL, Example, choose_split
 from worksafe.training.calibrate import Platt, fit_platt, thresholds
 from worksafe.training.config import TrainingConfig
 from worksafe.training.data import LOADER_PROCESSES, MEAN, STD, Pictures, targets
+from worksafe.training.files import write_whole
 from worksafe.training.networks.base import HazardsNetwork
 from worksafe.training.networks.build import load_network
 from worksafe.training.quantise import quantise
@@ -86,14 +87,15 @@ def _write_network(
     """Write a run's network, prove it and calibrate it."""
     network, side_px = _load(config, run_dir), config.exported_network.side_px
     held = choose_split(examples, "val")
-    write_onnx(network, side_px, path)
-    shown = held[:_PROOF_PICTURES]
-    expected = predict(network, shown, side_px)
-    _compare(expected, _run_onnx(path, shown, side_px), shown)
-    if config.export.eight_bits:
-        quantise(path, _learnt_pictures(examples, side_px), config.export.kept)
-        _compare_on_average(expected, _run_onnx(path, shown, side_px))
-    logits = _run_onnx(path, held, side_px)
+    with write_whole(path) as unproved:  # what stands there stays where this one is refused
+        write_onnx(network, side_px, unproved)
+        shown = held[:_PROOF_PICTURES]
+        expected = predict(network, shown, side_px)
+        _compare(expected, _run_onnx(unproved, shown, side_px), shown)
+        if config.export.eight_bits:
+            quantise(unproved, _learnt_pictures(examples, side_px), config.export.kept)
+            _compare_on_average(expected, _run_onnx(unproved, shown, side_px))
+        logits = _run_onnx(unproved, held, side_px)
     fits = _calibrate(config, held, logits)
     columns = {name: logits[:, at] for at, name in enumerate(config.labels.outputs)}
     return _Written(

@@ -20,5 +20,8 @@ def write_whole(path: Path) -> Iterator[Path]:
         Where to write.
     """
     unfinished = path.with_name(f"{path.name}.part")
-    yield unfinished
-    unfinished.replace(path)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from torch import Tensor
 from torch.optim import AdamW
 from torch.utils.data import DataLoader, Subset
 
@@ -127,21 +128,7 @@ def train(
     start, before, running = _resume(run_dir, parts)
     began = time.monotonic() - before
 
-    drawn = draw_examples(learning, config.sampling, steps * optimiser.batch, config.seed)
-    pictures = TrainingPictures(
-        learning,
-        drawn,
-        config.labels,
-        config.sampling,
-        side_px=(config.teacher or config.network).side_px,
-        seed=config.seed,
-    )
-    loader = DataLoader(
-        Subset(pictures, range(start * optimiser.batch, len(pictures))),
-        batch_size=optimiser.batch,
-        num_workers=LOADER_PROCESSES,
-    )
-    for step, (pixels, values, weights) in enumerate(loader, start + 1):
+    for step, (pixels, values, weights) in enumerate(_draw(config, learning, start), start + 1):
         for group in adam.param_groups:
             group["lr"] = group["peak_lr"] * _schedule(step, steps, optimiser.warmup_steps)
         torch.manual_seed((config.seed << 32) + step)  # so that a resumed run is the same run
@@ -167,7 +154,27 @@ def train(
             _checkpoint(run_dir, step, time.monotonic() - began, running, parts)
         yield Progress(step, steps, running, time.monotonic() - began, validation)
     kept = mix(average, others, beginning, optimiser.start_share)
+    if start == steps and not (run_dir / NETWORK).exists():  # it was ended after its last step
+        validation = _validate(kept, held, config) if held else None
+        yield Progress(steps, steps, running, time.monotonic() - began, validation)
     save_weights(kept.state_dict(), run_dir / NETWORK)
+
+
+def _draw(
+    config: TrainingConfig, learning: Sequence[Example], start: int
+) -> "DataLoader[tuple[Tensor, Tensor, Tensor]]":
+    """Draw the batches of a run, from the one after some steps on."""
+    batch, steps = config.optimiser.batch, config.optimiser.examples // config.optimiser.batch
+    pictures = TrainingPictures(
+        learning,
+        draw_examples(learning, config.sampling, steps * batch, config.seed),
+        config.labels,
+        config.sampling,
+        side_px=(config.teacher or config.network).side_px,
+        seed=config.seed,
+    )
+    remaining = Subset(pictures, range(start * batch, len(pictures)))
+    return DataLoader(remaining, batch_size=batch, num_workers=LOADER_PROCESSES)
 
 
 def claim_folder(

@@ -164,7 +164,7 @@ class VisionTransformer(HazardsNetwork):
     ) -> None:
         super().__init__()
         whole = 2 * PATCH_PX if merge_after else PATCH_PX
-        if side_px % whole or merge_after > DEPTH:
+        if side_px % whole or merge_after >= DEPTH:
             msg = (
                 f"a vit_tiny has {DEPTH} blocks and a side_px in multiples of {whole} (16, 32 with "
                 f"merging), not {side_px} and {merge_after} before merging"
