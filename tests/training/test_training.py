@@ -699,6 +699,24 @@ def test_a_recipe_is_measured_leaving_sources_out_on_the_command_line(
     assert sum(int(row["positives"]) for row in rows) == 80
 
 
+def test_what_a_measurement_would_end_in_is_said_before_pictures_are_read(
+    data: Path, finished: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    arguments = ["crossvalidate", str(CONFIGS / "tiny.toml"), "--run-dir", str(tmp_path / "run")]
+    arguments += ["--data", str(data), "--results", str(results)]
+
+    seen = CliRunner().invoke(app, [*arguments, "--initial", str(finished / NETWORK)])
+    (results / "leave-sources-out-other.csv").write_text("a,b\n1,2\n")
+    foreign = CliRunner().invoke(app, arguments)
+
+    assert "none of their sources is left out" in str(seen.exception)
+    assert "leave-sources-out-other.csv" in str(foreign.exception)
+    assert "reading" not in seen.output + foreign.output
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_head_starts_as_the_regression_on_what_the_backbone_sees(
     config: TrainingConfig, examples: list[Example]
 ) -> None:

@@ -181,13 +181,22 @@ def cross_validate_recipe(
         If the manifest is, or a picture cannot be read.
     """
     _require_pytorch()
-    from worksafe.training.crossvalidate import FOLDS, cross_validate, write_figures
+    from worksafe.training.crossvalidate import (
+        FOLDS,
+        cross_validate,
+        read_all_figures,
+        refuse_unfair,
+        write_figures,
+    )
     from worksafe.training.preflight import refuse_unbuildable
 
     config = read_config(config_path)
     examples = read_manifest(data)
     console = Console(stderr=True)
+    _refuse_absent([initial])
     refuse_unbuildable(config)
+    refuse_unfair(config, examples, initial)
+    read_all_figures(results)  # that a table there is another's is said now
     _read_all(data, config, examples, console)
     running = cross_validate(config, examples, initial, run_dir)
     with _progress(console) as bar:

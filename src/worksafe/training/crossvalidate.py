@@ -59,14 +59,7 @@ def cross_validate(
         run of another recipe or of other examples, or the recipe has a teacher, or begins with the
         network of another run: both were trained on the sources left out.
     """
-    if config.teacher is not None:
-        raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
-    if initial is not None and is_trained_here(initial):
-        msg = (
-            f"{initial} has learnt from labelled pictures: none of their sources is left out of it"
-        )
-        raise TrainingError(msg)
-    refuse_unlearnable(config.labels, examples)
+    refuse_unfair(config, examples, initial)
     claim_folder(run_dir, config, examples, initial)
     folds = leave_sources_out(examples, FOLDS)
     seen = _seen_before(config, examples, initial) if config.optimiser.probe_start else None
@@ -85,6 +78,32 @@ def cross_validate(
                 np.save(file, found)
         logits.append(np.load(scored))
     return measure_folds(folds, logits, config.labels.outputs)
+
+
+def refuse_unfair(
+    config: TrainingConfig, examples: Sequence[Example], initial: Path | None
+) -> None:
+    """Refuse what would have seen the sources that are left out, or cannot learn from the others.
+
+    Parameters
+    ----------
+    config, examples, initial
+        As above.
+
+    Raises
+    ------
+    TrainingError
+        If the recipe has a teacher, or begins with the network of another run, or does not name
+        some of the labels.
+    """
+    if config.teacher is not None:
+        raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
+    if initial is not None and is_trained_here(initial):
+        msg = (
+            f"{initial} has learnt from labelled pictures: none of their sources is left out of it"
+        )
+        raise TrainingError(msg)
+    refuse_unlearnable(config.labels, examples)
 
 
 def _seen_before(config: TrainingConfig, examples: Sequence[Example], initial: Path | None) -> Seen:
@@ -156,17 +175,21 @@ def write_figures(figures: Sequence[SourceFigures], name: str, out: Path) -> Pat
         writer.writerow([field.name for field in fields(SourceFigures)])
         for one in figures:
             writer.writerow([_text(value) for value in astuple(one)])
-    recipes = {
-        path.stem.removeprefix(_FILES): read_figures(path)
-        for path in sorted(out.glob(f"{_FILES}*.csv"))
-    }
     path = out / "leave-sources-out.md"
-    path.write_text(_compare(recipes), encoding="utf-8")
+    path.write_text(_compare(read_all_figures(out)), encoding="utf-8")
     return path
 
 
 def _text(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def read_all_figures(folder: Path) -> dict[str, list[SourceFigures]]:
+    """Read the figures of all recipes in a folder, by their names; raises as the below."""
+    return {
+        path.stem.removeprefix(_FILES): read_figures(path)
+        for path in sorted(folder.glob(f"{_FILES}*.csv"))
+    }
 
 
 def read_figures(path: Path) -> list[SourceFigures]:
