@@ -136,13 +136,21 @@ def test_a_closer_look_makes_no_fewer_parts(thorough: Thorough) -> None:
     assert len(asked) == 1 + 7
 
 
+def blank(is_tall: bool) -> Image.Image:
+    return Image.new("RGB", (400, 1200) if is_tall else (1200, 400), (230, 230, 230))
+
+
+def at_the_end_of(strip: Image.Image, picture: Image.Image) -> Image.Image:
+    strip.paste(picture, (strip.width - picture.width, strip.height - picture.height))
+    return strip
+
+
 @BOTH_WAYS
 def test_a_photograph_joined_to_others_scores_as_by_itself(
     moderator: Moderator, is_tall: bool
 ) -> None:
     coffee = photo("coffee").resize((400, 400))
-    joined = Image.new("RGB", (400, 1200) if is_tall else (1200, 400), (230, 230, 230))
-    joined.paste(coffee, (0, 800) if is_tall else (800, 0))
+    joined = at_the_end_of(blank(is_tall), coffee)
 
     alone, among = (moderator.check(encode(one, "PNG")).scores for one in (coffee, joined))
 
@@ -156,11 +164,9 @@ def test_a_photograph_joined_to_others_scores_as_by_itself(
 def test_long_pictures_are_looked_at_in_parts_also_where_they_move(
     moderator: Moderator, is_tall: bool
 ) -> None:
-    coffee = photo("coffee").resize((400, 400))
-    joined = Image.new("RGB", (400, 1200) if is_tall else (1200, 400), (230, 230, 230))
-    blank = joined.copy()
-    joined.paste(coffee, (0, 800) if is_tall else (800, 0))
-    data = encode(blank, "WEBP", save_all=True, append_images=[joined], lossless=True, duration=99)
+    joined = at_the_end_of(blank(is_tall), photo("coffee").resize((400, 400)))
+    options = {"save_all": True, "append_images": [joined], "lossless": True, "duration": 99}
+    data = encode(blank(is_tall), "WEBP", **options)
 
     result = moderator.check(data)
 

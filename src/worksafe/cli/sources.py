@@ -8,11 +8,10 @@ from typing import BinaryIO
 from worksafe.errors import InputError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.source import read_source
-from worksafe.policy.document import Policy, choose_policy, read_policies, read_policy
+from worksafe.policy.document import SUFFIXES, Policy, choose_policy, read_policies, read_policy
 from worksafe.settings import Settings
 
 STANDARD = "-"
-_POLICY_FILES = (".yaml", ".yml")
 
 Readable = str | bytes | InputError
 
@@ -72,7 +71,7 @@ def find_policy(name: str) -> Policy:
     PolicyError, UnknownPolicyError
         If the file is malformed, or there is no such policy.
     """
-    if name.endswith(_POLICY_FILES):
+    if name.endswith(SUFFIXES):
         return read_policy(Path(name))
     return choose_policy(read_policies(Settings.load().policy_dir), name)
 
@@ -101,7 +100,7 @@ def policies_with(
     PolicyError
         If a file is malformed.
     """
-    if name is None or not name.endswith(_POLICY_FILES):
+    if name is None or not name.endswith(SUFFIXES):
         return None, name
     policy = read_policy(Path(name))
     return {**read_policies(settings.policy_dir), policy.name: policy}, policy.name

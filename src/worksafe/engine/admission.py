@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from worksafe.errors import ClosedError, DeadlineExceededError, OverloadedError
+from worksafe.errors import ClosedError, OverloadedError
 from worksafe.images.deadline import Deadline
 
 _MOST_AHEAD = 1024  # results that wait for a slower one before them
@@ -75,7 +75,7 @@ class Task(Generic[Result]):
             self.future.exception(timeout=self._deadline.remaining_s)
         except TimeoutError as error:  # nothing that the work has raised: that is returned
             self.future.cancel()
-            raise DeadlineExceededError("the time allowed for the request ran out") from error
+            raise self._deadline.exceeded() from error
         return self.future.result()
 
 

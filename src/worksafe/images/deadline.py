@@ -35,7 +35,12 @@ class Deadline:
     def check(self) -> None:
         """Raise DeadlineExceededError when no time is left."""
         if self.is_over:
-            raise DeadlineExceededError("the time allowed for the request ran out")
+            raise self.exceeded()
+
+    @staticmethod
+    def exceeded() -> DeadlineExceededError:
+        """Make the error of what is not done in time."""
+        return DeadlineExceededError("the time allowed for the request ran out")
 
 
 NO_DEADLINE = Deadline(None)

@@ -33,7 +33,7 @@ _PLAIN_WORDS = {
     "dict_type": "must be a mapping",
     "mapping_type": "must be a mapping",
 }
-_SUFFIXES = frozenset({".yaml", ".yml"})
+SUFFIXES = (".yaml", ".yml")  # of policy files
 
 _THRESHOLD_DEPTH = 3  # rules, the rule's name, review or block
 _OF_A_NAME = "[key]"  # the library's word for it
@@ -258,7 +258,7 @@ def policy_files(folder: Path) -> list[Path]:
         return sorted(
             path
             for path in folder.iterdir()
-            if path.suffix in _SUFFIXES and not path.name.startswith(".")
+            if path.suffix in SUFFIXES and not path.name.startswith(".")
         )
     except OSError as error:
         msg = f"the policy folder {folder} cannot be read: {error.strerror}"

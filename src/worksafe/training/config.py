@@ -181,6 +181,11 @@ class OptimiserConfig:
     kept_share: ShareAboveZero = 1.0
     kept_until: Share = 1.0
 
+    @property
+    def steps(self) -> int:
+        """So many batches the whole run draws."""
+        return self.examples // self.batch
+
     def __post_init__(self) -> None:
         """Refuse a run that would not make one step."""
         if self.examples < self.batch:
@@ -362,8 +367,8 @@ def _read_table(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         table = _read_table(path.parent / _text(path, "base", base), (*above, path))
     for name, value in own.items():
         before = table.get(name)
-        is_both = isinstance(value, dict) and isinstance(before, dict)
-        table[name] = {**before, **value} if is_both and before is not None else value
+        is_over = isinstance(value, dict) and isinstance(before, dict)
+        table[name] = before | value if is_over else value
     return table
 
 

@@ -123,7 +123,7 @@ def train(
     teacher = _teacher(config, initial)
     average = deepcopy(network).eval().requires_grad_(requires_grad=False)
     adam = AdamW(_parameter_groups(network, optimiser))
-    steps = optimiser.examples // optimiser.batch
+    steps = optimiser.steps
     parts: Parts = {"network": network, "average": average, "adam": adam}
     start, before, running = _resume(run_dir, parts)
     began = time.monotonic() - before
@@ -164,10 +164,10 @@ def _draw(
     config: TrainingConfig, learning: Sequence[Example], start: int
 ) -> "DataLoader[tuple[Tensor, Tensor, Tensor]]":
     """Draw the batches of a run, from the one after some steps on."""
-    batch, steps = config.optimiser.batch, config.optimiser.examples // config.optimiser.batch
+    batch = config.optimiser.batch
     pictures = TrainingPictures(
         learning,
-        draw_examples(learning, config.sampling, steps * batch, config.seed),
+        draw_examples(learning, config.sampling, config.optimiser.steps * batch, config.seed),
         config.labels,
         config.sampling,
         side_px=(config.teacher or config.network).side_px,
