@@ -14,6 +14,7 @@ from pictures import encode, photo
 from worksafe import Look, Moderator, Settings
 from worksafe.api.app import create_app
 from worksafe.explain.overlay import draw_overlay, frames_of
+from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.policy.document import Policy
 
@@ -99,6 +100,17 @@ def test_an_overlay_marks_the_frame_that_was_the_reason(moderator: Moderator) ->
     assert asked != {0}
     reds = np.asarray(overlay, dtype=int)
     assert ((reds[..., 0] > 200) & (reds[..., 1] < 90)).sum() > 1000  # the gun itself is shown
+
+
+def test_a_frame_that_stands_beside_another_is_drawn_once() -> None:
+    first, second, third = (np.full((4, 4, 3), level, np.uint8) for level in (10, 20, 30))
+    beside = View(5, second), View(6, third)
+    views = [View(4, first, around=beside), View(5, second), View(9, first)]
+
+    found = frames_of(views, {4, 5, 6})
+
+    assert {frame: len(shown) for frame, shown in found.items()} == {4: 1, 5: 1, 6: 1}
+    assert found[6][0] is third
 
 
 def test_what_only_other_viewers_show_is_drawn_beside_the_picture(moderator: Moderator) -> None:

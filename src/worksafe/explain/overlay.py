@@ -79,16 +79,19 @@ def frames_of(views: Iterable[View], wanted: set[int]) -> dict[int, list[RgbImag
         Of each frame the picture itself first, then what other viewers show in its place, four at
         most: what was seen may be in any of them.
     """
-    found: dict[int, list[View]] = {}
+    own: dict[int, list[View]] = {}
+    near: dict[int, list[View]] = {}
     for view in views:
-        if wanted <= found.keys() and view.frame not in wanted:
+        if wanted <= own.keys() | near.keys() and view.frame not in wanted:
             break
-        for one in (view, *view.around):
-            if one.frame in wanted and (one is view or one.frame not in found):
-                found.setdefault(one.frame, []).append(one)
+        if view.frame in wanted:
+            own.setdefault(view.frame, []).append(view)
+        for one in view.around:
+            if one.frame in wanted:
+                near[one.frame] = [one]
     return {
         frame: [one.pixels for one in sorted(some, key=lambda one: one.is_preview)][:_MOST_SHOWN]
-        for frame, some in found.items()
+        for frame, some in {**near, **own}.items()
     }
 
 
