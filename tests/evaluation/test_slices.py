@@ -60,17 +60,24 @@ def test_kinds_of_ordinary_pictures_are_counted_the_worst_first() -> None:
     }
 
 
-def test_decisions_are_counted_by_category_and_label() -> None:
+def test_decisions_are_counted_by_category_and_label_and_those_that_do_not_count_apart() -> None:
+    labels = [
+        Label("violence.blade", "", counts=True),
+        *LABELS,
+        Label("drugs.tobacco", "", counts=False),
+    ]
     scored = [
         make_scored("", 0.1),
         make_scored("violence.blood", 0.9, decision=Action.BLOCK),
         make_scored("violence.blade", 0.5, decision=Action.REVIEW),
+        make_scored("drugs.tobacco", 0.5, decision=Action.REVIEW),
     ]
 
-    rows = decision_rows(scored)
+    rows = decision_rows(scored, find_subjects(scored, labels))
 
     assert [(row["pictures_of"], row["pictures"], row["block"]) for row in rows] == [
         ("neutral", "1", "0"),
+        ("drugs.tobacco", "1", "0"),
         ("violence", "2", "1"),
         ("violence.blade", "1", "0"),
         ("violence.blood", "1", "1"),

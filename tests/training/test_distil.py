@@ -101,7 +101,7 @@ def test_features_pull_every_place_to_what_the_teacher_sees_there(
     pixels = torch.stack([to_tensor(read_pixels(example, 64), 64) for example in examples])
     assert isinstance(before, VisionTransformer)
     with torch.inference_mode():
-        wanted = pool_places(before.eval().tokens(pixels), 2, 2)
+        wanted = pool_places(before.eval().tokens(pixels), (4, 4), (2, 2))
 
     distances = []
     for features in (0.0, 10.0):
@@ -119,11 +119,32 @@ def test_features_pull_every_place_to_what_the_teacher_sees_there(
 def test_pooling_keeps_the_class_token_and_averages_neighbours() -> None:
     tokens = torch.arange(17.0).reshape(1, 17, 1)  # 0 is the class token, then 4 x 4 places
 
-    pooled = pool_places(tokens, 2, 2)
+    pooled = pool_places(tokens, (4, 4), (2, 2))
 
     corner = (1 + 2 + 5 + 6) / 4
     assert pooled[0, :, 0].tolist() == [0.0, corner, corner + 2, corner + 8, corner + 10]
-    assert torch.equal(pool_places(tokens, 4, 4), tokens)
+    assert torch.equal(pool_places(tokens, (4, 4), (4, 4)), tokens)
+    pairs = pool_places(tokens, (2, 8), (2, 2))  # of a teacher whose places were merged
+    assert pairs[0, :, 0].tolist() == [0.0, 2.5, 6.5, 10.5, 14.5]
+
+
+def test_a_teacher_whose_places_were_merged_is_like_itself(
+    config: TrainingConfig, tmp_path: Path
+) -> None:
+    """At its own size, with the same weights, no feature is away from where it is taught to be."""
+    network = NetworkConfig("vit_tiny", 64, merge_after=3)
+    student = build_network(network, len(config.labels.outputs)).eval()
+    save_file(student.state_dict(), tmp_path / "merged.safetensors")
+    pixels = torch.randn(2, 3, 64, 64)
+    nothing = torch.zeros(2, len(config.labels.outputs))
+
+    losses = []
+    for features in (0.0, 10.0):
+        teacher = TeacherConfig(side_px=64, share=0.5, features=features)
+        taught = Teacher(replace(config, network=network), teacher, tmp_path / "merged.safetensors")
+        losses.append(taught.loss(student, pixels, nothing, nothing).item())
+
+    assert losses[1] == pytest.approx(losses[0], abs=1e-6)
 
 
 def test_a_taught_network_stays_near_its_teacher_where_labels_pull_away(

@@ -116,7 +116,8 @@ def subject_lines(rows: Sequence[Row]) -> Lines:
 def decision_lines(rows: Sequence[Row]) -> Lines:
     """Write the table of the policy's decisions."""
     return [
-        "What the policy decides on pictures of each category and label.",
+        "What the policy decides on ordinary pictures, and on those of each category (the ones "
+        "with a label that counts) and label.",
         "",
         *table_lines(
             ["pictures of", "pictures", *Action],

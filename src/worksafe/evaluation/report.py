@@ -106,7 +106,7 @@ def measure(
     subjects = list(subjects)
     tables: dict[str, Sequence[Row]] = {
         "subjects": [subject_row(subject) for subject in subjects],
-        "decisions": decision_rows(scored),
+        "decisions": decision_rows(scored, subjects),
         "sources": source_rows(subjects),
         "kinds": kind_rows(scored),
         "robustness": list(robustness),

@@ -93,24 +93,24 @@ def _kind_row(kind: str, shown: Sequence[Scored]) -> Row:
     }
 
 
-def decision_rows(scored: Iterable[Scored]) -> list[Row]:
-    """Count what the policy decides on the pictures of each category and label.
+def decision_rows(scored: Iterable[Scored], subjects: Iterable[Subject]) -> list[Row]:
+    """Count what the policy decides on ordinary pictures, and on those of each subject.
 
     Parameters
     ----------
     scored : iterable of Scored
         All pictures of an evaluation.
+    subjects : iterable of Subject
+        From `find_subjects`: of a category the pictures with a label that counts.
 
     Returns
     -------
     list of dict of str to str
         Rows of ``hazards-<split>-decisions.csv``.
     """
-    shown: dict[str, list[Scored]] = {}
-    for one in scored:
-        for name in {one.example.category, one.example.label} - {""}:
-            shown.setdefault(name, []).append(one)
-    return [{"pictures_of": name, **_decided(shown[name])} for name in sorted(shown)]
+    shown = [(NEUTRAL, [one for one in scored if one.example.category == NEUTRAL])]
+    shown += [(subject.name, list(subject.positives)) for subject in subjects]
+    return [{"pictures_of": name, **_decided(own)} for name, own in shown if own]
 
 
 def _decided(shown: Sequence[Scored]) -> Row:

@@ -100,25 +100,25 @@ class Teacher:
         loss = masked_loss(student.read(tokens)[0], aims, weighed)
         if self._config.features == 0:
             return loss
-        alike = pool_places(seen, student.rows, student.columns)
+        grid = (self._network.rows, self._network.columns)
+        alike = pool_places(seen, grid, (student.rows, student.columns))
         return loss + self._config.features * functional.mse_loss(tokens, alike)
 
 
-def pool_places(tokens: Tensor, rows: int, columns: int) -> Tensor:
-    """Average neighbouring places down to a grid; the class token stays.
+def pool_places(tokens: Tensor, grid: tuple[int, int], smaller: tuple[int, int]) -> Tensor:
+    """Average neighbouring places down to a smaller grid; the class token stays.
 
     Parameters
     ----------
-    tokens : Tensor, shape (batch, 1 + n * n, width)
-        The class token, then a square of places.
-    rows, columns : int
-        Of the grid.
+    tokens : Tensor, shape (batch, 1 + rows * columns, width)
+        The class token, then the places.
+    grid, smaller : tuple of int
+        Rows and columns, as they are and as they are wanted.
 
     Returns
     -------
-    Tensor, shape (batch, 1 + rows * columns, width)
+    Tensor, shape (batch, 1 + fewer rows * fewer columns, width)
     """
-    side = round((tokens.shape[1] - 1) ** 0.5)
-    square = tokens[:, 1:].transpose(1, 2).unflatten(2, (side, side))
-    pooled = functional.adaptive_avg_pool2d(square, (rows, columns))
+    places = tokens[:, 1:].transpose(1, 2).unflatten(2, grid)
+    pooled = functional.adaptive_avg_pool2d(places, smaller)
     return torch.cat([tokens[:, :1], pooled.flatten(2).transpose(1, 2)], dim=1)
