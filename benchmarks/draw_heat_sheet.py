@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from worksafe.engine.scoring import Look
 from worksafe.evaluation.datasets import Example, read_manifest
 from worksafe.explain.heat import colour
 from worksafe.images.heat import spread
@@ -31,7 +30,7 @@ RING_PX = 9
 
 def draw(moderator: Moderator, example: Example) -> Image.Image | None:
     """Draw one picture with its map; None where its label was not found."""
-    scores = moderator.check(example.path, look=Look(maps=True)).scores
+    scores = moderator.check(example.path, look=moderator.look(maps=True)).scores
     if scores is None or scores.labels[example.label] < LEAST_SCORE:
         return None
     picture = Image.open(example.path).convert("RGB")

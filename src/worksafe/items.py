@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from worksafe.engine.admission import Task
 from worksafe.engine.finder import Caller, Finder
 from worksafe.engine.scoring import Look
 from worksafe.errors import InputError, InternalError
@@ -157,6 +158,17 @@ def in_error(index: int, name: str | None, policy: Policy, error: InputError) ->
         suitability=None,
         error=ItemError(error.code, str(error)),
     )
+
+
+def outcome_of(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:
+    """Give the result of an item's task, with what it waited; of one that never ran, an error."""
+    try:
+        moderation = task.result()
+    except InputError as error:
+        moderation = in_error(index, name, policy, error)
+    waited_ms = task.waited_s * 1000
+    timing = replace(moderation.timing, wait=waited_ms, total=moderation.timing.total + waited_ms)
+    return replace(moderation, timing=timing)
 
 
 def name_of(source: Source) -> str | None:

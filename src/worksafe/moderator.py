@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from ulid import ULID
 
-from worksafe.engine.admission import Admission, Place, Task
+from worksafe.choices import Thorough
+from worksafe.engine.admission import Admission, Place
 from worksafe.engine.cache import MemoryCache, Recall, ResultCache
 from worksafe.engine.cores import count_cores
 from worksafe.engine.finder import Caller, Finder
@@ -18,20 +18,19 @@ from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.redis_cache import RedisCache
 from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.engine.scoring import Detector, Look, load_detectors
-from worksafe.errors import InputError
 from worksafe.images.deadline import Deadline
 from worksafe.images.open import Opener
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.source import Source
 from worksafe.images.wall import Wall
-from worksafe.items import Item, ItemChecker, in_error, name_of
+from worksafe.items import Item, ItemChecker, name_of, outcome_of
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
 from worksafe.policy.document import Policy, choose_policy
 from worksafe.policy.shadow import Shadow
 from worksafe.policy.shelf import PolicyShelf
 from worksafe.redaction.redactor import Redacted, Redaction, Redactor
-from worksafe.results import Check, ModelInfo, Moderation, Timing, elapsed_ms, strictest
+from worksafe.results import Check, ModelInfo, Moderation, Timing, elapsed_ms
 from worksafe.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,9 +99,15 @@ class Moderator:
         """Those there are now, by name: an operator's folder is followed."""
         return self.shelf.policies
 
-    def policy(self, name: str | None = None) -> Policy:
-        """Find a policy, the settings' where none is named; raises UnknownPolicyError."""
-        return choose_policy(self.policies, self.settings.policy if name is None else name)
+    def policy(self, policy: str | Policy | None = None) -> Policy:
+        """Find a policy, the settings' where none is given; raises UnknownPolicyError."""
+        if isinstance(policy, Policy):
+            return policy
+        return choose_policy(self.policies, self.settings.policy if policy is None else policy)
+
+    def look(self, thorough: Thorough | None = None, *, maps: bool = False) -> Look:
+        """Tell how closely to look: as the settings say, where nothing else is given."""
+        return Look(thorough or self.settings.thorough, maps)
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -115,7 +120,7 @@ class Moderator:
         return tuple(detector.spec.info for detector in self._detectors)
 
     def check(
-        self, source: Source, policy: str | None = None, look: Look | None = None
+        self, source: Source, policy: str | Policy | None = None, look: Look | None = None
     ) -> Moderation:
         """Check one image.
 
@@ -123,10 +128,10 @@ class Moderator:
         ----------
         source : str, PathLike, bytes-like, binary file object, PIL image or ndarray
             The image; an array is RGB, shape (h, w, 3), uint8.
-        policy : str, optional
-            Name of a policy, in place of the settings'.
+        policy : str or Policy, optional
+            A policy, or the name of one, in place of the settings'.
         look : Look, optional
-            How closely to look, in place of what the settings say.
+            How closely to look, in place of what the settings say; from `look`, for example.
 
         Returns
         -------
@@ -137,11 +142,16 @@ class Moderator:
         ------
         UnknownPolicyError
             If there is no such policy.
+        ClosedError
+            If it is closed.
         """
         return next(self.check_many([source], policy, look))
 
     def check_many(
-        self, sources: Iterable[Source], policy: str | None = None, look: Look | None = None
+        self,
+        sources: Iterable[Source],
+        policy: str | Policy | None = None,
+        look: Look | None = None,
     ) -> Iterator[Moderation]:
         """Check images, two for each core at once, and give each result as soon as it is there.
 
@@ -149,8 +159,8 @@ class Moderator:
         ----------
         sources : iterable
             Images, as in `check`; it may be endless, and is read no faster than the work goes.
-        policy : str, optional
-            Name of a policy, in place of the settings'.
+        policy : str or Policy, optional
+            As in `check`.
         look : Look, optional
             As in `check`.
 
@@ -163,6 +173,8 @@ class Moderator:
         ------
         UnknownPolicyError
             If there is no such policy.
+        ClosedError
+            If it is closed.
         TypeError
             If it is text or bytes, whose letters are no images.
         """
@@ -170,7 +182,7 @@ class Moderator:
             raise TypeError("check_many takes several images; check takes one")
         chosen = self.policy(policy)
         items = (Item(source, name_of(source)) for source in sources)
-        return self._moderate(items, chosen, self._look(look), Deadline(None))
+        return self._moderate(items, chosen, look or self.look(), Deadline(None))
 
     def check_set(
         self,
@@ -189,7 +201,7 @@ class Moderator:
         items : sequence of Item
             The images.
         policy : str or Policy, optional
-            A policy, or the name of one, in place of the settings'.
+            As in `check`.
         look : Look, optional
             As in `check`.
         deadline_s : float, optional
@@ -212,42 +224,35 @@ class Moderator:
             If as many requests wait as are allowed.
         UnknownPolicyError
             If there is no such policy.
+        ClosedError
+            If it is closed.
         """
         if not items:
             raise ValueError("a set needs an image at least")
         began = time.perf_counter()
-        chosen = policy if isinstance(policy, Policy) else self.policy(policy)
-        way, check_id = self._look(look), f"chk_{ULID()}"
+        chosen, look, check_id = self.policy(policy), look or self.look(), f"chk_{ULID()}"
         with self.admission.admit() as place:
             results = []
             deadline = Deadline(deadline_s)
             for result in self._moderate(
-                items, chosen, way, deadline, check_id=check_id, place=place, on_frame=on_frame
+                items, chosen, look, deadline, check_id=check_id, place=place, on_frame=on_frame
             ):
                 results.append(result)
                 if on_result:
                     on_result(result)
-        suitabilities = [r.suitability for r in results if r.suitability is not None]
         return Check(
             id=check_id,
-            suitability=min(suitabilities, default=None),
-            decision=strictest([result.decision for result in results]),
             policy=chosen.info,
             models=self.models,
             results=tuple(results),
-            timing=Timing(
-                decode=sum(result.timing.decode for result in results),
-                wait=sum(result.timing.wait for result in results),
-                inference=sum(result.timing.inference for result in results),
-                total=elapsed_ms(began),
-            ),
+            timing=Timing.of_set([result.timing for result in results], elapsed_ms(began)),
         )
 
     def redact(
         self,
         source: Source,
         redaction: Redaction | None = None,
-        policy: str | None = None,
+        policy: str | Policy | None = None,
         *,
         look: Look | None = None,
         deadline_s: float | None = None,
@@ -260,8 +265,8 @@ class Moderator:
             A still picture.
         redaction : Redaction, optional
             What else to cover, and how.
-        policy : str, optional
-            Name of a policy, in place of the settings'.
+        policy : str or Policy, optional
+            As in `check`.
         look : Look, optional
             As in `check`.
         deadline_s : float, optional
@@ -282,13 +287,15 @@ class Moderator:
             If as many requests wait as are allowed.
         UnknownPolicyError
             If there is no such policy.
+        ClosedError
+            If it is closed.
         """
-        chosen, way, deadline = self.policy(policy), self._look(look), Deadline(deadline_s)
-        wanted = redaction or Redaction()
+        chosen, look, deadline = self.policy(policy), look or self.look(), Deadline(deadline_s)
+        redaction = redaction or Redaction()
         taken = self._redactor.take(source)
 
         def work(one: Source) -> Redacted:
-            return self._redactor.redact(one, wanted, chosen, way, Caller(deadline))
+            return self._redactor.redact(one, redaction, chosen, look, Caller(deadline))
 
         with self.admission.admit() as place:
             task = next(self.admission.map(work, [taken], deadline, place))
@@ -307,6 +314,11 @@ class Moderator:
         Returns
         -------
         context manager of Pictures
+
+        Raises
+        ------
+        InputError
+            One of its subclasses, where the image is not one that can be checked.
         """
         return self._opener.open(self._opener.read(source), side_px)
 
@@ -348,9 +360,6 @@ class Moderator:
         url, entries = self.settings.cache_url, self.settings.cache_entries
         return RedisCache(url, self.labels) if url and entries else MemoryCache(entries)
 
-    def _look(self, look: Look | None) -> Look:
-        return Look(self.settings.thorough) if look is None else look
-
     def _moderate(
         self,
         items: Iterable[Item],
@@ -375,7 +384,7 @@ class Moderator:
         for index, task in enumerate(
             self.admission.map(work, self._taking(items, names, look), deadline, place)
         ):
-            result = _outcome(task, index, names.popleft(), policy)
+            result = outcome_of(task, index, names.popleft(), policy)
             if self.shadow:
                 self.shadow.see(policy, result, check_id)
             yield result
@@ -388,13 +397,3 @@ class Moderator:
         for index, item in enumerate(items):
             names.append(item.id)
             yield index, self._checker.take(item, side_px)
-
-
-def _outcome(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:
-    try:
-        moderation = task.result()
-    except InputError as error:
-        moderation = in_error(index, name, policy, error)
-    waited_ms = task.waited_s * 1000
-    timing = replace(moderation.timing, wait=waited_ms, total=moderation.timing.total + waited_ms)
-    return replace(moderation, timing=timing)

@@ -1,7 +1,7 @@
 """The words that every part shares: scores, reasons, decisions and the results that hold them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -255,6 +255,16 @@ class Timing:
     inference: float = 0.0
     total: float = 0.0
 
+    @classmethod
+    def of_set(cls, several: Sequence["Timing"], total: float) -> "Timing":
+        """Add up what the images of a set took; `total` is less, since they run side by side."""
+        return cls(
+            decode=sum(one.decode for one in several),
+            wait=sum(one.wait for one in several),
+            inference=sum(one.inference for one in several),
+            total=total,
+        )
+
 
 def elapsed_ms(began: float) -> float:
     """Tell how many milliseconds ago it was that `time.perf_counter` gave this, in seconds."""
@@ -328,23 +338,28 @@ class Check:
     ----------
     id : str
         ``chk_`` and a ULID.
-    suitability : int or None
-        The least suitable image's; None where no image could be checked.
-    decision : Action
-        The most severe of the images' decisions.
     """
 
     id: str
-    suitability: int | None
-    decision: Action
     policy: PolicyInfo
     models: tuple[ModelInfo, ...]
     results: tuple[Moderation, ...]
     timing: Timing
     taxonomy: str = TAXONOMY
 
+    @property
+    def suitability(self) -> int | None:
+        """The least suitable image's; None where no image could be checked."""
+        known = [one.suitability for one in self.results if one.suitability is not None]
+        return min(known, default=None)
 
-def strictest(actions: list[Action]) -> Action:
+    @property
+    def decision(self) -> Action:
+        """The most severe of the images' decisions."""
+        return strictest(one.decision for one in self.results)
+
+
+def strictest(actions: Iterable[Action]) -> Action:
     """Find the most severe of some actions; ``allow`` where there are none."""
     return max(actions, key=lambda action: action.severity, default=Action.ALLOW)
 

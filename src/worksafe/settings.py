@@ -16,9 +16,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from worksafe.choices import DeviceChoice, RuntimeChoice, Thorough
 from worksafe.engine.cores import count_cores
-from worksafe.engine.runtime import DeviceChoice, RuntimeChoice
-from worksafe.engine.scoring import Thorough
 from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
 from worksafe.policy.document import DEFAULT

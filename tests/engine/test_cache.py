@@ -7,7 +7,6 @@ from pictures import encode, photo, quadrants
 from worksafe import Moderator
 from worksafe.engine.cache import MemoryCache, Recall
 from worksafe.engine.found import Found
-from worksafe.engine.scoring import Look
 from worksafe.images.limits import ImageLimits
 from worksafe.models.spec import Glance
 from worksafe.policy.document import Policy
@@ -153,7 +152,7 @@ def test_an_answer_with_maps_is_looked_for_and_not_remembered() -> None:
     data = encode(photo())
     moderator.check(data)
 
-    moderator.check(data, look=Look(maps=True))
+    moderator.check(data, look=moderator.look(maps=True))
 
     assert session.runs == 2
 

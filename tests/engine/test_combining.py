@@ -7,8 +7,10 @@ from PIL import Image
 from fakes import colour_detector
 from pictures import encode, photo
 from worksafe import Moderator
+from worksafe.choices import Thorough
 from worksafe.engine.combining import combine
-from worksafe.engine.scoring import Look, Thorough, score_image
+from worksafe.engine.idle import IdlePlaces
+from worksafe.engine.scoring import Look, score_image
 from worksafe.images.heat import spread
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
@@ -16,7 +18,7 @@ from worksafe.results import Region, Scores
 
 RED = (255, 0, 0)
 GUN = "violence.firearm"
-MAPS = Look(maps=True)
+MAPS = Look("never", maps=True)
 BOTH_WAYS = pytest.mark.parametrize("is_tall", [True, False])
 
 
@@ -31,7 +33,8 @@ def along(is_tall: bool, length: int, *squares: int) -> RgbImage:
 def score(pixels: RgbImage, look: Look = MAPS, *, maps: bool = False, **view: bool) -> Scores:
     views = (View(0, pixels, **view),)  # type: ignore[arg-type]
     decoded = DecodedImage("png", pixels.shape[1], pixels.shape[0], 1, views)
-    return score_image(decoded, [colour_detector(GUN, RED, maps=maps)], look=look).scores
+    detector = colour_detector(GUN, RED, maps=maps)
+    return score_image(decoded, [detector], IdlePlaces(1), look=look).scores
 
 
 def test_passes_over_one_picture_keep_what_either_found_where() -> None:
@@ -92,7 +95,10 @@ def test_somebody_who_gives_up_is_asked_before_each_part() -> None:
     view = View(0, noise)
 
     score_image(
-        DecodedImage("png", 120, 1200, 1, (view,)), [colour_detector(GUN, RED)], asked.append
+        DecodedImage("png", 120, 1200, 1, (view,)),
+        [colour_detector(GUN, RED)],
+        IdlePlaces(1),
+        asked.append,
     )
 
     assert asked == [view] * 16
@@ -106,7 +112,7 @@ def test_parts_that_show_the_same_are_looked_at_once() -> None:
     views = (View(0, white), View(0, black), View(1, white))
     pictures = DecodedImage("png", 120, 1200, 2, views)
 
-    found = score_image(pictures, [colour_detector(GUN, RED)], asked.append)
+    found = score_image(pictures, [colour_detector(GUN, RED)], IdlePlaces(1), asked.append)
 
     # Of each the whole; of the first a grey part and one that shows something; of the second two.
     assert [sum(one is view for one in asked) for view in views] == [3, 3, 1]
@@ -120,7 +126,8 @@ def test_what_only_one_background_shows_is_found() -> None:
     black = along(True, 1200, 900)
     pictures = DecodedImage("png", 120, 1200, 1, (View(0, white), View(0, black)))
 
-    assert score_image(pictures, [colour_detector(GUN, RED)]).scores.labels[GUN] == 1.0
+    scored = score_image(pictures, [colour_detector(GUN, RED)], IdlePlaces(1))
+    assert scored.scores.labels[GUN] == 1.0
 
 
 @pytest.mark.parametrize("thorough", ["never", "uncertain", "always"])
@@ -131,7 +138,7 @@ def test_a_closer_look_makes_no_fewer_parts(thorough: Thorough) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 40, 3), dtype=np.uint8)
     pictures = DecodedImage("png", 40, 200, 1, (View(0, noise),))
 
-    score_image(pictures, [closer], asked.append, Look(thorough))
+    score_image(pictures, [closer], IdlePlaces(1), asked.append, Look(thorough))
 
     assert len(asked) == 1 + 7
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from worksafe.engine.idle import NONE_IDLE, IdlePlaces
+from worksafe.engine.idle import IdlePlaces
 
 
 def test_idle_places_work_at_once_and_answers_keep_their_order() -> None:
@@ -26,16 +26,10 @@ def test_a_place_that_is_held_is_not_lent() -> None:
 
     with one.hold():
         assert set(one.map(where, [1, 2, 3])) == {here}
-    assert set(NONE_IDLE.map(where, [1, 2, 3])) == {here}
 
 
 def test_no_pieces_are_no_work() -> None:
     assert IdlePlaces(1).map(str, []) == []
-
-
-def test_where_there_are_no_places_none_is_waited_for() -> None:
-    with NONE_IDLE.hold(), NONE_IDLE.hold():
-        pass
 
 
 def test_what_fails_at_a_lent_place_fails_here_and_the_place_comes_back() -> None:

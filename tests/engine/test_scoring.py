@@ -6,10 +6,11 @@ from numpy.typing import NDArray
 
 from fakes import FakeSession, brightness_detector
 from pictures import encode, photo, photographs
+from worksafe.choices import Thorough
+from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.scoring import (
     Detector,
     Look,
-    Thorough,
     load_detectors,
     prepare,
     score_image,
@@ -38,7 +39,7 @@ def grey(level: int, width: int = 40, height: int = 30) -> RgbImage:
 def test_the_brightest_frame_counts_and_is_named() -> None:
     views = [View(0, grey(20)), View(7, grey(200)), View(9, grey(60))]
 
-    scored = score_image(pictures(*views), [brightness_detector()])
+    scored = score_image(pictures(*views), [brightness_detector()], IdlePlaces(1))
 
     assert scored.scores.labels["violence.blood"] == pytest.approx(200 / 255, abs=1e-4)
     assert scored.frame_of == {"violence": 7, "violence.blood": 7}
@@ -46,7 +47,9 @@ def test_the_brightest_frame_counts_and_is_named() -> None:
 
 
 def test_two_views_of_a_still_picture_name_no_frame() -> None:
-    scored = score_image(pictures(View(0, grey(255)), View(0, grey(0))), [brightness_detector()])
+    scored = score_image(
+        pictures(View(0, grey(255)), View(0, grey(0))), [brightness_detector()], IdlePlaces(1)
+    )
 
     assert scored.frame_of == {}
     assert scored.scores.categories == {"violence": pytest.approx(1.0)}
@@ -61,7 +64,7 @@ def test_frames_around_one_that_shows_something_are_looked_at_once_each() -> Non
         replace(second, around=(View(3, bright, 0.3), View(5, dark, 0.5))),
     ]
 
-    scored = score_image(pictures(*views), [brightness_detector()])
+    scored = score_image(pictures(*views), [brightness_detector()], IdlePlaces(1))
 
     assert [one.frame for one in scored.frames] == [0, 1, 3, 4, 5]
 
@@ -82,7 +85,9 @@ def test_every_detector_takes_every_shape(spec: DetectorSpec, size: tuple[int, i
 
 @pytest.mark.parametrize("name", photographs())
 def test_all_labels_are_scored_on_real_photographs(name: str) -> None:
-    scored = score_image(pictures(View(0, photographs()[name])), load_detectors(DETECTORS))
+    scored = score_image(
+        pictures(View(0, photographs()[name])), load_detectors(DETECTORS), IdlePlaces(1)
+    )
 
     assert set(scored.scores.labels) == set(LABELS)
     assert set(scored.scores.categories) == set(CATEGORIES)
@@ -186,7 +191,7 @@ def test_maps_are_made_only_where_asked_for(moderator: Moderator) -> None:
     picture = encode(photo("astronaut").crop((256, 0, 384, 128)), "PNG")  # a flag, and hair
 
     assert not moderator.check(picture).scores.maps  # type: ignore[union-attr]
-    closely = moderator.check(picture, look=Look(maps=True)).scores
+    closely = moderator.check(picture, look=moderator.look(maps=True)).scores
     assert closely is not None
     assert "drugs.tobacco" in closely.maps
     for name, places in closely.maps.items():
@@ -206,7 +211,7 @@ def test_a_score_that_is_no_number_is_an_error_and_no_answer() -> None:
 
 def test_an_image_of_which_nothing_was_looked_at_has_no_scores() -> None:
     with pytest.raises(InternalError, match="nothing"):
-        score_image(pictures(), [brightness_detector()])
+        score_image(pictures(), [brightness_detector()], IdlePlaces(1))
 
 
 def test_a_wrong_way_of_looking_is_not_taken_for_another() -> None:

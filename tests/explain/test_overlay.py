@@ -11,7 +11,7 @@ from PIL import Image
 
 from fakes import colour_detector
 from pictures import encode, photo
-from worksafe import Look, Moderator, Settings
+from worksafe import Moderator, Settings
 from worksafe.api.app import create_app
 from worksafe.explain.overlay import draw_overlay, frames_of
 from worksafe.images.pictures import View
@@ -86,7 +86,7 @@ def test_an_overlay_marks_the_frame_that_was_the_reason(moderator: Moderator) ->
     gun = plain.copy()
     gun.paste((255, 0, 0), (100, 50, 200, 150))
     film = encode(plain, "GIF", save_all=True, append_images=[gun, plain], duration=100)
-    result = moderator.check(film, look=Look(maps=True))
+    result = moderator.check(film, look=moderator.look(maps=True))
     asked: set[int] = set()
 
     def frames(wanted: set[int]) -> dict[int, list[RgbImage]]:
@@ -117,7 +117,7 @@ def test_what_only_other_viewers_show_is_drawn_beside_the_picture(moderator: Mod
     hidden = blue_right().convert("RGBA")
     hidden.putalpha(0)
     data = encode(hidden, "PNG")
-    result = moderator.check(data, look=Look(maps=True))
+    result = moderator.check(data, look=moderator.look(maps=True))
 
     def frames(wanted: set[int]) -> dict[int, list[RgbImage]]:
         with moderator.open(data, 640) as pictures:
@@ -134,7 +134,7 @@ def test_what_only_other_viewers_show_is_drawn_beside_the_picture(moderator: Mod
 def test_odd_shapes_are_drawn_too(moderator: Moderator, size: tuple[int, int]) -> None:
     blue = Image.new("RGB", size, (0, 0, 255))
     data = encode(blue, "PNG")
-    result = moderator.check(data, look=Look(maps=True))
+    result = moderator.check(data, look=moderator.look(maps=True))
 
     overlay = draw_overlay(result, lambda _: {0: [np.asarray(blue)]})
 

@@ -42,7 +42,7 @@ def answer(scored: ImageScores, policy: Policy) -> Check:
         info,
     )
     found = PolicyInfo(policy.name, policy.version)
-    return Check("chk_1", 50, decision.action, found, (), (result,), Timing())
+    return Check("chk_1", found, (), (result,), Timing())
 
 
 @given(stills | films, st.sampled_from(POLICIES), st.sampled_from(POLICIES))

@@ -5,9 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from worksafe.engine.scoring import Thorough
+from worksafe.choices import Method, Thorough
 from worksafe.models.registry import LABELS
-from worksafe.redaction.cover import Method
 
 MAX_ID = 1024
 

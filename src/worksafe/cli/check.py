@@ -9,13 +9,15 @@ from rich.progress import Progress
 from rich.table import Table
 
 from worksafe.api.response_schemas import render_check
+from worksafe.choices import Thorough
 from worksafe.cli.explain import write_overlays
 from worksafe.cli.shown import printable, shown, table_console
-from worksafe.cli.sources import keep_pipe, policies_with, read_argument
-from worksafe.engine.scoring import Look, Thorough
+from worksafe.cli.sources import keep_pipe, read_argument, read_named
+from worksafe.engine.scoring import Look
 from worksafe.images.source import printable_path
 from worksafe.items import Item
 from worksafe.moderator import Moderator
+from worksafe.policy.document import Policy
 from worksafe.results import Action, Check, Moderation
 from worksafe.settings import Settings
 
@@ -68,10 +70,10 @@ def check_images(
     items = [
         Item(source, printable_path(image)) for source, image in zip(sources, images, strict=True)
     ]
-    policies, name = policies_with(policy, settings)
-    with Moderator(settings, policies=policies) as moderator:
-        look = Look(thorough or settings.thorough, maps=explain is not None)
-        done = _check_with_bar(moderator, items, name, look)
+    chosen = read_named(policy)
+    with Moderator(settings) as moderator:
+        look = moderator.look(thorough, maps=explain is not None)
+        done = _check_with_bar(moderator, items, chosen, look)
         _print(done, as_json=as_json, frames=frames)
         if explain is not None:  # the answer is out: nothing that happens to the pictures costs it
             write_overlays(moderator, sources, done, Path(explain))
@@ -79,7 +81,7 @@ def check_images(
 
 
 def _check_with_bar(
-    moderator: Moderator, items: Sequence[Item], policy: str | None, look: Look
+    moderator: Moderator, items: Sequence[Item], policy: str | Policy | None, look: Look
 ) -> Check:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

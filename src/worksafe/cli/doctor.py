@@ -23,24 +23,25 @@ from worksafe.settings import Settings
 
 def describe() -> None:
     """Print what is installed and used; loading the models is part of it."""
-    moderator = Moderator(Settings.load())
-    formats = [known.name for known in FORMATS if has_video() or not known.is_video]
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("worksafe", __version__)
-    table.add_row("Python", platform.python_version())
-    table.add_row("cores", str(count_cores()))
-    for model in moderator.models:
-        table.add_row("model", f"{model.name} {model.version}, {model.license}")
-    runtime = moderator.runtime
-    on = f"{runtime.name} on {runtime.device}, {runtime.precision}"
-    table.add_row("runtime", f"{on}: {runtime.why}")
-    if runtime.name != PORTABLE.name:
-        table.add_row("", f"{PORTABLE.name} for what is in eight bits: scores are alike everywhere")
-    table.add_row("formats", ", ".join(formats))
-    table.add_row("policies", ", ".join(sorted(moderator.policies)))
-    table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
-    table.add_row("cache", escape(moderator.describe_cache()))
-    moderator.close()
+    with Moderator(Settings.load()) as moderator:
+        formats = [known.name for known in FORMATS if has_video() or not known.is_video]
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_row("worksafe", __version__)
+        table.add_row("Python", platform.python_version())
+        table.add_row("cores", str(count_cores()))
+        for model in moderator.models:
+            table.add_row("model", f"{model.name} {model.version}, {model.license}")
+        runtime = moderator.runtime
+        on = f"{runtime.name} on {runtime.device}, {runtime.precision}"
+        table.add_row("runtime", f"{on}: {runtime.why}")
+        if runtime.name != PORTABLE.name:
+            table.add_row(
+                "", f"{PORTABLE.name} for what is in eight bits: scores are alike everywhere"
+            )
+        table.add_row("formats", ", ".join(formats))
+        table.add_row("policies", ", ".join(sorted(moderator.policies)))
+        table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
+        table.add_row("cache", escape(moderator.describe_cache()))
     Console().print(table)
 
 

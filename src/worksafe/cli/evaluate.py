@@ -94,16 +94,15 @@ def evaluate_detectors(
         _refuse_card(card, split, out)
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    moderator = Moderator(measuring_settings(), detectors=load_detectors(specs))
-    scored = _with_bar(score_examples(moderator, examples), len(examples), "scoring", console)
-    rows = _robustness(moderator, specs, scored, console) if robustness else []
-    subjects = find_subjects(scored, moderator.labels)
     command = f"worksafe evaluate --split {split}" + " --robustness" * robustness
     command += f" --hazards {hazards.name}" if hazards else ""
+    with Moderator(measuring_settings(), detectors=load_detectors(specs)) as moderator:
+        scored = _with_bar(score_examples(moderator, examples), len(examples), "scoring", console)
+        rows = _robustness(moderator, specs, scored, console) if robustness else []
+        subjects = find_subjects(scored, moderator.labels)
+        origin = _origin(data, split, command, len(examples), moderator)
     with console.status("drawing bootstrap intervals"):
-        report = measure(
-            _origin(data, split, command, len(examples), moderator), scored, subjects, rows
-        )
+        report = measure(origin, scored, subjects, rows)
     write_report(report, out)
     drawn = {}
     if pictures:
@@ -169,11 +168,10 @@ def _robustness(
     shown = choose_shown([one.example for one in scored], moderator.labels)
     if not shown:
         return []
-    narrow = Moderator(moderator.settings, detectors=load_detectors(choose_specs(shown, specs)))
-    changed = _with_bar(
-        score_changes(narrow, shown), len(shown) * len(CHANGES), "changing", console
-    )
-    narrow.close()
+    detectors = load_detectors(choose_specs(shown, specs))
+    with Moderator(moderator.settings, detectors=detectors) as narrow:
+        changes = score_changes(narrow, shown)
+        changed = _with_bar(changes, len(shown) * len(CHANGES), "changing", console)
     return robustness_rows(changed, [one for one in scored if one.example.category == NEUTRAL])
 
 

@@ -6,11 +6,12 @@ import sys
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from worksafe.choices import Method, Thorough
 from worksafe.cli.shown import shown
 from worksafe.errors import InputError, WorksafeError
 
@@ -35,7 +36,7 @@ DataOption = Annotated[
 
 
 ThoroughOption = Annotated[
-    Literal["never", "uncertain", "always"] | None,
+    Thorough | None,
     typer.Option(
         help="When to look for nudity a second time, at twice the size; with always no glance "
         "settles violence and drugs either."
@@ -140,9 +141,7 @@ def redact(
         list[str] | None,
         typer.Option(help="Cover this wherever it is seen; may be given repeatedly."),
     ] = None,
-    method: Annotated[
-        Literal["blur", "pixelate", "box"], typer.Option(help="What to cover areas with.")
-    ] = "blur",
+    method: Annotated[Method, typer.Option(help="What to cover areas with.")] = "blur",
     thorough: ThoroughOption = None,
 ) -> None:
     """Cover up what a policy does not allow in a picture; what comes out passes.

@@ -176,17 +176,16 @@ def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:
     if not examples:
         msg = f"{data} has no pictures in the split {split!r}"
         raise DatasetError(msg)
-    moderator = Moderator(measuring_settings())
-    results = moderator.check_many(example.path for example in examples)
-    shown = track(results, "scoring", total=len(examples), console=Console(stderr=True))
     groups: dict[str, list[Stored]] = {}
-    for example, result in zip(examples, shown, strict=True):
-        kind = example.kind or "other"
-        name = f"ordinary: {kind}" if example.category == NEUTRAL else example.label
-        total = "ordinary, all" if example.category == NEUTRAL else f"{example.category}, all"
-        for group in (total, name):
-            groups.setdefault(group, []).append(stored(result))
-    moderator.close()
+    with Moderator(measuring_settings()) as moderator:
+        results = moderator.check_many(example.path for example in examples)
+        shown = track(results, "scoring", total=len(examples), console=Console(stderr=True))
+        for example, result in zip(examples, shown, strict=True):
+            kind = example.kind or "other"
+            name = f"ordinary: {kind}" if example.category == NEUTRAL else example.label
+            total = "ordinary, all" if example.category == NEUTRAL else f"{example.category}, all"
+            for group in (total, name):
+                groups.setdefault(group, []).append(stored(result))
     return dict(sorted(groups.items()))
 
 

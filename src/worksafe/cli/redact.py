@@ -9,13 +9,12 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from worksafe.choices import Method, Thorough
 from worksafe.cli.shown import shown
-from worksafe.cli.sources import STANDARD, policies_with, read_argument
-from worksafe.engine.scoring import Look, Thorough
+from worksafe.cli.sources import STANDARD, read_argument, read_named
 from worksafe.errors import InputError
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
-from worksafe.redaction.cover import Method
 from worksafe.redaction.redactor import Redacted, Redaction
 from worksafe.settings import Settings
 
@@ -80,10 +79,9 @@ def redact_image(
     source = read_argument(image, settings.limits)
     if isinstance(source, InputError):
         raise source
-    look = Look(thorough or settings.thorough)
-    policies, name = policies_with(policy, settings)
-    with Moderator(settings, policies=policies) as moderator:
-        done = moderator.redact(source, Redaction(tuple(labels), method), name, look=look)
+    chosen, redaction = read_named(policy), Redaction(tuple(labels), method)
+    with Moderator(settings) as moderator:
+        done = moderator.redact(source, redaction, chosen, look=moderator.look(thorough))
     _write(done, to)
     Console(stderr=True).print(shown(_summary(done, to)))
 

@@ -1,7 +1,6 @@
 """What the command line's arguments name: images, wherever they are, and policies."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,13 +53,33 @@ def keep_pipe(source: Readable, limits: ImageLimits) -> Readable:
     return _read(source, limits)
 
 
+def read_named(policy: str | None) -> str | Policy | None:
+    """Read a policy that is named by its file; any other name stays what it is.
+
+    Parameters
+    ----------
+    policy : str or None
+        What ends in .yaml or .yml is a file.
+
+    Returns
+    -------
+    str, Policy or None
+
+    Raises
+    ------
+    PolicyError
+        If the file is malformed.
+    """
+    return read_policy(Path(policy)) if policy and policy.endswith(SUFFIXES) else policy
+
+
 def find_policy(name: str) -> Policy:
     """Find a policy by its name, or read it from a file.
 
     Parameters
     ----------
     name : str
-        What ends in .yaml or .yml is a file.
+        As `read_named` takes it.
 
     Returns
     -------
@@ -70,40 +89,13 @@ def find_policy(name: str) -> Policy:
     ------
     PolicyError, UnknownPolicyError
         If the file is malformed, or there is no such policy.
+    SettingsError
+        If the settings, which name the folder of others, are wrong.
     """
-    if name.endswith(SUFFIXES):
-        return read_policy(Path(name))
+    found = read_named(name)
+    if isinstance(found, Policy):
+        return found
     return choose_policy(read_policies(Settings.load().policy_dir), name)
-
-
-def policies_with(
-    name: str | None, settings: Settings
-) -> tuple[Mapping[str, Policy] | None, str | None]:
-    """Find out by which policies to decide.
-
-    Parameters
-    ----------
-    name : str or None
-        Of one of them; what ends in .yaml or .yml is a file. None for that of the settings.
-    settings : Settings
-        Where the others are.
-
-    Returns
-    -------
-    policies : mapping of str to Policy, or None
-        All of them, where the one is not among them by itself.
-    name : str or None
-        Of the one.
-
-    Raises
-    ------
-    PolicyError
-        If a file is malformed.
-    """
-    if name is None or not name.endswith(SUFFIXES):
-        return None, name
-    policy = read_policy(Path(name))
-    return {**read_policies(settings.policy_dir), policy.name: policy}, policy.name
 
 
 def _is_pipe(path: str) -> bool:

@@ -100,7 +100,7 @@ class Finder:
         side_px = self.side_px(look)
         with self._idle.hold(), self._open(read, side_px, caller) as pictures:
             decode_ms = elapsed_ms(began)
-            scored = score_image(pictures, self._detectors, caller.see, look, self._idle)
+            scored = score_image(pictures, self._detectors, self._idle, caller.see, look)
         info = ImageInfo(  # of a video most is known only now
             pictures.format,
             pictures.width,

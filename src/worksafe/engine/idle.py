@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
@@ -16,18 +16,17 @@ class IdlePlaces:
     Parameters
     ----------
     places : int
-        Work at once at most; 0 lends none.
+        Work at once at most.
     """
 
     def __init__(self, places: int) -> None:
-        self._places = places
         self._idle = threading.BoundedSemaphore(places)
-        self._pool = ThreadPoolExecutor(max(1, places), thread_name_prefix="worksafe-idle")
+        self._pool = ThreadPoolExecutor(places, thread_name_prefix="worksafe-idle")
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a place, after waiting for one that is lent; where there is none, none is needed."""
-        with self._idle if self._places else nullcontext():
+        """Hold a place, after waiting for one that is lent."""
+        with self._idle:
             yield
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
@@ -66,6 +65,3 @@ class IdlePlaces:
     def close(self) -> None:
         """Lend no more."""
         self._pool.shutdown(wait=True)
-
-
-NONE_IDLE = IdlePlaces(0)

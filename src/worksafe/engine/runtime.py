@@ -8,13 +8,12 @@ from typing import Literal
 
 import onnxruntime
 
+from worksafe.choices import DeviceChoice, RuntimeChoice
 from worksafe.engine.session import OnnxSession, Session
 from worksafe.errors import SettingsError
 
 RuntimeName = Literal["onnxruntime", "openvino"]
-RuntimeChoice = Literal["auto", "onnxruntime", "openvino"]
 DeviceName = Literal["cpu", "cuda"]
-DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["f32", "bf16"]
 
 _CPUINFO = Path("/proc/cpuinfo")

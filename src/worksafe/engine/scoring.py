@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worksafe.choices import Thorough
 from worksafe.engine.combining import combine, highest, join_parts
-from worksafe.engine.idle import NONE_IDLE, IdlePlaces
+from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.runtime import PORTABLE, Runtime, open_session
 from worksafe.engine.session import Session
 from worksafe.errors import InternalError
@@ -24,8 +25,6 @@ from worksafe.results import FrameScores, ImageScores, Scores
 
 _SECOND_LOOK = 0.3  # a score that a policy may mind
 _UNCERTAIN = (0.02, 0.8)  # a label's score that a second pass may change
-
-Thorough = Literal["never", "uncertain", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Look:
         If `thorough` is none of the three.
     """
 
-    thorough: Thorough = "never"
+    thorough: Thorough
     maps: bool = False
 
     def __post_init__(self) -> None:
@@ -65,7 +64,7 @@ class Look:
         )
 
 
-PLAIN = Look()
+PLAIN = Look("never")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +201,9 @@ def prepare(
 def score_image(
     pictures: Pictures,
     detectors: Sequence[Detector],
+    idle: IdlePlaces,
     before_each: Callable[[View], None] = lambda _: None,
     look: Look = PLAIN,
-    idle: IdlePlaces = NONE_IDLE,
 ) -> ImageScores:
     """Score all views of an image and keep the highest of each label.
 
@@ -214,19 +213,24 @@ def score_image(
         The image's.
     detectors : sequence of Detector
         All that apply.
+    idle : IdlePlaces
+        Where they run at once.
     before_each : callable, optional
         Called with each view before it is scored, and before each of its parts; what it raises
         ends the work.
     look : Look, optional
         How closely.
-    idle : IdlePlaces, optional
-        Where the detectors run at once.
 
     Returns
     -------
     ImageScores
+
+    Raises
+    ------
+    InternalError
+        If there was nothing to look at, or a score is no number.
     """
-    scored = score_frames(pictures.views, detectors, before_each, look, idle)
+    scored = _score_frames(pictures.views, _Looking(detectors, idle, before_each, look))
     latest = {one.frame: one for one in scored}
     frames = [latest[frame] for frame in sorted(latest)]
     is_video = pictures.duration_s is not None
@@ -264,33 +268,13 @@ def summarise(frames: Sequence[FrameScores], unseen: float, *, is_video: bool) -
     )
 
 
-def score_frames(
-    views: Iterable[View],
-    detectors: Sequence[Detector],
-    before_each: Callable[[View], None] = lambda _: None,
-    look: Look = PLAIN,
-    idle: IdlePlaces = NONE_IDLE,
-) -> Iterator[FrameScores]:
-    """Score views frame by frame, with a second look around those that show something.
+def _score_frames(views: Iterable[View], looking: "_Looking") -> Iterator[FrameScores]:
+    """Score views, those of one frame together, with a second look around what shows something.
 
-    Parameters
-    ----------
-    views : iterable of View
-        Those of one frame together.
-    detectors : sequence of Detector
-        All that apply.
-    before_each, look, idle : optional
-        As in `score_image`.
-
-    Yields
-    ------
-    FrameScores
-        Of each frame the highest scores over its views; a second look's come after those that
-        asked for it, and once more if the frame turns out to be a still.
+    Of each frame it gives the highest scores over its views; a second look's come after those
+    that asked for it, and once more if the frame turns out to be a still.
     """
     done: dict[int, Scores] = {}
-    looking = _Looking(detectors, before_each, look, idle)
-
     for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
         is_known = frame in done  # it was looked at for one before it
@@ -310,9 +294,9 @@ class _Looking:
     """All detectors, looking at the views of one file, one after the other."""
 
     detectors: Sequence[Detector]
+    idle: IdlePlaces
     before_each: Callable[[View], None]
     look: Look
-    idle: IdlePlaces
     known: dict[bytes, Scores] = field(default_factory=dict)  # parts that other views show, too
 
     def score(self, view: View) -> Scores:

@@ -1,15 +1,14 @@
 """Covering areas of a picture, such that what was there cannot be told any more."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from PIL import Image
 
+from worksafe.choices import Method
 from worksafe.images.resize import RgbImage
 from worksafe.redaction.areas import Area
-
-Method = Literal["blur", "pixelate", "box"]
 
 # All that is left of an area, along its longer side. A blur is a smooth enlargement of as few:
 # a filter that only softens can be undone.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from worksafe.choices import Method
 from worksafe.engine.finder import Caller, Finder
 from worksafe.engine.found import Found
 from worksafe.engine.scoring import Look
@@ -25,7 +26,7 @@ from worksafe.models.registry import does_count
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
-from worksafe.redaction.cover import METHODS, Method, cover
+from worksafe.redaction.cover import METHODS, cover
 from worksafe.redaction.write import write_image
 from worksafe.results import Action, Decision, PolicyInfo
 

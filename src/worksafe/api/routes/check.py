@@ -8,7 +8,6 @@ from worksafe.api.intake import CHECK, read_request
 from worksafe.api.request_bodies import image_request
 from worksafe.api.request_schemas import CheckBody, CheckOptions
 from worksafe.api.response_schemas import CheckResponse, render_check
-from worksafe.engine.scoring import Look
 from worksafe.moderator import Moderator
 
 _TAG = Tag(name="check", description="Check images")
@@ -38,7 +37,7 @@ def check_routes(moderator: Moderator) -> APIBlueprint:
         done = moderator.check_set(
             parsed.items,
             options.policy,
-            look=Look(options.thorough or settings.thorough, maps="heatmap" in options.include),
+            look=moderator.look(options.thorough, maps="heatmap" in options.include),
             deadline_s=settings.deadline_for(len(parsed.items)),
         )
         return Response(

@@ -7,7 +7,6 @@ from worksafe.api.errors import problem_responses
 from worksafe.api.intake import REDACT, read_request
 from worksafe.api.request_bodies import image_request
 from worksafe.api.request_schemas import RedactBody, RedactOptions
-from worksafe.engine.scoring import Look
 from worksafe.errors import InputError
 from worksafe.images.pictures import DecodedImage
 from worksafe.moderator import Moderator
@@ -65,7 +64,7 @@ def redact_routes(moderator: Moderator) -> APIBlueprint:
             source,
             Redaction(tuple(options.labels), options.method),
             options.policy,
-            look=Look(options.thorough or settings.thorough),
+            look=moderator.look(options.thorough),
             deadline_s=settings.redact_deadline_s,
         )
         return Response(done.data, content_type=f"image/{done.format}", headers=_headers(done))
