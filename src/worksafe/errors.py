@@ -34,13 +34,11 @@
     └── TrainingError              a training run cannot go on
 """
 
-from typing import ClassVar
-
 
 class WorksafeError(Exception):
     """Anything that worksafe raises on purpose; `code` is stable and meant for programs."""
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
 
 
 class InputError(WorksafeError):

@@ -41,7 +41,7 @@ def test_far_too_many_values_are_refused_before_they_take_memory(body: bytes) ->
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert caught.value.request_code == "too_many_images"
+    assert caught.value.code == "too_many_images"
     assert peak < 1_000_000
 
 
@@ -63,7 +63,7 @@ def test_a_member_that_is_named_twice_is_refused(body: bytes, name: str) -> None
     with pytest.raises(RequestError) as caught:
         parse(body)
 
-    assert (caught.value.request_code, caught.value.field) == ("malformed_json", name)
+    assert (caught.value.code, caught.value.field) == ("malformed_json", name)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_is_no_json_in_utf_8_is_malformed(body: bytes) -> None:
     with pytest.raises(RequestError) as caught:
         parse(body)
 
-    assert caught.value.request_code == "malformed_json"
+    assert caught.value.code == "malformed_json"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from fakes import brightness_detector
 from films import film
 from pictures import encode, photo, photographs
 from worksafe import Moderator, Settings
-from worksafe.api.response_schemas import render_check
+from worksafe.api.rendering import render_check
 from worksafe.cli.main import app
 from worksafe.errors import DatasetError, PolicyError, StoredResultsError
 from worksafe.items import Item

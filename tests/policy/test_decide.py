@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy_scores import scores_of
-from worksafe.api import response_schemas
+from worksafe.api import rendering
 from worksafe.engine.scoring import summarise
 from worksafe.models.registry import LABELS
 from worksafe.policy.decide import decide
@@ -136,9 +136,9 @@ def test_a_heat_map_is_of_the_frame_that_it_names(monkeypatch: pytest.MonkeyPatc
     reasons = decide(shown, POLICY).reasons
     info = ImageInfo("mp4", 8, 8, 100, 3, 60.0)
     result = Moderation(0, "a", Action.BLOCK, 6, reasons, shown.scores, shown.frames, info)
-    monkeypatch.setattr(response_schemas, "data_url", lambda places, *_: f"places {places}")
+    monkeypatch.setattr(rendering, "data_url", lambda places, *_: f"places {places}")
 
-    (heat,) = response_schemas.render_result(result, ["heatmap"]).heatmaps or []
+    (heat,) = rendering.render_result(result, ["heatmap"]).heatmaps or []
 
     assert (heat.frame, heat.data_url) == (50, "places ((50.0,),)")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy_scores import POLICIES, films, image, stills
-from worksafe.api.response_schemas import render_check
+from worksafe.api.rendering import render_check
 from worksafe.errors import StoredResultsError
 from worksafe.models.registry import CATEGORIES
 from worksafe.policy.decide import decide

@@ -4,7 +4,7 @@ from flask_openapi3 import Info, OpenAPI
 
 from worksafe import __version__
 from worksafe.api.errors import register_errors
-from worksafe.api.intake import InMemoryRequest, drop_rest
+from worksafe.api.request_stream import InMemoryRequest, drop_rest
 from worksafe.api.response_schemas import Problem
 from worksafe.api.routes.check import check_routes
 from worksafe.api.routes.docs import docs_routes

@@ -46,7 +46,7 @@ class RequestError(WorksafeError):
 
     def __init__(self, code: str, detail: str, field: str | None = None) -> None:
         super().__init__(detail)
-        self.request_code = code
+        self.code = code
         self.field = field
 
 
@@ -143,9 +143,9 @@ def _answer_ours(error: WorksafeError) -> Response:
     status = next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_unknown(error)
-    if isinstance(error, RequestError):
-        return problem(status, error.request_code, str(error), error.field)
-    field = "policy" if isinstance(error, UnknownPolicyError) else None
+    field = error.field if isinstance(error, RequestError) else None
+    if isinstance(error, UnknownPolicyError):
+        field = "policy"
     response = problem(status, error.code, str(error), field)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)

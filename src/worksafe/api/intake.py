@@ -2,23 +2,19 @@
 
 import base64
 import binascii
-import io
 import re
 import string
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any, Generic, TypeVar, get_origin
+from typing import Any, Generic, TypeVar, get_origin
 
-from flask import Request, Response, current_app
-from flask import request as current_request
+from flask import Request
 from pydantic import ValidationError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
-from werkzeug.formparser import FormDataParser
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from worksafe.api.errors import RequestError, request_error_from
-from worksafe.api.json_body import parse_json
+from worksafe.api.json_body import parse_json, refuse_too_many
 from worksafe.api.request_schemas import (
     MAX_ID,
     CheckBody,
@@ -28,6 +24,12 @@ from worksafe.api.request_schemas import (
     RedactBody,
     RedactOptions,
 )
+from worksafe.api.request_stream import (
+    allow_one_byte_more,
+    is_too_large,
+    read_body,
+    refuse_coding,
+)
 from worksafe.errors import InputError, InvalidBase64Error
 from worksafe.images.source import Url
 from worksafe.items import Item
@@ -35,82 +37,12 @@ from worksafe.items import Item
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 FIELD = "images"
+FORM_TYPE = "multipart/form-data"
 RAW_TYPE = "application/octet-stream"
 
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;=]+=[^,;]*)*;base64,", re.IGNORECASE)
 _SPACES = string.whitespace.encode()
-_PIECE_BYTES = 1024**2
-_ACCEPTED = f"multipart/form-data, application/json, image/*, video/* or {RAW_TYPE}"
-
-
-class ClientStream:
-    """A body as its client sends it: what goes wrong while it is read is the client's doing.
-
-    Parameters
-    ----------
-    stream : binary file object
-        Of the server, which has exceptions of its own for malformed chunks and lost connections.
-
-    Attributes
-    ----------
-    taken : int
-        Bytes read so far.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self.taken = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Read so many bytes at most; raises BadRequest where that fails."""
-        try:
-            read = self._stream.read(size)
-        except Exception as error:
-            msg = "the body could not be read: a malformed chunk, or cut off"
-            raise BadRequest(msg) from error
-        self.taken += len(read)
-        return read
-
-
-class InMemoryRequest(Request):
-    """A request whose uploads stay in memory: the framework's own go to a file on disk.
-
-    Parameters
-    ----------
-    environ : dict
-        Of WSGI.
-    populate_request, shallow : bool
-        As the framework's.
-
-    Attributes
-    ----------
-    files_begun : int
-        Of a form: how many the parser came to, also where it gave up.
-    """
-
-    files_begun = 0
-
-    def __init__(
-        self, environ: dict[str, Any], populate_request: bool = True, shallow: bool = False
-    ) -> None:
-        super().__init__(environ, populate_request, shallow)
-        environ["wsgi.input"] = ClientStream(environ["wsgi.input"])
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,  # noqa: ARG002 - the framework's signature
-        content_type: str | None,  # noqa: ARG002 - the same
-        filename: str | None = None,  # noqa: ARG002 - the same
-        content_length: int | None = None,  # noqa: ARG002 - the same
-    ) -> IO[bytes]:
-        self.files_begun += 1
-        return io.BytesIO()
-
-    def make_form_data_parser(self) -> FormDataParser:
-        """Make a parser that says when a form is malformed; the framework's gives no fields."""
-        parser = super().make_form_data_parser()
-        parser.silent = False
-        return parser
+_ACCEPTED = f"{FORM_TYPE}, application/json, image/*, video/* or {RAW_TYPE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,32 +84,6 @@ CHECK = RequestShape(CheckOptions, CheckBody)
 REDACT = RequestShape(RedactOptions, RedactBody)
 
 
-def drop_rest(response: Response) -> Response:
-    """Take in, and drop, what a client still sends before it is answered.
-
-    A connection that is closed on a client which still sends may lose the answer.
-
-    Parameters
-    ----------
-    response : Response
-        That is about to be given.
-
-    Returns
-    -------
-    Response
-        The same.
-    """
-    request = current_request
-    stream, ceiling = request.environ["wsgi.input"], current_app.config["MAX_CONTENT_LENGTH"]
-    most = request.content_length
-    if most is None:
-        most = ceiling if request.environ.get("wsgi.input_terminated") else 0
-    with suppress(BadRequest):  # it is gone, or sends what is no body
-        while stream.taken < min(most, ceiling) and stream.read(_PIECE_BYTES):
-            pass
-    return response
-
-
 def read_request(
     request: Request, max_images: int, shape: RequestShape[AnyOptions]
 ) -> ImageRequest[AnyOptions]:
@@ -206,31 +112,30 @@ def read_request(
     BadRequest
         If its body cannot be read, or is shorter than its length says.
     """
-    _refuse_coding(request)
-    _allow_one_byte_more(request)
-    if request.mimetype == "multipart/form-data":
+    refuse_coding(request)
+    allow_one_byte_more(request)
+    if request.mimetype == FORM_TYPE:
         _parse_form(request, max_images)
         items = _uploads(request)
+        refuse_too_many(len(items), max_images, FIELD)
         options = _join(shape, _fields(request.form, shape), _fields(request.args, shape))
         parsed = ImageRequest(items, options)
     elif request.mimetype == "application/json":
         parsed = _from_json(request, max_images, shape)
     elif request.mimetype.startswith(("image/", "video/")) or request.mimetype == RAW_TYPE:
-        parsed = ImageRequest((Item(_body(request)),), _fields(request.args, shape))
+        parsed = ImageRequest((Item(read_body(request)),), _fields(request.args, shape))
     else:
         given = f"not {request.mimetype}" if request.mimetype else "and the request names none"
         msg = f"the content type must be {_ACCEPTED}, {given}"
         raise UnsupportedMediaType(msg)
-    if len(parsed.items) > max_images:
-        msg = f"{len(parsed.items)} images; the limit of a request is {max_images}"
-        raise RequestError("too_many_images", msg, FIELD)
     return parsed
 
 
 def read_uploads(request: Request, max_images: int) -> tuple[Item, ...]:
     """Read a multipart request that has images and nothing else; raises as the above."""
-    if request.mimetype != "multipart/form-data":
-        raise UnsupportedMediaType("the content type must be multipart/form-data")
+    if request.mimetype != FORM_TYPE:
+        msg = f"the content type must be {FORM_TYPE}"
+        raise UnsupportedMediaType(msg)
     parsed = read_request(request, max_images, CHECK)
     for name in parsed.options.model_fields_set:
         msg = f"there is no field {name} here"
@@ -238,44 +143,12 @@ def read_uploads(request: Request, max_images: int) -> tuple[Item, ...]:
     return parsed.items
 
 
-def _refuse_coding(request: Request) -> None:
-    coding = request.content_encoding
-    if coding and coding.strip().lower() != "identity":
-        msg = f"the body must come as it is, without the content coding {coding}"
-        raise UnsupportedMediaType(msg)
-
-
-def _allow_one_byte_more(request: Request) -> None:
-    """Let a body without a stated length show that it is too large: it is cut at the ceiling."""
-    if request.content_length is None and request.max_content_length is not None:
-        request.max_content_length += 1
-
-
-def _is_too_large(request: Request) -> bool:
-    """Tell whether a body has more bytes than a request may have, as it says or as they came."""
-    ceiling = current_app.config["MAX_CONTENT_LENGTH"]
-    taken = request.content_length
-    if taken is None:
-        taken = request.environ["wsgi.input"].taken
-    return bool(taken > ceiling)
-
-
-def _body(request: Request) -> bytes:
-    """Read the whole body, or refuse it."""
-    body = request.get_data(cache=False)
-    if _is_too_large(request):
-        raise RequestEntityTooLarge
-    if request.content_length is not None and len(body) < request.content_length:
-        raise BadRequest("the body is shorter than its length says")
-    return body
-
-
 def _parse_form(request: Request, max_images: int) -> None:
     """Parse the whole form, which the framework else does at the first look at a field."""
     try:
         request.files  # noqa: B018 - parses
     except RequestEntityTooLarge as error:
-        if _is_too_large(request):
+        if is_too_large(request):
             raise
         if getattr(request, "files_begun", 0) > max_images:
             msg = f"more images than {max_images}, the limit of a request"
@@ -335,7 +208,7 @@ def _split(texts: Iterable[str]) -> list[str]:
 def _from_json(
     request: Request, max_images: int, shape: RequestShape[AnyOptions]
 ) -> ImageRequest[AnyOptions]:
-    values = parse_json(_body(request), max_images, FIELD)
+    values = parse_json(read_body(request), max_images, FIELD)
     try:
         body = shape.body.model_validate(values)
     except ValidationError as error:

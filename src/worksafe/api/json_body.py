@@ -45,7 +45,9 @@ def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401
         raise RequestError("malformed_json", msg) from error
     images = parsed.get(field) if isinstance(parsed, dict) else None
     if isinstance(images, list):
-        _check_length(len(images), max_images, field)
+        if not images:
+            raise RequestError("missing_field", "the request has no images", field)
+        refuse_too_many(len(images), max_images, field)
     return parsed
 
 
@@ -61,10 +63,8 @@ def _where(error: ValueError | RecursionError) -> str:
     return "a number has thousands of digits, or a member's name half a character"
 
 
-def _check_length(images: int, max_images: int, field: str) -> None:
-    """Refuse what a form is refused for, with the same codes."""
-    if not images:
-        raise RequestError("missing_field", "the request has no images", field)
+def refuse_too_many(images: int, max_images: int, field: str) -> None:
+    """Raise RequestError where there are more images than a request may have."""
     if images > max_images:
         msg = f"{images} images; the limit of a request is {max_images}"
         raise RequestError("too_many_images", msg, field)

@@ -9,10 +9,18 @@ from typing import Any
 from flask_openapi3.models import Schema
 from pydantic import BaseModel
 
-from worksafe.api.intake import FIELD, RAW_TYPE
+from worksafe.api.intake import FIELD, FORM_TYPE, RAW_TYPE
 from worksafe.api.request_schemas import Options
 
-_FILE = {"type": "string", "format": "binary"}
+FILE = {"type": "string", "format": "binary"}
+
+
+def form_schema(most: int | None = None) -> dict[str, Any]:
+    """Describe a form with files, so many at most."""
+    images: dict[str, Any] = {"type": "array", "items": FILE, "minItems": 1}
+    if most is not None:
+        images["maxItems"] = most
+    return {"type": "object", "required": [FIELD], "properties": {FIELD: images}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +62,13 @@ def image_request(
     described = options.model_json_schema()["properties"]
     json_body = body.model_json_schema(ref_template=reference)
     schemas = {**json_body.pop("$defs"), body.__name__: json_body}
-    images: dict[str, Any] = {"type": "array", "items": _FILE, "minItems": 1}
-    if most is not None:
-        images["maxItems"] = most
-    form = {
-        "type": "object",
-        "description": "The options of the query may be further fields.",
-        "required": [FIELD],
-        "properties": {FIELD: images},
-    }
+    described_form = {"description": "The options of the query may be further fields."}
     content = {
-        "multipart/form-data": {"schema": form},
+        FORM_TYPE: {"schema": form_schema(most) | described_form},
         "application/json": {"schema": {"$ref": reference.format(model=body.__name__)}},
-        "image/*": {"schema": _FILE},
-        "video/*": {"schema": _FILE},
-        RAW_TYPE: {"schema": _FILE},
+        "image/*": {"schema": FILE},
+        "video/*": {"schema": FILE},
+        RAW_TYPE: {"schema": FILE},
     }
     query = [
         {

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from worksafe.api.response_schemas import render_check
+from worksafe.api.rendering import render_check
 from worksafe.choices import Thorough
 from worksafe.cli.explain import write_overlays
 from worksafe.cli.shown import printable, shown, table_console

@@ -5,9 +5,10 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import CHECK, read_request
+from worksafe.api.rendering import answer_with, render_check
 from worksafe.api.request_bodies import image_request
 from worksafe.api.request_schemas import CheckBody, CheckOptions
-from worksafe.api.response_schemas import CheckResponse, render_check
+from worksafe.api.response_schemas import CheckResponse
 from worksafe.moderator import Moderator
 
 _TAG = Tag(name="check", description="Check images")
@@ -40,9 +41,6 @@ def check_routes(moderator: Moderator) -> APIBlueprint:
             look=moderator.look(options.thorough, maps="heatmap" in options.include),
             deadline_s=settings.deadline_for(len(parsed.items)),
         )
-        return Response(
-            render_check(done, options.include).model_dump_json(),
-            content_type="application/json",
-        )
+        return answer_with(render_check(done, options.include))
 
     return routes

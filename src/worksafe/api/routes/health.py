@@ -8,6 +8,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from worksafe.api.errors import problem, problem_responses
+from worksafe.api.rendering import answer_with
 from worksafe.moderator import Moderator
 
 _TAG = Tag(name="health", description="For load balancers")
@@ -31,7 +32,7 @@ def health_routes(moderator: Moderator) -> APIBlueprint:
         "/healthz", summary="Is it alive?", responses={200: HealthResponse, **problem_responses()}
     )
     def healthz() -> Response:
-        return _answer(HealthResponse(status="alive"))
+        return answer_with(HealthResponse(status="alive"))
 
     @routes.get(
         "/readyz",
@@ -41,13 +42,9 @@ def health_routes(moderator: Moderator) -> APIBlueprint:
     )
     def readyz() -> Response:
         if moderator.is_ready:
-            return _answer(HealthResponse(status="ready"))
+            return answer_with(HealthResponse(status="ready"))
         return problem(
             HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", "the moderator is closed, or not warm"
         )
 
     return routes
-
-
-def _answer(health: HealthResponse) -> Response:
-    return Response(health.model_dump_json(), content_type="application/json")

@@ -5,7 +5,8 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.response_schemas import ModelModel, render_models
+from worksafe.api.rendering import answer_with
+from worksafe.api.response_schemas import Answer, ModelModel
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY
 
@@ -18,7 +19,7 @@ class ModelsResponse(BaseModel):
     models: list[ModelModel]
 
 
-class LabelModel(BaseModel):
+class LabelModel(Answer):
     """A label: `counts` tells whether it makes its category's score."""
 
     name: str
@@ -44,8 +45,8 @@ def models_routes(moderator: Moderator) -> APIBlueprint:
         responses={200: ModelsResponse, **problem_responses()},
     )
     def models() -> Response:
-        answer = ModelsResponse(models=render_models(moderator.models))
-        return Response(answer.model_dump_json(), content_type="application/json")
+        loaded = [ModelModel.model_validate(model) for model in moderator.models]
+        return answer_with(ModelsResponse(models=loaded))
 
     @routes.get(
         "/v1/taxonomy",
@@ -53,13 +54,7 @@ def models_routes(moderator: Moderator) -> APIBlueprint:
         responses={200: TaxonomyResponse, **problem_responses()},
     )
     def taxonomy() -> Response:
-        labels = [
-            LabelModel(
-                name=label.name, category=label.category, shows=label.shows, counts=label.counts
-            )
-            for label in moderator.labels
-        ]
-        answer = TaxonomyResponse(taxonomy=TAXONOMY, labels=labels)
-        return Response(answer.model_dump_json(), content_type="application/json")
+        labels = [LabelModel.model_validate(label) for label in moderator.labels]
+        return answer_with(TaxonomyResponse(taxonomy=TAXONOMY, labels=labels))
 
     return routes

@@ -7,10 +7,12 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.response_schemas import ActionName, PolicyModel
+from worksafe.api.rendering import answer_with
+from worksafe.api.response_schemas import PolicyModel
 from worksafe.moderator import Moderator
-from worksafe.policy.document import Policy, Rule, VideoRule
+from worksafe.policy.document import Rule, VideoRule
 from worksafe.policy.shadow import Counts, Shadow
+from worksafe.results import Action
 
 _TAG = Tag(name="policies", description="What scores become")
 
@@ -19,7 +21,7 @@ class PolicyDocument(PolicyModel):
     """A policy as it decides now; thresholds given as rates are resolved to scores."""
 
     description: str
-    on_error: ActionName
+    on_error: Action
     rules: dict[str, Rule]
     video: VideoRule
     weights: dict[str, float]
@@ -28,8 +30,8 @@ class PolicyDocument(PolicyModel):
 class ShadowCount(BaseModel):
     """So many images: what was decided, and what the shadow would have decided."""
 
-    active: ActionName
-    shadow: ActionName
+    active: Action
+    shadow: Action
     images: int
 
 
@@ -71,27 +73,16 @@ def policies_routes(moderator: Moderator) -> APIBlueprint:
         """Name a policy in a request with `policy`. Where `is_stale` is true, the operator's
         folder has changed and could not be followed: these are the policies from before.
         """  # noqa: D205 - shown to readers of the API as a paragraph
+        found = sorted(moderator.policies.items())
         answer = PoliciesResponse(
             default=moderator.settings.policy,
-            policies=[_render(policy) for _, policy in sorted(moderator.policies.items())],
+            policies=[PolicyDocument.model_validate(policy) for _, policy in found],
             is_stale=moderator.shelf.is_stale,
             shadow=_render_shadow(moderator.shadow) if moderator.shadow else None,
         )
-        return Response(answer.model_dump_json(), content_type="application/json")
+        return answer_with(answer)
 
     return routes
-
-
-def _render(policy: Policy) -> PolicyDocument:
-    return PolicyDocument(
-        name=policy.name,
-        version=policy.version,
-        description=policy.description,
-        on_error=policy.on_error.value,
-        rules=dict(policy.rules),
-        video=policy.video,
-        weights=dict(policy.weights),
-    )
 
 
 def _render_shadow(shadow: Shadow) -> ShadowModel:
@@ -110,6 +101,6 @@ def _render_shadow(shadow: Shadow) -> ShadowModel:
 
 def _render_counts(counts: Counts) -> list[ShadowCount]:
     return [
-        ShadowCount(active=active.value, shadow=would.value, images=images)
+        ShadowCount(active=active, shadow=would, images=images)
         for (active, would), images in sorted(counts.items())
     ]

@@ -7,7 +7,9 @@ from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
 from worksafe.api.errors import problem_responses
-from worksafe.api.intake import read_uploads
+from worksafe.api.intake import FORM_TYPE, read_uploads
+from worksafe.api.rendering import answer_with
+from worksafe.api.request_bodies import form_schema
 from worksafe.api.response_schemas import ItemErrorModel
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
@@ -15,20 +17,7 @@ from worksafe.results import UNSEEN, Action, Check, Moderation, Reason
 
 _TAG = Tag(name="preds", description="The original project's answer")
 Percent = Annotated[int, Field(ge=0, le=100)]
-_REQUEST_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["images"],
-                "properties": {
-                    "images": {"type": "array", "items": {"type": "string", "format": "binary"}}
-                },
-            }
-        }
-    },
-}
+_REQUEST_BODY = {"required": True, "content": {FORM_TYPE: {"schema": form_schema()}}}
 
 
 class Preds(BaseModel):
@@ -78,8 +67,7 @@ def preds_routes(moderator: Moderator) -> APIBlueprint:
         moderator.admission.refuse_when_full()
         items = read_uploads(request, settings.max_images)
         done = moderator.check_set(items, deadline_s=settings.deadline_for(len(items)))
-        answer = render_preds(done)
-        return Response(answer.model_dump_json(exclude_unset=True), content_type="application/json")
+        return answer_with(render_preds(done), exclude_unset=True)
 
     return routes
 
@@ -108,7 +96,7 @@ def render_preds(check: Check) -> PredsResponse:
 def _render_item(result: Moderation) -> PredsItem:
     if result.scores is None:
         assert result.error is not None  # noqa: S101 - no scores means an error
-        error = ItemErrorModel(code=result.error.code, message=result.error.message)
+        error = ItemErrorModel.model_validate(result.error)
         return PredsItem(img_path=result.id, preds=None, error=error)
     scores = result.scores.categories
     preds = Preds(

@@ -5,7 +5,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import REDACT, read_request
-from worksafe.api.request_bodies import image_request
+from worksafe.api.request_bodies import FILE, image_request
 from worksafe.api.request_schemas import RedactBody, RedactOptions
 from worksafe.errors import InputError
 from worksafe.images.pictures import DecodedImage
@@ -15,7 +15,6 @@ from worksafe.redaction.redactor import Redacted, Redaction
 _TAG = Tag(name="redact", description="Cover up what a policy does not allow")
 _DOCUMENTED = image_request(RedactOptions, RedactBody, most=1)
 _MOST_NAMED = 32  # areas: proxies refuse answers whose headers pass 4 kB
-_FILE = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {
     "Worksafe-Decision": "On the picture in the body: always allow.",
     "Worksafe-Decision-Before": "On the picture that came.",
@@ -40,7 +39,7 @@ def redact_routes(moderator: Moderator) -> APIBlueprint:
         responses={
             200: {
                 "description": "The picture, in the format that it came in, without metadata",
-                "content": {"image/*": _FILE},
+                "content": {"image/*": {"schema": FILE}},
                 "headers": {
                     name: {"description": text, "schema": {"type": "string"}}
                     for name, text in _HEADERS.items()
