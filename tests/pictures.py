@@ -51,6 +51,10 @@ def quadrants(width: int = 96, height: int = 64) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+UPRIGHT = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]
+"""What `corner_colours` gives of `quadrants`."""
+
+
 def corner_colours(pixels: Rgb) -> list[tuple[int, ...]]:
     """Colours near the four corners, rounded to 0 or 255: upper left and right, lower the same."""
     height, width = pixels.shape[:2]
@@ -87,6 +91,13 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "png 60,000 pixels wide": (png_header(60_000, 100), "side_too_long"),
 }
 """Ten files that cannot be checked, each with the code that says why."""
+
+
+def small(picture: Image.Image) -> Image.Image:
+    """A picture as small as cameras make their previews."""
+    preview = picture.copy()
+    preview.thumbnail((160, 160))
+    return preview
 
 
 def with_thumbnail(picture: Image.Image, thumbnail: bytes, image_format: str = "JPEG") -> bytes:

@@ -1,6 +1,8 @@
+import struct
+
 import pytest
 
-from worksafe.errors import EmptyImageError, NotAnImageError
+from worksafe.errors import EmptyImageError, NotAnImageError, UndecodableImageError
 from worksafe.images.formats import AVIF, HEIC, sniff_format
 
 
@@ -53,3 +55,26 @@ def test_videos_are_told_by_their_bytes_too(data: bytes, name: str) -> None:
 def test_no_bytes_are_an_error_of_their_own() -> None:
     with pytest.raises(EmptyImageError):
         sniff_format(b"")
+
+
+@pytest.mark.parametrize(
+    "brands",
+    [
+        (b"isom", b"iso2", b"avif"),
+        (b"isom", *[b"iso2"] * 30, b"avif"),
+        (b"qt  ", b"heic"),
+        (b"mp42", b"mif1"),
+        (b"heic", b"mif1", b"avif"),
+    ],
+)
+def test_what_says_that_it_is_of_two_formats_is_refused(brands: tuple[bytes, ...]) -> None:
+    with pytest.raises(UndecodableImageError, match="two formats"):
+        sniff_format(iso(*brands))
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 4096])
+def test_brands_that_nobody_writes_are_no_picture(size: int) -> None:
+    head = struct.pack(">I", size) + b"ftypisom" + bytes(4) + b"avif" * 1020
+
+    with pytest.raises(NotAnImageError):
+        sniff_format(head)

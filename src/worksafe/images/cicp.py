@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from worksafe.images.formats import AVIF, HEIC, PNG, ImageFormat
-from worksafe.images.structure.boxes import places_of
+from worksafe.images.structure.marks import places_of
 
 XYZ_PRIMARIES = 10
 

@@ -13,7 +13,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import UndecodableImageError
 from worksafe.images.cicp import XYZ_PRIMARIES, CodePoints, level_table
-from worksafe.images.profile import GENTLE, STEEPEST, Way, read_code_points, read_way
+from worksafe.images.profile import (
+    GENTLE,
+    STEEPEST,
+    ProfileTransform,
+    read_code_points,
+    read_transform,
+)
 from worksafe.images.resize import RgbImage
 
 _SEEN_LEVELS = 10  # of 255, in the mean: less does not change what a detector sees
@@ -32,8 +38,8 @@ Apply = Callable[[Image.Image], Image.Image]
 def as_shown(
     picture: Image.Image,
     info: Mapping[Any, Any],
-    code_points: Iterable[CodePoints] = (),
-    inks: Image.Image | None = None,
+    code_points: Iterable[CodePoints],
+    inks: Image.Image | None,
 ) -> Iterator[Image.Image]:
     """Apply what a file says about its colours, where that makes a difference.
 
@@ -46,9 +52,9 @@ def as_shown(
         RGB.
     info : mapping
         What the file says: ``icc_profile``, ``gamma`` and ``srgb``, as Pillow names them.
-    code_points : iterable of CodePoints, optional
+    code_points : iterable of CodePoints
         That the file says, by `cicp.read_code_points`.
-    inks : PIL.Image.Image, optional
+    inks : PIL.Image.Image or None
         The same picture in CMYK, if that is how it is stored.
 
     Yields
@@ -129,12 +135,12 @@ def _changes_of(
     profile, gamma = info.get("icc_profile"), info.get("gamma")
     profile = profile if isinstance(profile, bytes) else b""
     yield from _by_code_points({*code_points, *read_code_points(profile)})
-    way = read_way(profile, inks is not None)
-    if way is not None:
+    transform = read_transform(profile, inks is not None)
+    if transform is not None:
         if inks is not None:
-            yield _Change(lambda _: way.apply(inks), way.is_gentle)
-        elif not _is_plain(way):
-            yield _Change(way.apply, way.is_gentle)
+            yield _Change(lambda _: transform.apply(inks), transform.is_gentle)
+        elif not _is_plain(transform):
+            yield _Change(transform.apply, transform.is_gentle)
     elif isinstance(gamma, float) and "srgb" not in info and gamma > 0:
         table = _gamma_table(gamma)
         if table is not None:
@@ -161,21 +167,21 @@ def _tiles(picture: Image.Image) -> Iterator[RgbImage]:
 
 
 @lru_cache(maxsize=16)
-def _is_plain(way: Way) -> bool:
+def _is_plain(transform: ProfileTransform) -> bool:
     """Tell whether a profile changes no picture by much: curves and a matrix near those of sRGB.
 
     Greys of all levels tell of the curves, a few colours of the matrix.
     """
-    if way.has_tables or not way.is_gentle:
+    if transform.has_tables or not transform.is_gentle:
         return False
     greys = Image.frombytes("L", (256, 1), bytes(range(256))).convert("RGB")
-    curves, matrix = _changes(way, greys), _changes(way, _patch())
+    curves, matrix = _changes(transform, greys), _changes(transform, _patch())
     return bool(curves.max() <= _SEEN_LEVELS and matrix.mean() <= _SEEN_LEVELS)
 
 
-def _changes(way: Way, picture: Image.Image) -> NDArray[np.int16]:
-    before = np.asarray(picture.convert(way.mode).convert("RGB"))
-    return _apart(np.asarray(way.apply(picture)), before)
+def _changes(transform: ProfileTransform, picture: Image.Image) -> NDArray[np.int16]:
+    before = np.asarray(picture.convert(transform.mode).convert("RGB"))
+    return _apart(np.asarray(transform.apply(picture)), before)
 
 
 def _apart(some: RgbImage, other: RgbImage) -> NDArray[np.int16]:

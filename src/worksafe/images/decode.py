@@ -24,6 +24,7 @@ from worksafe.images.damage import damaged
 from worksafe.images.exif import read_blocks
 from worksafe.images.formats import BMP, ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames, seek_frame
+from worksafe.images.likeness import shows_something_else, shows_what_is_hidden
 from worksafe.images.limits import ImageLimits
 from worksafe.images.orientation import Orientation, read_orientation
 from worksafe.images.parts import side_for_parts
@@ -33,11 +34,7 @@ from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
 from worksafe.images.structure.check import check_structure, readings
-from worksafe.images.thumbnail import (
-    read_thumbnail,
-    shows_something_else,
-    shows_what_is_hidden,
-)
+from worksafe.images.thumbnail import read_thumbnail
 
 pi_heif.register_heif_opener(thumbnails=False)
 # Pillow warns of large pictures, odd EXIF and broken text; our ceilings and errors decide. Once

@@ -15,14 +15,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import UndecodableImageError
 from worksafe.images.structure.jpeg import MAX_EXIF
+from worksafe.images.structure.tiff import ENTRY_BYTES, MAX_ENTRIES, whole_entries
 
 _PREFIX = b"Exif\x00\x00"
 # Some write it twice; and some readers do not mind its last byte.
 _PREFIXES = re.compile(rb"(?:Exif\x00[\x00-\xff])*", re.DOTALL)
 _MAX_DIRECTORIES = 8  # of one block that are read; honest ones have two
 _SUB_DIRECTORY = 0x8769
-_MAX_ENTRIES = 512  # of one directory; cameras write some fifty
-_ENTRY_BYTES = 12
 _SHORT, _LONG = 3, 4
 
 
@@ -137,12 +136,11 @@ def read_entries(block: Block, tag: int) -> Iterator[Entry]:
                     raise UndecodableImageError(msg)
 
 
-def _directory(data: bytes, order: str, at: int) -> list[tuple[int, int, int, bytes]]:
+def _directory(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, int, bytes]]:
     """Read a directory's entries: tag, type, count, and where the value is or begins."""
     (count,) = struct.unpack(f"{order}H", data[at : at + 2].ljust(2, b"\x00"))
-    entries = data[at + 2 : at + 2 + _ENTRY_BYTES * min(count, _MAX_ENTRIES)]
-    whole = len(entries) // _ENTRY_BYTES * _ENTRY_BYTES
-    return list(struct.iter_unpack(f"{order}HHI4s", entries[:whole]))
+    entries = data[at + 2 : at + 2 + ENTRY_BYTES * min(count, MAX_ENTRIES)]
+    return whole_entries(order, entries)
 
 
 def _short(order: str, value: bytes) -> int:

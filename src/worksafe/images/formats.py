@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from worksafe.errors import EmptyImageError, NotAnImageError, UndecodableImageError
-from worksafe.images.structure.boxes import read_brands
+from worksafe.images.structure.containers import read_brands
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class ImageLimits:
     decode_s: float = 8.0
     decoder_bytes: int = 640 * 1024**2
 
-    def check_bytes(self, size: int, *, is_video: bool = False) -> None:
+    def check_bytes(self, size: int, *, is_video: bool) -> None:
         """Refuse a file that is too large.
 
         Raises

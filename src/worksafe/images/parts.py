@@ -4,13 +4,13 @@ A network sees a picture at a few hundred pixels. Of a long screenshot, or of se
 joined one below the other, next to nothing is left at that size.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from worksafe.images.digest import digest
 from worksafe.images.resize import RgbImage
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _LONG = 2.5  # telephones' screens are up to 2.4, and seen well enough as a whol
 _STEP = 2 / 3  # from one square to the next, of a side: what lies across an edge is whole in one
 _MOST = 16  # of a picture; of one that is longer still they are no squares any more
 _NARROWEST_PX = 32  # there is nothing to be seen in less
+_KEY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +41,7 @@ class Part:
     @property
     def key(self) -> bytes:
         """The same for parts that show the same, wherever they lie."""
-        shape = np.array(self.pixels.shape).tobytes()
-        return hashlib.blake2b(shape + self.pixels.tobytes(), digest_size=16).digest()
+        return digest(self.pixels, _KEY_BYTES)
 
 
 def is_long(width: int, height: int) -> bool:

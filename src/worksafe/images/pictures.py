@@ -1,6 +1,6 @@
 """What decoding gives: the pictures to score, whatever file they come from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -103,3 +103,17 @@ class DecodedImage:
     def picture(self) -> RgbImage:
         """The first picture itself, shape (h, w, 3); of a see-through one, as it lies on white."""
         return next(view.pixels for view in self.views if not view.is_preview)
+
+
+@dataclass(slots=True, eq=False)
+class FilmedPictures:
+    """A video's pictures, as they come over the wall; attributes as those of `Pictures`."""
+
+    format: str
+    views: Iterator[View]
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    unseen: float = 0.0
+    duration_s: float = 0.0
+    odd_thumbnail: bool = False

@@ -38,7 +38,7 @@ _BASES = {"L": (), "RGB": (0, 128, 255), "CMYK": (0, 255)}  # of the channels be
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Way:
+class ProfileTransform:
     """From a profile's colours to sRGB.
 
     Attributes
@@ -67,7 +67,7 @@ class Way:
         return applied
 
 
-def read_way(profile: bytes, is_cmyk: bool) -> Way | None:
+def read_transform(profile: bytes, is_cmyk: bool) -> ProfileTransform | None:
     """Read a profile.
 
     Parameters
@@ -79,7 +79,7 @@ def read_way(profile: bytes, is_cmyk: bool) -> Way | None:
 
     Returns
     -------
-    Way or None
+    ProfileTransform or None
         None where the bytes are no profile, or one for pictures of another kind: no viewer goes
         by it.
 
@@ -101,10 +101,10 @@ def read_way(profile: bytes, is_cmyk: bool) -> Way | None:
         raise UndecodableImageError("the colour profile is for colours of no usual kind")
     if (mode == "CMYK") != is_cmyk:
         return None
-    way = _built(profile, mode)
-    if way is None:
+    transform = _built(profile, mode)
+    if transform is None:
         raise UndecodableImageError("viewers do not agree on the colour profile")
-    return way
+    return transform
 
 
 def read_code_points(profile: bytes) -> Iterator[CodePoints]:
@@ -133,8 +133,8 @@ def _tags(profile: bytes) -> Iterator[tuple[bytes, int]]:
 
 
 @lru_cache(maxsize=16)
-def _built(profile: bytes, mode: str) -> Way | None:
-    """Build the way to sRGB; browsers apply profiles of classes that the library refuses, too."""
+def _built(profile: bytes, mode: str) -> ProfileTransform | None:
+    """Build one to sRGB; browsers apply profiles of classes that the library refuses, too."""
     names = {name for name, _ in _tags(profile)}
     if any(name.startswith(_FLOATS) for name in names):
         return None  # read here, and by browsers not
@@ -153,7 +153,7 @@ def _built(profile: bytes, mode: str) -> Way | None:
             )  # fmt: skip
         except Exception:  # noqa: BLE001, S112 - a damaged one
             continue
-        return _checked(Way(transform, mode, has_tables))
+        return _checked(ProfileTransform(transform, mode, has_tables))
     return None
 
 
@@ -165,19 +165,19 @@ def _screen() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(io.BytesIO(second))
 
 
-def _checked(way: Way) -> Way | None:
-    """Refuse a way that is not smooth; note whether it is gentle."""
-    steps = np.diff(_shown(way, _ramps(way.mode)), axis=1)
+def _checked(transform: ProfileTransform) -> ProfileTransform | None:
+    """Refuse one that is not smooth; note whether it is gentle."""
+    steps = np.diff(_shown(transform, _ramps(transform.mode)), axis=1)
     detours = np.abs(steps).sum(axis=1) - np.abs(steps.sum(axis=1))
     if np.abs(steps).max() > STEEPEST or detours.max() > _MOST_DETOURS:
         return None
-    greys = np.diff(_shown(way, np.arange(256, dtype=np.uint8)[None]), axis=1)
-    return replace(way, is_gentle=bool(np.abs(greys).max() <= GENTLE))
+    greys = np.diff(_shown(transform, np.arange(256, dtype=np.uint8)[None]), axis=1)
+    return replace(transform, is_gentle=bool(np.abs(greys).max() <= GENTLE))
 
 
-def _shown(way: Way, levels: NDArray[np.uint8]) -> NDArray[np.int16]:
-    mode = "L" if levels.ndim == 2 else way.mode  # noqa: PLR2004 - rows and columns
-    return np.asarray(way.apply(Image.fromarray(levels, mode)), dtype=np.int16)
+def _shown(transform: ProfileTransform, levels: NDArray[np.uint8]) -> NDArray[np.int16]:
+    mode = "L" if levels.ndim == 2 else transform.mode  # noqa: PLR2004 - rows and columns
+    return np.asarray(transform.apply(Image.fromarray(levels, mode)), dtype=np.int16)
 
 
 @cache

@@ -12,7 +12,7 @@ from PIL import Image
 from worksafe.errors import InputError, UnreadableSourceError
 from worksafe.images.formats import sniff_format
 from worksafe.images.limits import ImageLimits
-from worksafe.images.structure.boxes import MOST_BRAND_BYTES
+from worksafe.images.structure.containers import MOST_BRAND_BYTES
 
 _URL_SCHEMES = ("http://", "https://")
 _HEAD_BYTES = MOST_BRAND_BYTES  # tell a format

@@ -29,7 +29,7 @@ from worksafe.errors import (
 )
 from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.limits import ImageLimits
-from worksafe.images.pictures import DecodedImage, Pictures, View
+from worksafe.images.pictures import DecodedImage, FilmedPictures, Pictures, View
 from worksafe.images.resize import RgbImage
 
 _MODULE = "worksafe.images.walled"
@@ -37,20 +37,6 @@ _TEXT_BYTES = 65_536
 _PIXEL_BYTES = 256 * 1024**2
 _STALL_S = 10
 _ENDED = "end"
-
-
-@dataclass(slots=True, eq=False)
-class FilmedPictures:
-    """A video's pictures, as they come over the wall; attributes as those of `Pictures`."""
-
-    format: str
-    views: Iterator[View]
-    width: int = 0
-    height: int = 0
-    frames: int = 0
-    unseen: float = 0.0
-    duration_s: float = 0.0
-    odd_thumbnail: bool = False
 
 
 class Wall:

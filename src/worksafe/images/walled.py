@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -86,7 +87,7 @@ def _film(talk: Connection, file: BinaryIO, limits: ImageLimits, side_px: int) -
     video = Video(file, limits, side_px)
     for view in video.views():
         _limit_time(limits.decode_s)
-        info = {name: getattr(video.info, name) for name in video.info.__dataclass_fields__}
+        info = asdict(video.info)
         if view is None:
             _say(talk, {"kind": "passed", **info})
         else:

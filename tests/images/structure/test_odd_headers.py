@@ -1,4 +1,4 @@
-"""PNG, BMP, JPEG and GIF from which decoders and browsers take different pictures."""
+"""PNG, JPEG and GIF from which decoders and browsers take different pictures."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colour_profiles import SRGB as SRGB_PROFILE
-from pictures import encode, photo
+from pictures import chunk_after_header, encode, photo
 from worksafe.doctor.making import jpeg_segment, png_chunk
 from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
@@ -85,107 +85,33 @@ def test_a_png_with_a_pixel_beyond_its_palette_is_refused() -> None:
         decode(short)
 
 
-def bmp(
-    bits: int, pixels: bytes, *, table: bytes = b"", header: int = 40, coding: int = 0,
-    colours: int = 0, alpha: int = 0,
-) -> bytes:  # fmt: skip
-    info = struct.pack("<IiiHHIIiiII", header, 8, 8, 1, bits, coding, 0, 0, 0, colours, 0)
-    masks = struct.pack("<4I", 0x7C00, 0x3E0, 0x1F, alpha) if header > 40 else b""
-    start = 14 + header + len(table)
-    head = b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start)
-    return head + (info + masks).ljust(header, b"\x00") + table + pixels
+@pytest.mark.parametrize("key", [b"\x00\x01", b"\x00\x01\x00\x01\x00\x01"])
+def test_a_transparent_level_that_the_decoder_takes_for_another_is_an_error(key: bytes) -> None:
+    ramp = (np.tile(np.linspace(0, 255, 64), (64, 1)) * 257).astype(np.uint16)
+    plain = encode(Image.fromarray(ramp), "PNG")
+    deep = plain[:24] + bytes([16]) + plain[25:]  # as it is already: sixteen bits for a level
+    marked = chunk_after_header(deep, b"tRNS", key)
+
+    assert decode(plain)
+    with pytest.raises(UndecodableImageError, match="transparent"):
+        decode(marked)
 
 
-def greys(count: int) -> bytes:
-    return b"".join(bytes([level, level, level, 0]) for level in range(count))
+@pytest.mark.parametrize("bits", [2, 4])
+def test_so_it_is_of_few_levels_of_grey(bits: int) -> None:
+    few = Image.fromarray(np.tile(np.arange(2**bits, dtype=np.uint8), (8, 4)))
+    few.putpalette([level for index in range(256) for level in [index % 256] * 3])
+    plain = encode(few, "PNG", bits=bits)
+    grey = bytearray(plain)
+    grey[25] = 0  # levels instead of a palette
+    header = bytes(grey[12:29])
+    grey[29:33] = zlib.crc32(header).to_bytes(4, "big")
+    at, end = grey.index(b"PLTE") - 4, grey.index(b"IDAT") - 4
+    del grey[at:end]
 
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        bmp(8, bytes(64), table=greys(200), colours=200),
-        bmp(8, bytes(64), table=b"\x00\x00\x00\x00\xff\xff\xff\x00", colours=2),
-        bmp(4, bytes(32), table=b"\x00\x00\x00\x00\xff\xff\xff\x00", colours=2),
-        bmp(16, bytes(128), header=56, coding=3, alpha=0x8000),
-        bmp(32, bytes([0, 0, 0, 255, 0, 0, 0, 9]) * 32, header=108, alpha=0xFF000000),
-    ],
-)
-def test_a_bmp_whose_header_is_read_in_two_ways_is_refused(data: bytes) -> None:
-    with pytest.raises(UndecodableImageError, match="the bmp has"):
-        decode(data)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        encode(photo().convert("L"), "BMP"),
-        encode(photo().convert("1"), "BMP"),
-        encode(photo().quantize(100), "BMP"),
-        encode(photo().convert("RGBA"), "BMP"),
-        bmp(8, bytes(64), table=greys(256), colours=256),
-        bmp(8, bytes(64), table=b"\x00\x00\xff\x00\xff\x00\x00\x00", colours=2),
-        bmp(8, bytes(64), table=greys(256)[::-1][:400], colours=100),
-        *(
-            encode(photo().convert("L").quantize(colours), "BMP")
-            for colours in (2, 3, 16, 100, 256)
-        ),
-        bmp(32, bytes([9, 9, 9, 0]) * 64, header=108, alpha=0xFF000000),
-        bmp(32, bytes([9, 9, 9, 255]) * 64, header=124, alpha=0xFF000000) + b"a profile",
-        bmp(32, bytes([9, 9, 9, 0, 9, 9, 9, 7]) * 32),
-    ],
-)
-def test_other_bmps_are_read(data: bytes) -> None:
-    assert decode(data)
-
-
-def runs(*commands: bytes, pad: int = 0) -> bytes:
-    """A BMP of 8 x 2 px in runs."""
-    data = bytearray(bmp(8, b"".join(commands), table=greys(256)[::-1] + bytes(pad), coding=1))
-    data[22:26] = struct.pack("<i", 2)
-    return bytes(data)
-
-
-LINE, END = b"\x00\x00", b"\x00\x01"
-ROW = b"\x08\x07"
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        runs(ROW, LINE, ROW, END, pad=1),
-        runs(b"\x00\x09" + bytes(10), LINE, ROW, END),
-        runs(LINE, ROW, LINE, ROW, END),
-        runs(ROW, LINE, ROW, LINE, ROW, END),
-        runs(ROW, LINE, END),
-        runs(ROW, LINE, b"\x04\x07", END),
-        runs(ROW, LINE, b"\x00\x02\x00\x01", END),
-    ],
-)
-def test_runs_that_decoders_draw_elsewhere_are_refused(data: bytes) -> None:
-    with pytest.raises(UndecodableImageError, match="the bmp"):
-        decode(data)
-
-
-@pytest.mark.parametrize(
-    "commands",
-    [
-        (ROW, LINE, ROW, END),
-        (ROW, LINE, ROW, LINE, END),
-        (b"\x0c\x07", LINE, ROW, END),
-        (b"\x00\x08" + bytes(8), LINE, b"\x00\x05" + bytes(6), b"\x03\x07", LINE, END),
-    ],
-)
-def test_runs_that_fill_the_picture_are_read(commands: tuple[bytes, ...]) -> None:
-    assert decode(runs(*commands))[0].shape == (2, 8, 3)
-
-
-@pytest.mark.parametrize("start", [0, 54, 54 + 1023])
-def test_pixels_that_begin_in_the_table_are_refused(start: int) -> None:
-    data = bytearray(bmp(8, bytes(64), table=greys(256)))
-    data[10:14] = struct.pack("<I", start)
-
-    with pytest.raises(UndecodableImageError, match="table"):
-        decode(bytes(data))
+    assert decode(bytes(grey))
+    with pytest.raises(UndecodableImageError, match="transparent"):
+        decode(chunk_after_header(bytes(grey), b"tRNS", b"\x00\x01"))
 
 
 def with_segments(*marks: tuple[int, int]) -> bytes:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from worksafe.errors import UndecodableImageError
 from worksafe.images.formats import AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF, WEBP, ImageFormat
 from worksafe.images.structure.bmp import has_runs, refuse_odd_bmp
-from worksafe.images.structure.boxes import has_track, refuse_odd_avif, refuse_odd_heic
 from worksafe.images.structure.gif import as_browsers_dispose, refuse_odd_gif
+from worksafe.images.structure.heif import has_track, refuse_odd_avif, refuse_odd_heic
 from worksafe.images.structure.jpeg import claims_pictures, refuse_odd_jpeg
 from worksafe.images.structure.png import refuse_odd_png
 from worksafe.images.structure.tiff import refuse_odd_tiff

@@ -1,22 +1,24 @@
-"""The parts of a film's file, one after the other: boxes of MP4, elements of Matroska.
+"""The parts of a file, one after the other: boxes of MP4, AVIF and HEIC, elements of Matroska.
 
 References
 ----------
-.. [1] ISO/IEC 14496-12 (MP4); RFC 8794 (EBML), RFC 9559 (Matroska).
+.. [1] ISO/IEC 14496-12 (MP4): boxes, ``ftyp``; RFC 8794 (EBML), RFC 9559 (Matroska).
 """
 
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from worksafe.errors import UndecodableImageError
 
 BOX_HEAD_BYTES = 8
 SEGMENT = 0x18538067
+MOST_BRAND_BYTES = 512  # of the box that says what a file is; encoders write 20 to 60
 
 _LONG_BOX_HEAD_BYTES, _ELEMENT_HEAD_BYTES = 16, 12
+_FIRST_BRAND_AT = 16
 _ID_BYTES = 4  # at most
 
 
@@ -57,7 +59,33 @@ def read_at(file: BinaryIO, at: int, size: int) -> bytes:
     return file.read(size)
 
 
-def boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, bytes, int]]:
+class Box(NamedTuple):
+    """A box of MP4, or of AVIF and HEIC.
+
+    Attributes
+    ----------
+    at : int
+        Where it begins.
+    kind : bytes
+        As it says.
+    size : int
+        How many bytes it has.
+    is_possible : bool
+        Whether a box can have the size that it says; nobody knows where one that cannot ends.
+    """
+
+    at: int
+    kind: bytes
+    size: int
+    is_possible: bool
+
+    @property
+    def end(self) -> int:
+        """Where the next one begins."""
+        return self.at + self.size
+
+
+def boxes(file: BinaryIO, at: int, end: int) -> Iterator[Box]:
     """Go through boxes that follow each other.
 
     Parameters
@@ -69,19 +97,56 @@ def boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, bytes, int]]
 
     Yields
     ------
-    int, bytes, int
-        Where the box begins, of which kind it is, and how many bytes it has; the last one may go
-        on to the end.
+    Box
+        The last one may go on to the end.
     """
     while at < end:
         head = read_at(file, at, _LONG_BOX_HEAD_BYTES)
         size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        is_possible = size == 0 or size >= BOX_HEAD_BYTES
         if size == 1:
             size = int.from_bytes(head[8:], "big")
+            is_possible = size >= _LONG_BOX_HEAD_BYTES
         if size < BOX_HEAD_BYTES:  # the last box, or none
             size = end - at
-        yield at, kind, min(size, end - at)
+        yield Box(at, kind, min(size, end - at), is_possible)
         at += size
+
+
+@dataclass(frozen=True, slots=True)
+class Brands:
+    """What a file says it is.
+
+    Attributes
+    ----------
+    major : bytes
+        What it is first of all.
+    others : frozenset of bytes
+        What it is, too.
+    """
+
+    major: bytes
+    others: frozenset[bytes]
+
+
+def read_brands(head: bytes) -> Brands | None:
+    """Read the box that a file begins with.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first `MOST_BRAND_BYTES`, or all of it.
+
+    Returns
+    -------
+    Brands or None
+        None where the box is none that anybody writes.
+    """
+    size = int.from_bytes(head[:4], "big")
+    if not _FIRST_BRAND_AT <= size <= MOST_BRAND_BYTES:
+        return None
+    others = (head[at : at + 4] for at in range(_FIRST_BRAND_AT, size, 4))
+    return Brands(head[8:12], frozenset(others))
 
 
 @dataclass(frozen=True, slots=True)

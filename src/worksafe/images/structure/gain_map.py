@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 
 from worksafe.errors import UndecodableImageError
+from worksafe.images.structure.marks import places_of
 
 _LONG_XMP = b"http://ns.adobe.com/xmp/extension/"  # in pieces, of which one may cut a name
 _WIDE_NAMES = tuple(
@@ -59,14 +60,14 @@ def refuse_odd_gain_map(heads: Sequence[bytes]) -> None:
 
 
 def _is_binary_applied(data: bytes) -> bool:
-    at = data.find(_BINARY)
-    while at >= 0:
-        length = int.from_bytes(data[at - 2 : at], "big") - 2 - len(_BINARY)
-        content = data[at + len(_BINARY) :][:length]
-        if len(content) > _VERSIONS and _needs_headroom(content):
-            return True
-        at = data.find(_BINARY, at + 1)
-    return False
+    said = (_content(data, at) for at in places_of(_BINARY, data))
+    return any(len(content) > _VERSIONS and _needs_headroom(content) for content in said)
+
+
+def _content(data: bytes, at: int) -> bytes:
+    """Give what comes after the name, to the end of its segment."""
+    length = int.from_bytes(data[at - 2 : at], "big") - 2 - len(_BINARY)
+    return data[at + len(_BINARY) :][:length]
 
 
 def _needs_headroom(content: bytes) -> bool:

@@ -23,6 +23,7 @@ from worksafe.images.structure.containers import (
     looked_through,
     read_at,
 )
+from worksafe.images.structure.marks import places_of
 
 _NO_TABLES = frozenset({b"mdat", b"free", b"skip", b"wide", b"uuid"})  # and may be large
 _MOST_BYTES = 1024**2  # of a `sidx`: 65,535 entries
@@ -61,10 +62,10 @@ def refuse_hidden(file: BinaryIO, container: str) -> None:
 def _places_in_mp4(file: BinaryIO, end: int) -> tuple[set[int], set[int]]:
     """Find what tables of fragments name, and where the outermost boxes begin."""
     named, come_to = set[int](), set[int]()
-    for at, kind, size in boxes(file, 0, end):
-        come_to.add(at)
-        if kind not in _NO_TABLES:  # demuxers take one wherever it stands
-            for found in _find_all(b"sidx", file, at, at + size):
+    for box in boxes(file, 0, end):
+        come_to.add(box.at)
+        if box.kind not in _NO_TABLES:  # demuxers take one wherever it stands
+            for found in _find_all(b"sidx", file, box.at, box.end):
                 named.update(
                     found + place for place in _fragments(read_at(file, found, _MOST_BYTES))
                 )
@@ -80,10 +81,8 @@ def _find_all(kind: bytes, file: BinaryIO, at: int, end: int) -> Iterator[int]:
     """Find where boxes of a kind begin, a piece of the file at a time."""
     for start in range(at, end, _PIECE_BYTES):
         piece = read_at(file, start, min(_PIECE_BYTES + len(kind) - 1, end - start))
-        found = piece.find(kind)
-        while found >= 0:
-            yield start + found - 4
-            found = piece.find(kind, found + 1)
+        for place in places_of(kind, piece):
+            yield start + place - 4
 
 
 def _fragments(box: bytes) -> Iterator[int]:

@@ -29,9 +29,9 @@ from worksafe.errors import ImageFramesError, UndecodableImageError
 
 MAX_PAGES = 2_000
 MAX_ENTRIES = 512  # of one directory; cameras write some fifty
+ENTRY_BYTES = 12
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_ENTRY_BYTES = 12
 _SPARE_BYTES = 1024**2
 
 _BYTE, _WORD = 8, 32  # bits of a level
@@ -74,7 +74,7 @@ def refuse_odd_tiff(data: bytes) -> None:
         if count > MAX_ENTRIES:
             msg = f"a page of the tiff has {count} entries; the limit is {MAX_ENTRIES}"
             raise UndecodableImageError(msg)
-        entries = data[at + 2 : at + 2 + _ENTRY_BYTES * count]
+        entries = data[at + 2 : at + 2 + ENTRY_BYTES * count]
         _refuse_entries_twice(order, entries)
         _refuse_raw(order, entries)
         budget -= len(entries) + _pointed_at(order, entries, len(data))
@@ -86,7 +86,7 @@ def refuse_odd_tiff(data: bytes) -> None:
 
 def _refuse_raw(order: str, entries: bytes) -> None:
     """Refuse a camera's raw file: its page is a preview, and viewers develop what lies deeper."""
-    for tag, _, _, value in _whole_entries(order, entries):
+    for tag, _, _, value in whole_entries(order, entries):
         (short,) = struct.unpack_from(f"{order}H", value)
         if tag == _DNG_VERSION or (tag == PHOTOMETRIC_INTERPRETATION and short in _RAW):
             raise UndecodableImageError("the tiff is a camera's raw file, which is not developed")
@@ -96,7 +96,7 @@ def _refuse_entries_twice(order: str, entries: bytes) -> None:
     """Refuse a page that may be read in two ways: some decoders heed the first, some the last."""
     tags = [
         struct.unpack_from(f"{order}H", entries, place)[0]
-        for place in range(0, len(entries) - 1, _ENTRY_BYTES)
+        for place in range(0, len(entries) - 1, ENTRY_BYTES)
     ]
     if len({*tags}) < len(tags):
         raise UndecodableImageError("a page of the tiff has an entry twice")
@@ -105,14 +105,27 @@ def _refuse_entries_twice(order: str, entries: bytes) -> None:
 def _pointed_at(order: str, entries: bytes, file_bytes: int) -> int:
     """Count the bytes that a directory's entries point at; a claim beyond the file is not read."""
     sizes = (
-        _TYPE_BYTES.get(kind, 0) * count for _, kind, count, _ in _whole_entries(order, entries)
+        _TYPE_BYTES.get(kind, 0) * count for _, kind, count, _ in whole_entries(order, entries)
     )
     return sum(size for size in sizes if size <= file_bytes)
 
 
-def _whole_entries(order: str, entries: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Give tag, type, count, and the value or where it is, of those that are not cut off."""
-    whole = len(entries) // _ENTRY_BYTES * _ENTRY_BYTES
+def whole_entries(order: str, entries: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Go through a directory's entries that are not cut off.
+
+    Parameters
+    ----------
+    order : str
+        Of bytes: ``<`` or ``>``.
+    entries : bytes
+        All of them, without their count.
+
+    Yields
+    ------
+    int, int, int, bytes
+        Tag, type, count, and the value or where it begins.
+    """
+    whole = len(entries) // ENTRY_BYTES * ENTRY_BYTES
     return struct.iter_unpack(f"{order}HHI4s", entries[:whole])
 
 

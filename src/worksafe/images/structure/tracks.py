@@ -75,11 +75,11 @@ def _refuse(what: str) -> None:
 
 
 def _refuse_odd_mp4(file: BinaryIO, end: int) -> None:
-    movies = [(at, size) for at, kind, size in boxes(file, 0, end) if kind == _MOVIE]
-    if len(movies) > 1 or any(size > _MOST_MOVIE_BYTES for _, size in movies):
+    movies = [box for box in boxes(file, 0, end) if box.kind == _MOVIE]
+    if len(movies) > 1 or any(box.size > _MOST_MOVIE_BYTES for box in movies):
         _refuse("has several heads, or a huge one")
-    for at, size in movies:
-        movie = read_at(file, at, size)
+    for box in movies:
+        movie = read_at(file, box.at, box.size)
         for parent, kinds in _nested(movie):
             known = Counter(_ONCE[kind] for kind in kinds if kind in _ONCE)
             if any(count > 1 for count in known.values()):
@@ -92,14 +92,14 @@ def _nested(movie: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
     while waiting:
         start, end, parent = waiting.pop()
         kinds = []
-        for at, kind, size in boxes(file, start + 8, end):
-            kinds.append(kind)
-            if kind in _HOLDS_OTHERS:
-                waiting.append((at, at + size, kind))
-            elif kind == b"mvhd":
-                _refuse_turned(movie[at : at + size])
-            elif kind == b"stsd":
-                _refuse_odd_samples(movie[at : at + size])
+        for box in boxes(file, start + 8, end):
+            kinds.append(box.kind)
+            if box.kind in _HOLDS_OTHERS:
+                waiting.append((box.at, box.end, box.kind))
+            elif box.kind == b"mvhd":
+                _refuse_turned(movie[box.at : box.end])
+            elif box.kind == b"stsd":
+                _refuse_odd_samples(movie[box.at : box.end])
         yield parent, kinds
 
 

@@ -11,13 +11,13 @@ from PIL import Image
 from worksafe.errors import DatasetError, InputError
 from worksafe.evaluation.datasets import NEUTRAL, Example
 from worksafe.images.decode import decode_image
+from worksafe.images.digest import digest
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage, resize_image
 from worksafe.training.dataset.collect import Found, collect
 from worksafe.training.dataset.duplicates import (
     Duplicates,
     Hashes,
-    digest,
     find_duplicates,
     hash_pixels,
 )

@@ -9,7 +9,6 @@ References
    Algorithm and the PDQ Image-Hashing Algorithm", 2019.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ import pdqhash
 from numpy.typing import NDArray
 
 from worksafe.evaluation.datasets import Example, read_pixels
+from worksafe.images.digest import digest
 from worksafe.images.resize import RgbImage
 
 Hashes = NDArray[np.uint64]
@@ -45,12 +45,6 @@ class Duplicates:
     kept_for: dict[int, int]
     conflicts: tuple[tuple[int, int], ...]
     groups: tuple[str, ...]
-
-
-def digest(pixels: RgbImage, size_bytes: int) -> bytes:
-    """Hash pixels and their shape: the same only for the same picture."""
-    shape = repr(pixels.shape).encode()
-    return hashlib.blake2b(shape + pixels.tobytes(), digest_size=size_bytes).digest()
 
 
 def hash_pixels(pixels: RgbImage) -> Hashes:
