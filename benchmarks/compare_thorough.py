@@ -23,6 +23,7 @@ from worksafe.engine.scoring import Detector, Look, load_detectors, prepare
 from worksafe.evaluation.datasets import NEUTRAL, Example, read_manifest, read_pixels
 from worksafe.images.resize import RgbImage
 from worksafe.models import nudity
+from worksafe.models.boxes import suppress_overlaps
 
 PARTS = ("FACE", "FEET")
 CANVASES = (2, 4)  # times the sides of the picture
@@ -47,7 +48,7 @@ def find_parts(
     anchors, classes = np.nonzero(scores > threshold)
     if not anchors.size:
         return []
-    kept = nudity.suppress_overlaps(boxes[anchors], scores[anchors, classes], classes)
+    kept = suppress_overlaps(boxes[anchors], scores[anchors, classes], classes)
     unit = np.array([placement.width, placement.height] * 2)
     named = ((nudity.CLASSES[classes[i]][0], boxes[anchors[i]] / unit) for i in kept)
     return [(name[:4], box) for name, box in named if name.startswith(PARTS)]

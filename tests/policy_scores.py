@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from worksafe.models.registry import DETECTORS, LABELS
 from worksafe.models.spec import category_scores
-from worksafe.policy.document import read_policies
+from worksafe.policy.reading import read_policies
 from worksafe.results import FrameScores, ImageScores, Scores
 
 # All that ship, and all examples.

@@ -16,7 +16,8 @@ from servers import resident_bytes
 from worksafe import Moderator, Settings
 from worksafe.doctor.making import long_gif
 from worksafe.items import Item
-from worksafe.policy.document import VideoRule, read_policies
+from worksafe.policy.document import VideoRule
+from worksafe.policy.reading import read_policies
 from worksafe.results import Action, Moderation
 
 

@@ -26,7 +26,8 @@ from worksafe.images.wall import Wall
 from worksafe.items import Item, ItemChecker, name_of, outcome_of
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
-from worksafe.policy.document import Policy, choose_policy
+from worksafe.policy.document import Policy
+from worksafe.policy.reading import choose_policy
 from worksafe.policy.shadow import Shadow
 from worksafe.policy.shelf import PolicyShelf
 from worksafe.redaction.redactor import Redacted, Redaction, Redactor

@@ -13,7 +13,7 @@ from worksafe.api.rendering import render_check
 from worksafe.cli.main import app
 from worksafe.errors import DatasetError, PolicyError, StoredResultsError
 from worksafe.items import Item
-from worksafe.policy.document import read_policy
+from worksafe.policy.reading import read_policy
 from worksafe.policy.stored import read_results
 
 runner = CliRunner()

@@ -7,7 +7,8 @@ from worksafe import Moderator, Settings
 from worksafe.doctor.corpus_moving import MOVING
 from worksafe.doctor.corpus_pictures import PICTURES
 from worksafe.engine.cache import Recall
-from worksafe.engine.found import Found, refuse_impossible
+from worksafe.engine.found import Found
+from worksafe.engine.plausibility import refuse_impossible
 
 
 def test_whatever_is_found_in_odd_files_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from worksafe.engine.session import OnnxSession
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.models import nudity
+from worksafe.models.boxes import suppress_overlaps
 from worksafe.models.spec import Placement
 from worksafe.models.weights import read_weights
 
@@ -36,7 +37,7 @@ def as_the_package_does(session: OnnxSession, bgr: NDArray[np.uint8]) -> tuple[B
     boxes, scores = nudity.decode_boxes(outputs[0], placement)
     anchors, classes = np.nonzero(scores > nudity.MIN_REGION_SCORE)
     certain = scores[anchors, classes]
-    kept = nudity.suppress_overlaps(boxes[anchors], certain)
+    kept = suppress_overlaps(boxes[anchors], certain, np.zeros_like(classes))
     ours = [
         (
             nudity.CLASSES[classes[i]][0],

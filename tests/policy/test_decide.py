@@ -10,7 +10,8 @@ from worksafe.api import rendering
 from worksafe.engine.scoring import summarise
 from worksafe.models.registry import LABELS
 from worksafe.policy.decide import decide
-from worksafe.policy.document import Policy, Rule, read_policies
+from worksafe.policy.document import Policy, Rule
+from worksafe.policy.reading import read_policies
 from worksafe.results import (
     Action,
     FrameScores,

@@ -5,13 +5,8 @@ import yaml
 
 from worksafe.errors import PolicyError, UnknownPolicyError
 from worksafe.models import hazards
-from worksafe.policy.document import (
-    DEFAULT,
-    Policy,
-    choose_policy,
-    read_policies,
-    read_policy,
-)
+from worksafe.policy.document import DEFAULT, Policy
+from worksafe.policy.reading import choose_policy, read_policies, read_policy
 from worksafe.results import Action
 
 GOOD = """

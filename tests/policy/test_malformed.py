@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worksafe.errors import PolicyError
-from worksafe.policy.document import read_policies, read_policy
+from worksafe.policy.reading import read_policies, read_policy
 
 HEAD = "name: school\n"
 RULES = "rules:\n  nudity: {review: 0.2, block: 0.4}\n"

@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 
 from policy_scores import film, films, image, stills
 from worksafe.policy.decide import decide
-from worksafe.policy.document import Policy, read_policies
+from worksafe.policy.document import Policy
+from worksafe.policy.reading import read_policies
 from worksafe.results import Action, ImageScores
 
 EXAMPLES = read_policies(Path(__file__).parents[2] / "examples" / "policies")

@@ -8,7 +8,8 @@ from pictures import encode, photo
 from policy_scores import image
 from worksafe import Moderator, Settings
 from worksafe.api.app import create_app
-from worksafe.policy.document import Policy, Rule, read_policies
+from worksafe.policy.document import Policy, Rule
+from worksafe.policy.reading import read_policies
 from worksafe.policy.shadow import Shadow
 from worksafe.results import Action, ImageInfo, Moderation
 

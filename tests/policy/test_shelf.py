@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from worksafe.errors import UnknownPolicyError
-from worksafe.policy import document as document_module
+from worksafe.policy import reading as reading_module
 from worksafe.policy import shelf as shelf_module
 from worksafe.policy.document import Policy
 from worksafe.policy.shelf import PolicyShelf
@@ -156,7 +156,7 @@ def test_whatever_a_file_raises_keeps_what_was_and_is_stale(
     def fail(path: Path) -> YamlFile:
         raise MemoryError(str(path))
 
-    monkeypatch.setattr(document_module, "read_yaml", fail)
+    monkeypatch.setattr(reading_module, "read_yaml", fail)
 
     assert shelf.policies["school"].rules["nudity"].block == 0.5
     assert shelf.is_stale
@@ -195,7 +195,7 @@ def test_a_second_of_one_name_that_cannot_be_read_again_is_a_mistake_like_others
             raise FieldError((), "cannot be read: Too many open files")
         return read_yaml(path)
 
-    monkeypatch.setattr(document_module, "read_yaml", read_twice)
+    monkeypatch.setattr(reading_module, "read_yaml", read_twice)
 
     assert shelf.policies["school"].rules["nudity"].block == 0.5
     assert shelf.is_stale
@@ -251,7 +251,7 @@ def test_what_changes_while_it_is_read_does_not_count(
 ) -> None:
     write(tmp_path, "0.5", "a.yaml")
     shelf = PolicyShelf(tmp_path, ("school",))
-    read = document_module.read_folder
+    read = reading_module.read_folder
 
     def read_slowly(folder: Path) -> dict[str, Policy]:
         policies = read(folder)

@@ -15,7 +15,8 @@ from worksafe.api.rendering import render_check
 from worksafe.errors import StoredResultsError
 from worksafe.models.registry import CATEGORIES
 from worksafe.policy.decide import decide
-from worksafe.policy.document import Policy, read_policies
+from worksafe.policy.document import Policy
+from worksafe.policy.reading import read_policies
 from worksafe.policy.stored import read_results
 from worksafe.results import (
     Action,

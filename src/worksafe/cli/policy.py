@@ -21,13 +21,8 @@ from worksafe.evaluation.datasets import NEUTRAL, choose_split, read_manifest
 from worksafe.evaluation.markdown import table_lines
 from worksafe.evaluation.scoring import measuring_settings
 from worksafe.moderator import Moderator
-from worksafe.policy.document import (
-    Policy,
-    policy_files,
-    read_policies,
-    read_policy,
-    refuse_second,
-)
+from worksafe.policy.document import Policy
+from worksafe.policy.reading import policy_files, read_policies, read_policy, refuse_second
 from worksafe.policy.stored import Stored, read_results, stored
 from worksafe.results import Action
 from worksafe.settings import Settings

@@ -7,7 +7,8 @@ from typing import BinaryIO
 from worksafe.errors import InputError
 from worksafe.images.limits import ImageLimits
 from worksafe.images.source import read_source
-from worksafe.policy.document import SUFFIXES, Policy, choose_policy, read_policies, read_policy
+from worksafe.policy.document import Policy
+from worksafe.policy.reading import SUFFIXES, choose_policy, read_policies, read_policy
 from worksafe.settings import Settings
 
 STANDARD = "-"

@@ -6,10 +6,7 @@ import zlib
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
-
-Rgb = NDArray[np.uint8]
 
 
 def scene(width: int = 160, height: int = 120, seed: int = 0) -> Image.Image:

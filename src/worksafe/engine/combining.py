@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from worksafe.models.boxes import suppress_overlaps
 from worksafe.results import Box, HeatMap, Region, Scores
-
-_SAME_FIND = 0.45  # of their union: regions of one class that share more are one
 
 
 def combine(several: Sequence[Scores]) -> Scores:
@@ -25,33 +24,26 @@ def combine(several: Sequence[Scores]) -> Scores:
         a label's map is of the look that scored highest of those that have one.
     """
     scores, _ = highest(several)
-    regions: list[Region] = []
-    for region in sorted(
-        (region for one in several for region in one.regions),
-        key=lambda region: region.score,
-        reverse=True,
-    ):
-        if not any(_is_again(region, known) for known in regions):
-            regions.append(region)
     maps: dict[str, tuple[float, HeatMap]] = {}
     for one in several:
         for name, places in one.maps.items():
             if name not in maps or one.labels[name] > maps[name][0]:
                 maps[name] = one.labels[name], places
     return replace(
-        scores, regions=tuple(regions), maps={name: places for name, (_, places) in maps.items()}
+        scores,
+        regions=_distinct([region for one in several for region in one.regions]),
+        maps={name: places for name, (_, places) in maps.items()},
     )
 
 
-def _is_again(region: Region, known: Region) -> bool:
-    """Tell whether two regions are the same find (intersection over union)."""
-    x, y, width, height = region.box
-    known_x, known_y, known_width, known_height = known.box
-    across = min(x + width, known_x + known_width) - max(x, known_x)
-    down = min(y + height, known_y + known_height) - max(y, known_y)
-    shared = max(0.0, across) * max(0.0, down)
-    union = width * height + known_width * known_height - shared
-    return region.detector_class == known.detector_class and shared > _SAME_FIND * union
+def _distinct(regions: Sequence[Region]) -> tuple[Region, ...]:
+    """Keep the more certain of two regions of one class that are the same find."""
+    if not regions:
+        return ()
+    _, classes = np.unique([region.detector_class for region in regions], return_inverse=True)
+    boxes = np.array([region.box for region in regions])
+    kept = suppress_overlaps(boxes, np.array([region.score for region in regions]), classes)
+    return tuple(regions[place] for place in kept)
 
 
 def highest(several: Sequence[Scores]) -> tuple[Scores, dict[str, int]]:

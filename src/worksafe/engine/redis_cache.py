@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
-from worksafe.engine.found import Found, refuse_impossible
+from worksafe.engine.found import Found
+from worksafe.engine.plausibility import refuse_impossible
 from worksafe.errors import SettingsError
 from worksafe.models.spec import Label
 

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.evaluation.metrics import METRICS, Bools, Floats, rank_from_top
-
-_BINS = 10  # as metrics.calibration_error
-_FPRS = (0.01, 0.02)
+from worksafe.evaluation.metrics import BINS, FPRS, METRICS, Bools, Floats, rank_from_top
 
 Interval = tuple[float, float]
 
@@ -81,7 +78,7 @@ def weighted_figures(ranking: Ranking, weights: NDArray[np.intp]) -> Floats:
     beaten = negatives - flagged + wrong_in_run / 2
     precision = found / np.maximum(found + flagged, 1)
     # Only scores above the first negative too many are flagged, none that equals it.
-    limits = [np.searchsorted(flagged, int(fpr * negatives) + 1) for fpr in _FPRS]
+    limits = [np.searchsorted(flagged, int(fpr * negatives) + 1) for fpr in FPRS]
     return np.array(
         [
             np.sum(in_run * beaten) / (positives * negatives),
@@ -103,7 +100,7 @@ def _calibration_error(scores: Floats, drawn: NDArray[np.intp], found: NDArray[n
     total = int(drawn.sum())
     counted = np.concatenate([[0], np.cumsum(drawn)])
     summed = np.concatenate([[0.0], np.cumsum(drawn * scores - found)])
-    sizes = np.full(_BINS, total // _BINS) + (np.arange(_BINS) < total % _BINS)
+    sizes = np.full(BINS, total // BINS) + (np.arange(BINS) < total % BINS)
     edges = np.concatenate([[0], np.cumsum(sizes)])
     return float(np.abs(np.diff(np.interp(edges, counted, summed))).sum() / total)
 
@@ -114,7 +111,6 @@ def bootstrap_intervals(
     groups: Sequence[str],
     *,
     rounds: int = 1000,
-    seed: int = 0,
 ) -> Mapping[str, Interval]:
     """95 % intervals of all metrics at once, resampling whole groups of related pictures.
 
@@ -128,8 +124,6 @@ def bootstrap_intervals(
         Pictures of one clip or scene share a group: they are drawn together.
     rounds : int, default 1000
         Number of resamples.
-    seed : int, default 0
-        Of the random draws.
 
     Returns
     -------
@@ -139,7 +133,7 @@ def bootstrap_intervals(
     _, group_of = np.unique(np.asarray(groups), return_inverse=True)
     size = int(group_of.max()) + 1
     ranking = rank_scores(scores, truths)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)  # the same draws for everybody
     values = np.array(
         [
             weighted_figures(

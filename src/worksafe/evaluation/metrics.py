@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Metric = Callable[[Floats, Bools], float]
 
+FPRS = (0.01, 0.02)
+BINS = 10  # of the calibration error
+
 
 def rank_from_top(scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Sort scores so that equal ones are counted at once.
@@ -124,7 +127,7 @@ def recall_at_fpr(scores: Floats, truths: Bools, fpr: float) -> float:
     return float(np.mean(scores[truths] >= threshold_at_fpr(scores[~truths], fpr)))
 
 
-def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
+def calibration_error(scores: Floats, truths: Bools) -> float:
     """Measure the expected calibration error over bins of equal population.
 
     Parameters
@@ -133,8 +136,6 @@ def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
         Probabilities, 0 to 1.
     truths : ndarray of bool, shape (n,)
         Which are positive.
-    bins : int, default 10
-        Number of bins.
 
     Returns
     -------
@@ -153,7 +154,7 @@ def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
     return float(
         sum(
             abs(scores[part].mean() - observed[part].mean()) * part.size / scores.size
-            for part in np.array_split(order, bins)
+            for part in np.array_split(order, BINS)
             if part.size
         )
     )
@@ -163,8 +164,7 @@ def calibration_error(scores: Floats, truths: Bools, bins: int = 10) -> float:
 METRICS: Mapping[str, Metric] = {
     "auc": roc_auc,
     "average_precision": average_precision,
-    "recall_at_1pct_fpr": partial(recall_at_fpr, fpr=0.01),
-    "recall_at_2pct_fpr": partial(recall_at_fpr, fpr=0.02),
+    **{f"recall_at_{100 * fpr:g}pct_fpr": partial(recall_at_fpr, fpr=fpr) for fpr in FPRS},
     "calibration_error": calibration_error,
 }
 

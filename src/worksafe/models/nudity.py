@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worksafe.models.boxes import Boxes, suppress_overlaps
 from worksafe.models.nudity_graph import make_lean
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
 from worksafe.results import Box, Region, Scores
@@ -55,11 +56,8 @@ LABELS = (
 LABELLED = np.array([label is not None for _, label in CLASSES])
 
 MIN_REGION_SCORE = 0.25
-MAX_OVERLAP = 0.45
 
 _COORDINATES = 4  # of a box, before the scores of its classes
-
-Boxes = NDArray[np.float32]
 
 
 def decode_boxes(
@@ -86,47 +84,6 @@ def decode_boxes(
     upper_left = np.clip(centre - size / 2, 0, limit)
     lower_right = np.clip(centre + size / 2, upper_left, limit)
     return np.hstack([upper_left, lower_right - upper_left]), rows[:, _COORDINATES:]
-
-
-def suppress_overlaps(
-    boxes: Boxes, scores: NDArray[np.float32], classes: NDArray[np.intp] | None = None
-) -> list[int]:
-    """Keep the most certain of boxes that overlap (non-maximum suppression).
-
-    Parameters
-    ----------
-    boxes : ndarray of float32, shape (n, 4)
-        Left, top, width, height.
-    scores : ndarray of float32, shape (n,)
-        Higher is more certain.
-    classes : ndarray of int, shape (n,), optional
-        Only boxes of one class compete: a covered part never hides an exposed one. Without it,
-        all compete, as in the `nudenet` package.
-
-    Returns
-    -------
-    list of int
-        Positions of the boxes that are kept, the most certain first.
-    """
-    order = np.argsort(-scores, kind="stable")
-    left_top, right_bottom = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-    area = boxes[:, 2] * boxes[:, 3]
-    kept: list[int] = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        overlap = np.clip(
-            np.minimum(right_bottom[best], right_bottom[rest])
-            - np.maximum(left_top[best], left_top[rest]),
-            0,
-            None,
-        ).prod(axis=1)
-        union = np.maximum(area[best] + area[rest] - overlap, 1e-9)
-        loses = overlap / union > MAX_OVERLAP
-        if classes is not None:
-            loses &= classes[rest] == classes[best]
-        order = rest[~loses]
-    return kept
 
 
 def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:

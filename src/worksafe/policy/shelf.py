@@ -7,13 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from worksafe.errors import PolicyError
-from worksafe.policy.document import (
-    Policy,
-    choose_policy,
-    policy_files,
-    read_folder,
-    read_policies,
-)
+from worksafe.policy.document import Policy
+from worksafe.policy.reading import choose_policy, policy_files, read_folder, read_policies
 
 _LOOK_EVERY_S = 1.0
 _LONG_LOOK_S = 5.0  # a look at a folder that does not answer has not ended by then
