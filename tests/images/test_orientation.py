@@ -98,6 +98,7 @@ EXIF = b"Exif\x00\x00"
         [EXIF, EXIF + exif_of((SHORT, 3))],
         [EXIF + b"junk and more of it", EXIF + exif_of((SHORT, 3))],
         [EXIF + exif_of((SHORT, 1)), EXIF + exif_of((SHORT, 3))],
+        [EXIF + exif_of((SHORT, 3)).replace(b"*", b"+", 1)],
     ],
 )
 def test_where_readers_find_other_orientations_all_are_looked_at(segments: list[bytes]) -> None:
@@ -130,6 +131,8 @@ def test_more_exif_than_any_honest_file_has_is_an_error() -> None:
 
     with pytest.raises(UndecodableImageError, match="EXIF"):
         decode(with_segments(*segments))
+    with pytest.raises(UndecodableImageError, match="EXIF"):
+        decode(with_segments(EXIF + exif_of(*[(SHORT, 1)] * 513)))
 
 
 def test_xmp_does_not_turn_a_tiff() -> None:

@@ -3,11 +3,16 @@
 import struct
 from collections.abc import Callable
 
+import numpy as np
+from PIL import Image
+
 from worksafe.doctor.making import (
     bmp_of_runs,
     encoded,
+    exif,
     iso_box,
     jpeg_segment,
+    png_chunk,
     scene,
     srgb_profile,
 )
@@ -75,6 +80,27 @@ def _raw() -> bytes:
     return encoded(scene(), "TIFF", tiffinfo={50706: b"\1\4\0\0"})
 
 
+def _denied_transparency() -> bytes:
+    """Make a lossless WebP of a picture in the transparency of black, and clear its flag."""
+    clear = Image.new("RGBA", scene().size)
+    clear.putalpha(scene().convert("L"))
+    data = bytearray(encoded(clear, "WEBP", lossless=True, exact=True))
+    data[24] &= ~0x10
+    return bytes(data)
+
+
+def _begins_as_another() -> bytes:
+    """Make an interlaced GIF, of which every eighth row comes first."""
+    picture = np.array(scene(seed=9).convert("L"))
+    picture[::8] = np.array(scene().convert("L"))[::8]
+    return encoded(Image.fromarray(picture), "GIF", interlace=1)
+
+
+def _png(*chunks: tuple[bytes, bytes]) -> bytes:
+    data, end = encoded(scene(), "PNG"), 8 + 25  # of its header
+    return data[:end] + b"".join(png_chunk(*chunk) for chunk in chunks) + data[end:]
+
+
 def _bmp(runs: bytes, start: int | None = None) -> bytes:
     return bmp_of_runs(8, 2, runs, bytes(range(256)) * 4, start)
 
@@ -89,6 +115,16 @@ TWO_WAYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "AVIF with alternatives": (_alternatives, _REFUSED),
     "AVIF to be cut to a part": (_cut, _REFUSED),
     "AVIF that says it is a film": (_film_or_picture, _REFUSED),
+    "lossless WebP that denies its transparency": (_denied_transparency, "ok"),
+    "interlaced GIF that begins as another picture": (_begins_as_another, "ok"),
+    "PNG with a gamma beside a damaged sRGB": (
+        lambda: _png((b"gAMA", struct.pack(">I", 1000)), (b"sRGB", b"\0\0")),
+        _REFUSED,
+    ),
+    "PNG that is turned in two ways": (
+        lambda: _png(*((b"eXIf", exif((0x0112, 3, 1, value))[6:]) for value in (3, 1))),
+        _REFUSED,
+    ),
     "BMP of runs beyond its edges": (
         lambda: _bmp(b"\x00\x09" + bytes(10) + b"\x00\x00\x08\x07\x00\x01"),
         _REFUSED,

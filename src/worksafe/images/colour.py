@@ -75,19 +75,24 @@ def as_shown(
     yield picture
 
 
-def refuse_torn_profile(image: JpegImageFile) -> None:
-    """Refuse a JPEG whose profile is not in one piece: browsers apply some of it, others none.
+def refuse_torn_profile(image: Image.Image) -> None:
+    """Refuse a picture whose profile is not in one piece: some readers apply it, others do not.
 
     Parameters
     ----------
-    image : JpegImageFile
+    image : PIL.Image.Image
         Open.
 
     Raises
     ------
     UndecodableImageError
-        If the profile's segments are not one to the last, each once, or the decoder has not all.
+        If the decoder found a profile that it could not unpack; or if a JPEG's segments of it are
+        not one to the last, each once, or the decoder has not all.
     """
+    if image.info.get("icc_profile", b"") is None:
+        raise UndecodableImageError("the colour profile is torn or damaged")
+    if not isinstance(image, JpegImageFile):
+        return
     head = len(_ICC_MARK) + 2
     parts = [
         data
@@ -141,7 +146,8 @@ def _changes_of(
             yield _Change(lambda _: transform.apply(inks), transform.is_gentle)
         elif not _is_plain(transform):
             yield _Change(transform.apply, transform.is_gentle)
-    elif isinstance(gamma, float) and "srgb" not in info and gamma > 0:
+    # Beside a profile, too: not all readers take the same ones for profiles.
+    if isinstance(gamma, float) and gamma > 0 and "srgb" not in info:
         table = _gamma_table(gamma)
         if table is not None:
             yield _by_table(table)

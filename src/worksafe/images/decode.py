@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from worksafe.images.cicp import CodePoints, read_code_points
 from worksafe.images.colour import as_shown, read_bmp_profile, refuse_torn_profile
 from worksafe.images.damage import damaged
 from worksafe.images.exif import read_blocks
-from worksafe.images.formats import BMP, ImageFormat, sniff_format
+from worksafe.images.formats import BMP, GIF, ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames, seek_frame
 from worksafe.images.likeness import shows_something_else, shows_what_is_hidden
 from worksafe.images.limits import ImageLimits
@@ -34,6 +35,7 @@ from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
 from worksafe.images.structure.check import check_structure, readings
+from worksafe.images.structure.gif import is_interlaced
 from worksafe.images.thumbnail import read_thumbnail
 
 pi_heif.register_heif_opener(thumbnails=False)
@@ -107,7 +109,15 @@ def _decode_file(
     if profile:  # Pillow leaves it
         image.info["icc_profile"] = profile
     with image:
-        return _Decoding(image, name, limits, side_px, is_ours=True, code_points=code_points).run()
+        return _Decoding(
+            image,
+            name,
+            limits,
+            side_px,
+            is_ours=True,
+            code_points=code_points,
+            has_rows_between=image_format is GIF and is_interlaced(data),
+        ).run()
 
 
 def _beside(decoded: DecodedImage, other: DecodedImage) -> DecodedImage:
@@ -137,6 +147,7 @@ class _Decoding:
     side_px: int
     is_ours: bool = False
     code_points: frozenset[CodePoints] = frozenset()
+    has_rows_between: bool = False  # a GIF that comes as every eighth row, then those between
 
     def run(self) -> DecodedImage:
         try:
@@ -165,7 +176,7 @@ class _Decoding:
             if frame == shown:
                 is_turned = orientation.swaps_sides
                 previews = self._odd_thumbnails(views[0].pixels, orientation)
-                previews += self._odd_passes(drawn, views[0].pixels, orientation)
+                previews += self._odd_passes(drawn, views, orientation)
             chosen[frame] = views
             time_s += _duration_s(self.image)
             pictures = [view.pixels for view in views if not view.is_preview]
@@ -183,8 +194,7 @@ class _Decoding:
         )
 
     def _load(self, walk: FrameWalk) -> tuple[Image.Image, Orientation]:
-        if isinstance(self.image, JpegImageFile):
-            refuse_torn_profile(self.image)
+        refuse_torn_profile(self.image)
         if self.is_ours:
             if isinstance(self.image, JpegImageFile):
                 self._scale_in_decoder(self.image)
@@ -216,17 +226,18 @@ class _Decoding:
         return [pixels for pixels in turned if shows_what_is_hidden(pixels, picture)]
 
     def _odd_passes(
-        self, drawn: Image.Image, picture: RgbImage, orientation: Orientation
+        self, drawn: Image.Image, views: Sequence[View], orientation: Orientation
     ) -> list[RgbImage]:
-        """Find what an interlaced PNG shows while it comes, where that is something else."""
-        if not self.image.info.get("interlace"):
+        """Find what an interlaced picture shows while it comes, where no view shows the same."""
+        whole_rows = self.has_rows_between
+        if not (whole_rows or self.image.info.get("interlace")):
             return []
-        odd = []
-        for one in early_passes(drawn):
-            shown = orientation.turn(next(to_rgb(one, self._factor(one))))
-            if shows_something_else(shown, picture):
-                odd.append(shown)
-        return odd
+        return [
+            early.pixels
+            for one in early_passes(drawn, whole_rows=whole_rows)
+            for early in self._views(one, 0, 0.0, orientation)
+            if all(shows_something_else(early.pixels, view.pixels) for view in views)
+        ]
 
     def _factor(self, image: Image.Image) -> int:
         """Tell by how much a picture may be reduced, so that twice what is wanted is left."""

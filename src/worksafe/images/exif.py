@@ -23,6 +23,7 @@ _PREFIXES = re.compile(rb"(?:Exif\x00[\x00-\xff])*", re.DOTALL)
 _MAX_DIRECTORIES = 8  # of one block that are read; honest ones have two
 _SUB_DIRECTORY = 0x8769
 _SHORT, _LONG = 3, 4
+_MARKS = (b"*\x00", b"\x00*")  # after the order of bytes, and in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Block:
     data : bytes
         From the byte order on, without what comes before it.
     is_usual : bool
-        All readers find it: it is the first, and what comes before it is as it should be.
+        All readers find it: it is the first, and what comes before it and its mark are as they
+        should be.
     """
 
     data: bytes
@@ -85,7 +87,7 @@ def read_blocks(image: Image.Image) -> list[Block]:
         raise UndecodableImageError(msg)
     blocks = [(data, data[_prefix_bytes(data) :]) for data in found if data]
     return [
-        Block(block, is_usual=number == 0 and data in {_PREFIX + block, block})
+        Block(block, number == 0 and data in {_PREFIX + block, block} and block[2:4] in _MARKS)
         for number, (data, block) in enumerate(blocks)
     ]
 
@@ -113,7 +115,7 @@ def read_entries(block: Block, tag: int) -> Iterator[Entry]:
     Raises
     ------
     UndecodableImageError
-        If there are more directories beside it than any honest block has.
+        If there are more directories beside it, or entries in one, than any honest block has.
     """
     order = {b"II": "<", b"MM": ">"}.get(block.data[:2])
     if order is None or len(block.data) < 8:  # noqa: PLR2004 - order, mark, place of the directory
@@ -139,8 +141,10 @@ def read_entries(block: Block, tag: int) -> Iterator[Entry]:
 def _directory(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, int, bytes]]:
     """Read a directory's entries: tag, type, count, and where the value is or begins."""
     (count,) = struct.unpack(f"{order}H", data[at : at + 2].ljust(2, b"\x00"))
-    entries = data[at + 2 : at + 2 + ENTRY_BYTES * min(count, MAX_ENTRIES)]
-    return whole_entries(order, entries)
+    if count > MAX_ENTRIES and len(data) > at + 2 + ENTRY_BYTES * MAX_ENTRIES:
+        msg = f"an EXIF block has a directory of more than {MAX_ENTRIES} entries"
+        raise UndecodableImageError(msg)
+    return whole_entries(order, data[at + 2 : at + 2 + ENTRY_BYTES * count])
 
 
 def _short(order: str, value: bytes) -> int:

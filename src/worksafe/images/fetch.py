@@ -41,7 +41,10 @@ _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 # Special purposes that the standard library's own list lacks, or has in some versions only.
 _SPECIAL = tuple(
     ipaddress.ip_network(network)
-    for network in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23", "fec0::/10")
+    for network in [
+        *("192.0.0.0/24", "192.88.99.0/24"),
+        *("64:ff9b:1::/48", "2001::/23", "3fff::/20", "fec0::/10"),
+    ]
 )
 
 

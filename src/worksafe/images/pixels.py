@@ -53,27 +53,31 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
         yield _reduce(_narrow_rgb(image), factor)
 
 
-def early_passes(image: Image.Image) -> Iterator[Image.Image]:
-    """Give what an interlaced PNG shows before all of it is there.
+def early_passes(image: Image.Image, *, whole_rows: bool) -> Iterator[Image.Image]:
+    """Give what an interlaced picture shows before all of it is there.
 
     Parameters
     ----------
     image : PIL.Image.Image
         As a whole.
+    whole_rows : bool
+        Rows come as a whole, as in GIF; in PNG pixel by pixel, too.
 
     Yields
     ------
     PIL.Image.Image
-        Of the same mode: every eighth pixel of every eighth row, which come first, then every
-        fourth, then every second; none of which a person sees nothing.
+        Of the same mode: every eighth row, and of it every eighth pixel or all, which come first,
+        then every fourth, then every second; none of which a person sees nothing.
     """
-    for step in _PASSES:
-        width, height = -(-image.width // step), -(-image.height // step)
+    for down in _PASSES:
+        across = 1 if whole_rows else down
+        width, height = -(-image.width // across), -(-image.height // down)
         if min(width, height) >= _LEAST_SEEN_PX:
             # To the upper left corner of each block: else it would take the pixel in its middle.
-            corner = 0.5 - step / 2
-            first = (step, 0, corner, 0, step, corner)
-            yield image.transform((width, height), Image.Transform.AFFINE, first)
+            first = (across, 0, 0.5 - across / 2, 0, down, 0.5 - down / 2)
+            early = image.transform((width, height), Image.Transform.AFFINE, first)
+            whole = (width, image.height if whole_rows else height)  # rows that are repeated
+            yield early if early.size == whole else early.resize(whole, Image.Resampling.NEAREST)
 
 
 def _reduce(image: Image.Image, factor: int) -> Image.Image:

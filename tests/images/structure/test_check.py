@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures import encode, interlaced, photo
+from pictures import chunk_after_header, encode, interlaced, photo
 from worksafe.doctor.making import jpeg_segment, png_chunk
 from worksafe.errors import ImageFramesError, InputError, UndecodableImageError
 from worksafe.images.decode import decode_image
@@ -186,6 +186,36 @@ def test_what_an_interlaced_png_shows_at_first_is_seen() -> None:
     assert [view.is_preview for view in odd.views] == [True] * (len(odd.views) - 1) + [False]
     assert odd.odd_thumbnail
     assert np.array_equal(odd.views[0].pixels, picture[::8, ::8])
+
+
+def test_what_it_shows_at_first_is_seen_as_its_gamma_has_it() -> None:
+    """Stored levels are all bright; shown they are a picture first, and white at last."""
+    exponent = 28
+    picture = np.full((480, 480, 3), 235, dtype=np.uint8)
+    picture[::8, ::8] = np.asarray(photo("astronaut").resize((60, 60)))
+    stored = np.round(255 * ((picture + 1.0) / 256) ** (1 / exponent)).astype(np.uint8)
+    gamma = struct.pack(">I", round(100_000 / (2.2 * exponent)))
+
+    odd = decode_image(chunk_after_header(interlaced(stored), b"gAMA", gamma), ImageLimits(), 480)
+
+    shown = [view.pixels.astype(int) for view in odd.views if view.is_preview]
+    assert min(np.abs(one - picture[::8, ::8]).mean() for one in shown if len(one) == 60) < 8
+
+
+def test_what_an_interlaced_gif_shows_at_first_is_seen() -> None:
+    picture = np.array(photo("coffee").convert("L").resize((320, 240)))
+    honest = encode(Image.fromarray(picture), "GIF", interlace=1)
+    picture[::8] = np.asarray(photo("astronaut").convert("L").resize((320, 30)))
+    odd, whole = (encode(Image.fromarray(picture), "GIF", interlace=way) for way in (1, 0))
+
+    assert [len(decode_image(data, ImageLimits(), 320).views) for data in (honest, whole)] == [1, 1]
+    decoded = decode_image(odd, ImageLimits(), 320)
+    assert decoded.odd_thumbnail
+    assert [view.is_preview for view in decoded.views] == [True] * (len(decoded.views) - 1) + [
+        False
+    ]
+    first = decoded.views[0].pixels[..., 0].astype(int)
+    assert np.abs(first - np.repeat(picture[::8], 8, axis=0)).mean() < 1
 
 
 @pytest.mark.parametrize("entry", [(50706, 1, 4, 1), (262, 3, 1, 32803), (262, 3, 1, 34892)])

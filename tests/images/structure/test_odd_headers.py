@@ -36,6 +36,7 @@ def primaries(values: tuple[int, ...]) -> bytes:
 
 
 GAMMA = png_chunk(b"gAMA", struct.pack(">I", 45455))
+TURNED = png_chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\3\0\0\0\0\0\0")
 GREY_LEVEL = png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
 
 
@@ -46,7 +47,13 @@ GREY_LEVEL = png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
         png(late=GAMMA),
         png(GAMMA, late=png_chunk(b"sRGB", b"\x00")),
         png(GAMMA, png_chunk(b"sRGB", b"\x09")),
+        png(GAMMA, png_chunk(b"sRGB", b"\x00\x00")),
+        png(GAMMA, png_chunk(b"sRGB", b"")),
         png(late=png_chunk(b"iCCP", b"x\x00\x00" + zlib.compress(b"none"))),
+        png(png_chunk(b"iCCP", b"\x00\x00" + zlib.compress(SRGB_PROFILE))),
+        png(png_chunk(b"iCCP", b"x" * 80 + b"\x00\x00" + zlib.compress(SRGB_PROFILE))),
+        png(TURNED, png_chunk(b"eXIf", b"")),
+        png(TURNED, late=TURNED),
         png(GREY_LEVEL, late=GREY_LEVEL),
         png(late=GREY_LEVEL),
         png(GAMMA, primaries(NEARLY_A_LINE)),
@@ -54,7 +61,7 @@ GREY_LEVEL = png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
         png(GAMMA, primaries((33333, 33333, 100000, 0, 0, 100000, 0, 0))),  # XYZ
     ],
 )
-def test_a_png_that_says_its_colours_in_two_ways_is_refused(data: bytes) -> None:
+def test_a_png_that_says_its_colours_or_its_turn_in_two_ways_is_refused(data: bytes) -> None:
     with pytest.raises(UndecodableImageError, match="the png"):
         decode(data)
 
@@ -66,11 +73,21 @@ def test_a_png_that_says_its_colours_in_two_ways_is_refused(data: bytes) -> None
         png(GAMMA, primaries(SRGB), png_chunk(b"sRGB", b"\x00")),
         png(primaries(NEARLY_A_LINE), png_chunk(b"sRGB", b"\x00")),  # which counts instead
         png(GREY_LEVEL),
+        png(late=TURNED),
+        png(png_chunk(b"iCCP", b"x" * 79 + b"\x00\x00" + zlib.compress(SRGB_PROFILE))),
         png(late=png_chunk(b"tEXt", b"a\x00b") * 2),
     ],
 )
 def test_a_png_that_says_them_once_is_read(data: bytes) -> None:
     assert decode(data)
+
+
+def test_a_png_whose_profile_has_a_wrong_checksum_is_refused() -> None:
+    """The decoder leaves it, others apply it."""
+    packed = zlib.compress(SRGB_PROFILE)
+
+    with pytest.raises(UndecodableImageError, match="profile"):
+        decode(png(png_chunk(b"iCCP", b"x\x00\x00" + packed[:-4] + bytes(4))))
 
 
 def test_a_png_with_a_pixel_beyond_its_palette_is_refused() -> None:

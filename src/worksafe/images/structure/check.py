@@ -15,7 +15,7 @@ from worksafe.images.structure.heif import has_track, refuse_odd_avif, refuse_od
 from worksafe.images.structure.jpeg import claims_pictures, refuse_odd_jpeg
 from worksafe.images.structure.png import refuse_odd_png
 from worksafe.images.structure.tiff import refuse_odd_tiff
-from worksafe.images.structure.webp import count_pixels, has_several_frames
+from worksafe.images.structure.webp import as_browsers_see_through, count_pixels, has_several_frames
 
 _WEBP_CHEAP_PIXELS = 8_000_000  # the decoder keeps several canvases, 16 bytes a pixel
 
@@ -93,6 +93,8 @@ def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
     """
     if image_format is GIF:
         return [as_browsers_dispose(data)]
+    if image_format is WEBP:
+        return [as_browsers_see_through(data)]
     if image_format not in {AVIF, HEIC} or not has_track(data):
         return [data]
     if image_format is HEIC:

@@ -19,6 +19,7 @@ _TABLE, _EXTENSION, _IMAGE, _END = 0x80, 0x21, 0x2C, 0x3B
 _CONTROL, _CLEAR_COLOUR, _DISPOSAL = b"\xf9\x04", 0x01, 2
 _KEPT, _CLEARED, _PREVIOUS = 1, 2, 3  # what becomes of a frame
 _ALL_GREYS = 256
+_INTERLACED = 0x40
 
 
 def refuse_odd_gif(data: bytes) -> None:
@@ -122,6 +123,12 @@ def as_browsers_dispose(data: bytes) -> bytes:
     for at in unsaid:
         changed[at] |= _KEPT << _DISPOSAL
     return bytes(changed)
+
+
+def is_interlaced(data: bytes) -> bool:
+    """Tell whether the first frame comes as every eighth row, then those between."""
+    first = next((at for at in _blocks(data) if data[at] == _IMAGE), len(data))
+    return bool(int.from_bytes(data[first + 9 : first + 10], "big") & _INTERLACED)
 
 
 def _blocks(data: bytes) -> Iterator[int]:

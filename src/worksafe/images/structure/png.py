@@ -18,7 +18,10 @@ _CHUNK_BYTES = 12  # besides what it holds: length, kind, checksum
 _DEPTH_AT, _DEEP, _SHALLOW = 24, 16, frozenset({2, 4})  # bits of a level
 _ONE_LEVEL = re.compile(rb"\x00\x00\x00[\x02\x06]tRNS")  # of grey, or of three colours
 _ONCE = frozenset({b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
-_INTENTS = 4  # that sRGB may have
+_INTENTS = tuple(map(bytes, ([0], [1], [2], [3])))  # all that sRGB may say
+_NAME = re.compile(rb"[^\x00]{1,79}\x00")  # of a profile
+_HEAD_BYTES = 80  # of what a chunk holds
+_EXIF = b"eXIf"
 _BEFORE_CHRM = (b"sRGB", b"iCCP", b"cICP")  # what counts in its place
 _LEAST_AREA = 0.05  # between three primaries; of sRGB 0.112, of a narrow screen 0.09
 _LARGEST_AREA = 0.35  # of ProPhoto 0.29, of XYZ 0.5
@@ -35,16 +38,18 @@ class _Seen:
     primaries: bytes = b""
 
     def look_at(self, kind: bytes, content: bytes) -> None:
-        """Note a chunk; refuse one of colours that comes again, late or wrongly."""
+        """Note a chunk; refuse one of colours or EXIF that comes again, late or wrongly."""
         if kind == b"acTL":
             self.announced.append(b"" if self.has_begun else content[:4])
         elif kind == b"fcTL":
             self.frames += 1
         elif kind == b"IDAT":
             self.has_begun = True
-        elif kind in _ONCE:
-            is_none = kind == b"sRGB" and content[:1] >= bytes([_INTENTS])
-            if kind in self.kinds or self.has_begun or is_none:
+        elif kind in _ONCE or kind == _EXIF:
+            is_none = kind == b"sRGB" and content not in _INTENTS
+            is_none |= kind == b"iCCP" and not _NAME.match(content)
+            is_late = self.has_begun and kind != _EXIF  # which may come after the pixels
+            if kind in self.kinds or is_late or is_none:
                 msg = f"the png says {kind.decode()} twice, too late or wrongly"
                 raise UndecodableImageError(msg)
             self.kinds.add(kind)
@@ -66,9 +71,9 @@ def refuse_odd_png(data: bytes) -> None:
         If it has too many chunks.
     UndecodableImageError
         If one level of few bits, or of sixteen, is transparent (it is compared with scaled
-        levels); if colours are said twice, after the pixels begin, or in a way that is none
-        (readers heed the first or the last); if primaries lie so near to a line that what cannot be
-        seen becomes a picture; or if an animation is not what it announces.
+        levels); if colours or EXIF are said twice, colours after the pixels begin, or in a way
+        that is none (readers heed the first or the last); if primaries lie so near to a line that
+        what cannot be seen becomes a picture; or if an animation is not what it announces.
     """
     depth, colour = data[_DEPTH_AT : _DEPTH_AT + 2].ljust(2, b"\x00")
     if _ONE_LEVEL.search(data) and (depth == _DEEP or (colour == 0 and depth in _SHALLOW)):
@@ -95,7 +100,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if kind in {b"IEND", b""}:
             return
         length = int.from_bytes(data[at : at + 4], "big")
-        yield kind, data[at + 8 : at + 8 + min(length, 32)]
+        yield kind, data[at + 8 : at + 8 + min(length, _HEAD_BYTES)]
         at += _CHUNK_BYTES + length
     msg = f"the png has more than {MAX_CHUNKS} chunks"
     raise ImageFramesError(msg)
@@ -104,7 +109,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _area(chromaticities: bytes) -> float:
     """Compute the area between red, green and blue in the plane of chromaticities."""
     _, _, *corners = (
-        part / 100_000 for part in struct.unpack(">8I", chromaticities.ljust(32, b"\x00"))
+        part / 100_000 for part in struct.unpack(">8I", chromaticities[:32].ljust(32, b"\x00"))
     )
     red_x, red_y, green_x, green_y, blue_x, blue_y = corners
     double: float = (green_x - red_x) * (blue_y - red_y) - (blue_x - red_x) * (green_y - red_y)

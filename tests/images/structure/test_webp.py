@@ -1,0 +1,77 @@
+"""Lossless WebP whose flags deny its transparency: browsers show it, the decoder would not."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colour_profiles import SRGB
+from pictures import encode, photo
+from worksafe.images.decode import decode_image
+from worksafe.images.limits import ImageLimits
+from worksafe.images.structure.webp import as_browsers_see_through
+
+ALPHA = 0x10
+
+
+def hidden() -> Image.Image:
+    """A picture in the transparency of black."""
+    grey = photo("cat").convert("L").resize((96, 64))
+    black = Image.new("L", grey.size)
+    return Image.merge("RGBA", (black, black, black, grey))
+
+
+def deny(data: bytes, *, in_file: bool) -> bytes:
+    """Clear the flag of each lossless picture, and of the file."""
+    changed = bytearray(data)
+    at = data.find(b"VP8L")
+    while at >= 0:
+        changed[at + 8 + 4] &= ~ALPHA
+        at = data.find(b"VP8L", at + 1)
+    if in_file and data[12:16] == b"VP8X":
+        changed[20] &= ~ALPHA
+    return bytes(changed)
+
+
+def lossless(*more: Image.Image, profile: bytes = b"") -> bytes:
+    options = {"save_all": True, "append_images": more, "duration": 100} if more else {}
+    return encode(
+        hidden(),
+        "WEBP",
+        lossless=True,
+        exact=True,
+        icc_profile=profile,
+        minimize_size=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize(
+    "data",
+    [lossless(), lossless(profile=SRGB), lossless(hidden().rotate(180), hidden())],
+    ids=["alone", "with a profile", "moving"],
+)
+def test_transparency_is_seen_whatever_the_flags_say(data: bytes, in_file: bool) -> None:
+    shown = decode_image(data, ImageLimits(), 320).views
+
+    views = decode_image(deny(data, in_file=in_file), ImageLimits(), 320).views
+
+    assert b"VP8L" in data
+    assert len(views) == len(shown) > 1
+    for view, wanted in zip(views, shown, strict=True):
+        assert np.array_equal(view.pixels, wanted.pixels)
+
+
+def test_an_opaque_picture_is_seen_once_and_as_it_is() -> None:
+    data = encode(photo("cat"), "WEBP", lossless=True)
+
+    (view,) = decode_image(data, ImageLimits(), 2000).views
+
+    assert as_browsers_see_through(data) != data
+    assert np.array_equal(view.pixels, np.asarray(photo("cat")))
+
+
+def test_lossy_pictures_and_what_follows_a_file_stay_as_they_are() -> None:
+    for data in (encode(photo("cat"), "WEBP"), encode(hidden(), "WEBP"), b"RIFF", b""):
+        padded = data + bytes(2_000_000) + b"VP8L"
+        assert as_browsers_see_through(padded) == padded
