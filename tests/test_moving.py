@@ -16,9 +16,11 @@ from servers import resident_bytes
 from worksafe import Moderator, Settings
 from worksafe.doctor.making import long_gif
 from worksafe.items import Item
-from worksafe.policy.document import VideoRule
+from worksafe.policy.document import Rule, VideoRule
 from worksafe.policy.reading import read_policies
 from worksafe.results import Action, Moderation
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "policies"
 
 
 def test_one_frame_among_ten_thousand_is_found() -> None:
@@ -180,3 +182,15 @@ def test_a_url_is_an_item_in_error_unless_fetching_is_allowed() -> None:
 
     assert [result.error.code for result in refused if result.error] == ["urls_off", "url_refused"]
     assert {result.decision for result in refused} == {Action.REVIEW}
+
+
+def test_a_short_scene_that_only_a_strict_policy_minds_is_seen_often_enough() -> None:
+    """One frame a second is checked, and those around one that scores as much as any may mind."""
+    school = read_policies(EXAMPLES)["school"]
+    lowest = min(rule.review for rule in school.rules.values() if rule.review)
+    moderator = Moderator(detectors=[brightness_detector()])
+    minded = school.model_copy(update={"rules": {"violence": Rule(review=lowest)}})
+
+    for frames in (8, 15, 25):  # of 25 a second
+        levels = dict.fromkeys(range(72, 72 + frames), round(255 * lowest) + 2)
+        assert moderator.check(grey_film(levels), minded).decision is Action.REVIEW

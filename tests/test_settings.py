@@ -30,7 +30,7 @@ def test_arguments_come_before_the_environment_before_the_file_before_defaults(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("prt = 1", "the setting prt"),
+        ("prt = 1", "there is no setting prt"),
         ("port = 70000", "WORKSAFE_PORT"),
         ("deadline_s = 0", "deadline_s"),
         ("deadline_s = inf", "WORKSAFE_DEADLINE_S"),
@@ -45,7 +45,7 @@ def test_arguments_come_before_the_environment_before_the_file_before_defaults(
         ("decode_s = inf", "WORKSAFE_DECODE_S"),
         ("fetch_s = nan", "WORKSAFE_FETCH_S"),
         ('fetch_hosts = "a.example.com"', "WORKSAFE_FETCH_HOSTS"),
-        ("port = ", "WORKSAFE_CONFIG"),
+        ("port = ", r"worksafe\.toml, which WORKSAFE_CONFIG names"),
     ],
 )
 def test_mistakes_are_named(text: str, message: str, file: Path) -> None:

@@ -173,7 +173,9 @@ class Reason:
         done = {Action.BLOCK: "blocks", Action.REVIEW: "asks for a review"}[self.action]
         when = "" if self.time_s is None else f" (at {self.time_s:.1f} s)"
         where = "" if self.frame is None else f", in frame {self.frame}{when}"
-        return f"{what} {self.score:.2f}{where}; the policy {done} from {self.threshold:g}."
+        threshold = f"{self.threshold:g}"
+        digits = max(2, len(threshold.partition(".")[2]))  # the score is not to seem below it
+        return f"{what} {self.score:.{digits}f}{where}; the policy {done} from {threshold}."
 
 
 @dataclass(frozen=True, slots=True)

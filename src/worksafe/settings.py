@@ -186,11 +186,15 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                msg = f"there is no setting {name}"
+                raise SettingsError(msg) from error
             variable = f"WORKSAFE_{first['loc'][0]}".upper()
             msg = f"the setting {name} ({variable}): {first['msg'].removeprefix('Value error, ')}"
             raise SettingsError(msg) from error
         except (OSError, ValueError) as error:  # the file is absent, or no TOML
-            msg = f"the file that {_FILE_VARIABLE} names cannot be read: {error}"
+            file = os.environ.get(_FILE_VARIABLE)
+            msg = f"{file}, which {_FILE_VARIABLE} names, cannot be read: {error}"
             raise SettingsError(msg) from error
 
     @property

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -105,6 +106,20 @@ def test_our_errors_are_one_line_and_status_2(
 
     assert caught.value.code == 2
     assert code in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        monkeypatch.setattr(sys, "argv", ["worksafe", "serve", "--port", port])
+        with pytest.raises(SystemExit) as caught:
+            main()
+
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert f"cannot listen on 127.0.0.1, port {port}: Address already in use" in said
 
 
 @pytest.mark.parametrize("command", [["serve"], ["check", "a.jpg"], ["doctor"]])
@@ -347,13 +362,12 @@ def test_an_image_that_is_gone_when_it_is_drawn_is_a_warning(
     assert f"no picture of {picture}: no answer in time" in result.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_a_warning(picture: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_checked(picture: Path) -> None:
     result = runner.invoke(app, ["check", "--explain", str(picture / "why"), str(picture)])
 
-    assert result.exit_code == 0
-    assert "allow" in result.stdout
+    assert result.exit_code == 2
+    assert result.stdout == ""
     assert "cannot write to" in result.stderr
-    assert "Not a directory" in result.stderr
 
 
 def test_a_pipe_is_explained_though_it_can_be_read_only_once(picture: Path, tmp_path: Path) -> None:

@@ -27,6 +27,16 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+def test_what_is_printed_into_a_file_is_the_document_itself(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["evaluate", "--data", str(data), "--split", "val", "--out", str(out)]
+
+    printed = runner.invoke(app, [*arguments, "--no-pictures"]).stdout
+
+    assert "| violence.blade | 15 |" in printed
+    assert max(map(len, printed.splitlines())) < 1000
+
+
 def evaluate(data: Path, out: Path, *options: str) -> BaseException | None:
     arguments = ["evaluate", "--data", str(data), "--split", "val", "--out", str(out), *options]
     return runner.invoke(app, arguments).exception

@@ -113,6 +113,13 @@ def test_anybody_can_run_it_against_their_own_deployment(tmp_path: Path) -> None
     assert f"{len(all_cases())} of {len(all_cases())}" in done.output
 
 
+def test_a_service_that_is_not_there_is_said_at_once() -> None:
+    done = CliRunner().invoke(app, ["doctor", "--hostile", "http://localhost:1"])
+
+    assert done.exit_code == 2
+    assert "nothing answers" in done.output
+
+
 def test_wrong_answers_are_shown_and_told_by_the_exit_status() -> None:
     with answering(500, b"oops") as url:
         done = CliRunner().invoke(app, ["doctor", "--hostile", url])

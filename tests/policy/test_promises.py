@@ -6,10 +6,11 @@ import pytest
 from hypothesis import example, given, settings
 
 from policy_scores import film, films, image, stills
+from worksafe.engine.scoring import SECOND_LOOK
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.policy.reading import read_policies
-from worksafe.results import Action, ImageScores
+from worksafe.results import UNSEEN, Action, ImageScores
 
 EXAMPLES = read_policies(Path(__file__).parents[2] / "examples" / "policies")
 SHIPPED = read_policies()
@@ -55,6 +56,18 @@ def test_an_example_does_what_it_is_for(
     policy: str, shown: dict[str, float], action: Action
 ) -> None:
     assert decide(image(shown), EXAMPLES[policy]).action is action
+
+
+@pytest.mark.parametrize("policy", [*EXAMPLES.values(), *SHIPPED.values()])
+def test_no_policy_minds_what_gets_no_second_look(policy: Policy) -> None:
+    thresholds = [
+        threshold
+        for name, rule in policy.rules.items()
+        for threshold in (rule.review, rule.block)
+        if name != UNSEEN and threshold is not None
+    ]
+
+    assert min(thresholds) >= SECOND_LOOK
 
 
 def test_what_cannot_be_checked_is_never_allowed() -> None:

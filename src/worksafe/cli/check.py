@@ -55,7 +55,7 @@ def check_images(
     Raises
     ------
     typer.BadParameter
-        If frames are asked for in a table, or pictures in a folder without a name.
+        If frames are asked for in a table, or pictures in a folder that cannot be made.
     typer.Exit
         Always otherwise, with the status.
     """
@@ -66,6 +66,7 @@ def check_images(
     settings = Settings.load(fetch_urls=True)  # whoever typed a URL means it
     sources = [read_argument(image, settings.limits) for image in images]
     if explain is not None:
+        _make_folder(Path(explain))
         sources = [keep_pipe(source, settings.limits) for source in sources]
     items = [
         Item(source, printable_path(image)) for source, image in zip(sources, images, strict=True)
@@ -78,6 +79,15 @@ def check_images(
         if explain is not None:  # the answer is out: nothing that happens to the pictures costs it
             write_overlays(moderator, sources, done, Path(explain))
     raise typer.Exit(exit_status(done.results))
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder for pictures before anything is checked."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"cannot write to {folder}: {error.strerror}"
+        raise typer.BadParameter(msg) from error
 
 
 def _check_with_bar(

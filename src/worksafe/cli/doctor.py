@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from worksafe import __version__
-from worksafe.doctor.attack import Answered, attack
+from worksafe.doctor.attack import Answered, attack, is_there
 from worksafe.doctor.corpus import all_cases
 from worksafe.engine.cores import count_cores
 from worksafe.engine.runtime import PORTABLE
@@ -58,7 +58,7 @@ def attack_service(url: str, host: str | None) -> None:
     Raises
     ------
     typer.BadParameter
-        If the service is elsewhere and was not named, or the URL is none.
+        If the service is elsewhere and was not named, nothing answers, or the URL is none.
     typer.Exit
         With status 1 if an answer was wrong.
     """
@@ -72,6 +72,9 @@ def attack_service(url: str, host: str | None) -> None:
         raise typer.BadParameter(msg)
     if not _is_here(named) and named != host:
         msg = f"{named} is not this machine; if it is yours, say so with --host {named}"
+        raise typer.BadParameter(msg)
+    if not is_there(url):
+        msg = f"nothing answers at {url}"
         raise typer.BadParameter(msg)
     cases = len(all_cases())
     on_terminal = Console(stderr=True)

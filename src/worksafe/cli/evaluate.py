@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import track
 
-from worksafe.cli.shown import table_console
+from worksafe.cli.shown import print_markdown
 from worksafe.engine.scoring import load_detectors
 from worksafe.errors import DatasetError, SettingsError
 from worksafe.evaluation.card import fill_card, find_blocks
@@ -192,7 +192,6 @@ def _print(report: Report, written: Sequence[Path]) -> None:
     lines = []
     for name, write in (("subjects", subject_lines), ("decisions", decision_lines)):
         lines += [*write(report.tables[name]), ""] if name in report.tables else []
-    console = table_console()
-    console.print(Markdown("\n".join(lines)))
+    print_markdown(lines)
     for path in written:
-        console.print(f"wrote {path}", highlight=False, markup=False)
+        typer.echo(f"wrote {path}")

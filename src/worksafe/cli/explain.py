@@ -32,15 +32,10 @@ def write_overlays(
     check : Check
         Their results, with maps.
     folder : Path
-        Made where it does not exist. A file's name begins with the image's number and ends with
+        Which exists. A file's name begins with the image's number and ends with
         a hash of where it came from: no two images have the same, of another run neither.
     """
     console = Console(stderr=True, soft_wrap=True)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        console.print(f"[yellow]warning[/]: cannot write to {shown(str(folder))}: {_why(error)}")
-        return
     written = 0
     for source, result in zip(sources, check.results, strict=True):
         if result.error is not None or isinstance(source, InputError):

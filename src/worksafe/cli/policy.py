@@ -1,7 +1,6 @@
 """``worksafe policy``: show, validate, test and compare policies."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,12 +8,11 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from worksafe.cli.shown import printable
+from worksafe.cli.shown import print_markdown, printable
 from worksafe.cli.sources import find_policy
 from worksafe.errors import DatasetError, PolicyError, StoredResultsError
 from worksafe.evaluation.datasets import NEUTRAL, choose_split, read_manifest
@@ -108,11 +106,7 @@ def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -
         for group, some in told.items()
     ]
     heads = [f"{policy.name}: allowed / reviewed / blocked" for policy in policies]
-    lines = "\n".join(table_lines(["pictures", "count", *heads], rows))
-    if sys.stdout.isatty():
-        Console().print(Markdown(lines))
-    else:
-        typer.echo(lines)
+    print_markdown(table_lines(["pictures", "count", *heads], rows))
     if not_told := sum(len(groups[name]) - len(told[name]) for name in groups):
         typer.echo(_NOT_TOLD.format(not_told), err=True)
 

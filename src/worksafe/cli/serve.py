@@ -1,9 +1,11 @@
 """``worksafe serve``."""
 
+import socket
 from typing import Any
 
 from worksafe.api.server import serve
 from worksafe.engine.redis_cache import open_redis
+from worksafe.errors import SettingsError
 from worksafe.policy.shelf import PolicyShelf
 from worksafe.settings import Settings
 
@@ -19,7 +21,7 @@ def serve_http(host: str | None, port: int | None) -> None:
     Raises
     ------
     SettingsError
-        If a setting is wrong.
+        If a setting is wrong, or nobody can listen at that host and port.
     PolicyError, UnknownPolicyError
         If a policy file is malformed, or the chosen policy does not exist.
     """
@@ -29,4 +31,16 @@ def serve_http(host: str | None, port: int | None) -> None:
     PolicyShelf(settings.policy_dir, settings.needed_policies)
     if settings.cache_url:
         open_redis(settings.cache_url)
+    _refuse_taken(settings)
     serve(settings)
+
+
+def _refuse_taken(settings: Settings) -> None:
+    """Try the port: the server would try five times, a second each, before it gave up."""
+    host, port = settings.host.strip("[]"), settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        msg = f"cannot listen on {settings.host}, port {port}: {error.strerror or error}"
+        raise SettingsError(msg) from error

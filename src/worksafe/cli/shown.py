@@ -1,8 +1,11 @@
 """Text of others on a terminal: whoever uploads a file, or fills a folder, chooses its name."""
 
 import sys
+from collections.abc import Sequence
 
+import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 
 _PIPED_WIDTH = 1_000_000  # no line folds: programs that read them take each for a row
@@ -27,6 +30,15 @@ def shown(text: str) -> str:
 def printable(text: str) -> str:
     """Replace all control characters, line breaks too."""
     return "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
+def print_markdown(lines: Sequence[str]) -> None:
+    """Print a document: drawn on a terminal, as it is into a file."""
+    text = "\n".join(lines)
+    if sys.stdout.isatty():
+        Console().print(Markdown(text))
+    else:
+        typer.echo(text)
 
 
 def table_console() -> Console:

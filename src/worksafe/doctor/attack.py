@@ -36,6 +36,15 @@ class Answered:
         return self.answer in self.case.answers and self.seconds <= _SLOW_S
 
 
+def is_there(url: str) -> bool:
+    """Tell whether anything answers at a service's address."""
+    try:
+        httpx.get(f"{url.rstrip('/')}/healthz", timeout=PATIENCE_S, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
 def attack(url: str) -> Iterator[Answered]:
     """Send every case of the corpus, one after another.
 

@@ -23,7 +23,7 @@ from worksafe.models.spec import DetectorSpec, Placement
 from worksafe.models.weights import read_weights
 from worksafe.results import FrameScores, ImageScores, Scores
 
-_SECOND_LOOK = 0.3  # a score that a policy may mind
+SECOND_LOOK = 0.18  # a score that a policy may mind
 _UNCERTAIN = (0.02, 0.8)  # a label's score that a second pass may change
 
 
@@ -282,7 +282,7 @@ def _score_frames(views: Iterable[View], looking: "_Looking") -> Iterator[FrameS
             done[frame] = combine([looking.score(view) for view in some])
         if not is_known or some[0].is_still:
             yield FrameScores(frame, some[0].time_s, done[frame], some[0].is_still)
-        if max(done[frame].labels.values(), default=0.0) >= _SECOND_LOOK:
+        if max(done[frame].labels.values(), default=0.0) >= SECOND_LOOK:
             for near in some[0].around:
                 if near.frame not in done:
                     done[near.frame] = looking.score(near)

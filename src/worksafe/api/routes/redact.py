@@ -20,8 +20,9 @@ _HEADERS = {
     "Worksafe-Decision-Before": "On the picture that came.",
     "Worksafe-Redacted": (
         "What was covered: a label for each area, and its x, y, width and height as fractions of "
-        f"the picture (an RFC 9651 list); of more than {_MOST_NAMED} the largest. Absent where "
-        "nothing was."
+        "the picture, and the share of it that is covered, less than the box's where the area has "
+        f"a shape of its own (an RFC 9651 list); of more than {_MOST_NAMED} the largest. Absent "
+        "where nothing was."
     ),
     "Worksafe-Policy": "Name and version of the policy.",
 }
@@ -80,7 +81,9 @@ def _headers(done: Redacted) -> dict[str, str]:
     if done.areas:
         largest = sorted(done.areas, key=lambda area: -area.share)[:_MOST_NAMED]
         headers["Worksafe-Redacted"] = ", ".join(
-            "{}; x={:.3f}; y={:.3f}; width={:.3f}; height={:.3f}".format(area.label, *area.box)
+            "{}; x={:.3f}; y={:.3f}; width={:.3f}; height={:.3f}; share={:.3f}".format(
+                area.label, *area.box, area.share
+            )
             for area in largest
         )
     return headers
