@@ -17,6 +17,7 @@ from worksafe.explain.overlay import draw_overlay, frames_of
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.policy.document import Policy
+from worksafe.results import Action, Moderation, Reason
 
 POLICY = Policy.model_validate(
     {"name": "default", "rules": {"violence": {"block": 0.5}, "violence.blood": {"review": 0.1}}}
@@ -130,6 +131,26 @@ def test_what_only_other_viewers_show_is_drawn_beside_the_picture(moderator: Mod
     assert blue.sum() > 500
 
 
+def test_reasons_that_mark_nothing_share_a_picture_and_a_long_one_can_be_seen(
+    moderator: Moderator,
+) -> None:
+    reasons = tuple(
+        Reason(name, "violence", name, 0.1, 0.0, Action.REVIEW)
+        for name in ("violence.blade", "violence.unrest")
+    )
+    result = moderator.check(encode(blue_right()), look=moderator.look(maps=True))
+    marked, blank = replace(result, reasons=(result.reasons[0],)), replace(result, reasons=reasons)
+    both = replace(result, reasons=(result.reasons[0], *reasons))
+
+    def size(one: Moderation, *shape: int) -> tuple[int, int]:
+        pixels = np.zeros((*shape, 3), np.uint8)
+        return draw_overlay(one, lambda wanted: {frame: [pixels] for frame in wanted}).size
+
+    assert size(marked, 200, 300)[0] == size(blank, 200, 300)[0] == 640 + 32
+    assert size(both, 200, 300)[0] == 2 * 640 + 16 + 32
+    assert size(blank, 2560, 512)[1] > 5 * 256
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2000, 3), (3, 2000)])
 def test_odd_shapes_are_drawn_too(moderator: Moderator, size: tuple[int, int]) -> None:
     blue = Image.new("RGB", size, (0, 0, 255))
@@ -138,7 +159,7 @@ def test_odd_shapes_are_drawn_too(moderator: Moderator, size: tuple[int, int]) -
 
     overlay = draw_overlay(result, lambda _: {0: [np.asarray(blue)]})
 
-    assert overlay.width >= 640
+    assert overlay.width >= 320 + 32
     assert result.reasons
 
 

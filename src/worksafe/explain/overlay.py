@@ -19,7 +19,10 @@ _GAP_PX = 16
 _LINE_PX = 24
 _FONT_PX = 18
 _NARROWEST_PX = 3  # of a character
-_CHARACTERS = 66  # in a line
+_CHARACTER_PX = 8.8  # in the mean
+_NARROWEST_PANEL_PX = 320
+_LONG = 2.5  # times as long as wide: looked at in parts
+_LONGEST_PX = 2560
 _WHITE = (255, 255, 255)
 _TEXT = (30, 30, 30)
 _EDGE = (200, 200, 200)
@@ -44,13 +47,16 @@ def draw_overlay(result: Moderation, frames: Frames) -> Image.Image:
     -------
     PIL.Image.Image
         RGB: what was decided, and for each reason the frame with the regions or the heat map of
-        its label.
+        its label; reasons of a frame that have neither share it.
     """
-    reasons: Sequence[Reason | None] = result.reasons[:_MOST_PANELS] or (None,)
-    pictures = frames({_frame(reason) for reason in reasons})
-    panels = [_panel(result, reason, pictures[_frame(reason)]) for reason in reasons]
+    groups = _grouped(result)[:_MOST_PANELS]
+    pictures = frames({_frame(reasons) for reasons in groups})
+    panels = [_panel(result, reasons, pictures[_frame(reasons)]) for reasons in groups]
     head = f"{result.decision.value}, suitability {result.suitability}"
-    width = max(SIDE_PX, sum(panel.width + _GAP_PX for panel in panels) - _GAP_PX) + 2 * _GAP_PX
+    width = (
+        max(_NARROWEST_PANEL_PX, sum(panel.width + _GAP_PX for panel in panels) - _GAP_PX)
+        + 2 * _GAP_PX
+    )
     name = _fitted(_drawable(result.id or str(result.index)), width - 2 * _GAP_PX)
     top = _GAP_PX + _LINE_PX * 2 + _GAP_PX
     sheet = Image.new("RGB", (width, top + max(panel.height for panel in panels) + _GAP_PX), _WHITE)
@@ -95,31 +101,67 @@ def frames_of(views: Iterable[View], wanted: set[int]) -> dict[int, list[RgbImag
     }
 
 
-def _frame(reason: Reason | None) -> int:
-    return 0 if reason is None or reason.frame is None else reason.frame
+def _grouped(result: Moderation) -> list[list[Reason]]:
+    """Group reasons whose pictures would be the same; of an image without any, one without any."""
+    groups: dict[tuple[int | None, str | None], list[Reason]] = {}
+    for reason in result.reasons:
+        label = reason.label if _has_place(result, reason) else None
+        groups.setdefault((reason.frame, label), []).append(reason)
+    return list(groups.values()) or [[]]
 
 
-def _panel(result: Moderation, reason: Reason | None, shown: Sequence[RgbImage]) -> Image.Image:
-    side_px = (SIDE_PX - _GAP_PX * (len(shown) - 1)) // len(shown)
-    pictures = [_scaled(pixels, side_px) for pixels in shown]
-    if reason is not None:
+def _has_place(result: Moderation, reason: Reason) -> bool:
+    """Tell whether a reason's label has regions or a map."""
+    if result.scores is None or reason.label is None:
+        return False
+    scores = scores_in(result.frames, reason.frame, result.scores)
+    return reason.label in {*scores.maps, *(region.label for region in scores.regions)}
+
+
+def _frame(reasons: Sequence[Reason]) -> int:
+    return 0 if not reasons or reasons[0].frame is None else reasons[0].frame
+
+
+def _panel(result: Moderation, reasons: Sequence[Reason], shown: Sequence[RgbImage]) -> Image.Image:
+    pictures = [_scaled(pixels, len(shown)) for pixels in shown]
+    if reasons:
         for picture in pictures:
-            _mark(picture, result, reason)
-    below = max(picture.height for picture in pictures)
-    words = textwrap.wrap(reason.sentence if reason else "No rule was reached.", _CHARACTERS)
-    panel = Image.new("RGB", (SIDE_PX, below + _LINE_PX * (len(words) + 1)), _WHITE)
-    for at, picture in enumerate(pictures):
-        left = at * (side_px + _GAP_PX)
+            _mark(picture, result, reasons[0])
+    across = sum(picture.width + _GAP_PX for picture in pictures) - _GAP_PX
+    width, below = max(across, _NARROWEST_PANEL_PX), max(picture.height for picture in pictures)
+    words = [
+        line
+        for sentence in _sentences(result, reasons)
+        for line in textwrap.wrap(sentence, int(width / _CHARACTER_PX))
+    ]
+    panel = Image.new("RGB", (width, below + _LINE_PX * (len(words) + 1)), _WHITE)
+    left = 0
+    for picture in pictures:
         panel.paste(picture, (left, 0))
         edge = (left, 0, left + picture.width - 1, picture.height - 1)
         ImageDraw.Draw(panel).rectangle(edge, outline=_EDGE)  # a picture may be white
+        left += picture.width + _GAP_PX
     _write(panel, (0, below + _LINE_PX // 3), words, _TEXT)
     return panel
 
 
-def _scaled(pixels: RgbImage, side_px: int) -> Image.Image:
+def _sentences(result: Moderation, reasons: Sequence[Reason]) -> list[str]:
+    if not reasons:
+        return ["No rule was reached."]
+    nowhere = reasons[0].label is not None and not _has_place(result, reasons[0])
+    return [
+        *(reason.sentence for reason in reasons),
+        *["Seen in no place in particular."] * nowhere,
+    ]
+
+
+def _scaled(pixels: RgbImage, beside: int) -> Image.Image:
+    """Scale a picture that stands beside others; a long one to a shorter side that can be seen."""
     picture = Image.fromarray(pixels)
+    side_px = (SIDE_PX - _GAP_PX * (beside - 1)) // beside
     scale = side_px / max(picture.size)
+    if max(picture.size) > _LONG * min(picture.size):
+        scale = min(side_px / _LONG / min(picture.size), _LONGEST_PX / max(picture.size))
     return picture.resize([max(1, round(side * scale)) for side in picture.size])
 
 
