@@ -82,7 +82,16 @@ def test_a_threshold_flags_at_most_its_rate_also_where_scores_are_tiny(
 
     found = thresholds(scores)
 
-    for rate in FALSE_POSITIVE_RATES:
-        decided = np.round(scores, SCORE_DIGITS)  # as policies compare them
-        assert (decided >= found[str(rate)]).sum() <= rate * count
-        assert len(str(found[str(rate)])) <= 6
+    decided = np.round(scores, SCORE_DIGITS)  # as policies compare them
+    assert {*found} == {str(rate) for rate in FALSE_POSITIVE_RATES}
+    for rate, threshold in found.items():
+        assert (decided >= threshold).sum() <= float(rate) * count
+        assert len(str(threshold)) <= 6
+
+
+def test_a_rate_that_no_score_up_to_1_meets_has_no_threshold() -> None:
+    scores = np.full(1000, 0.3)
+    scores[:15] = 0.99999  # 1 as policies compare it
+
+    assert thresholds(scores) == {"0.05": 0.3001, "0.02": 0.3001}
+    assert thresholds(np.ones(3)) == {}

@@ -39,6 +39,7 @@ def config() -> TrainingConfig:
         network=NetworkConfig("vit_tiny", 64),
         optimiser=optimiser,
         teacher=TeacherConfig(side_px=96, share=0.25),
+        glance=None,
     )
 
 

@@ -1,6 +1,7 @@
 """Every backbone that a recipe can name: shapes, maps, what is frozen, what it starts from."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +18,27 @@ from worksafe.training.averages import save_weights
 from worksafe.training.config import NetworkConfig
 from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.mobilenet import MobileNetV2
+from worksafe.training.networks.pretrained_timm import TimmNetwork
 from worksafe.training.networks.vit import VisionTransformer
 
 pytestmark = pytest.mark.train
 
+A_TIMM = """
+from torch import nn
+
+def is_model(name):
+    return True
+
+class Plain(nn.Module):
+    num_features = 3
+    pretrained_cfg = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+
+    def forward_features(self, pixels):
+        return pixels
+
+def create_model(name, **_):
+    return Plain()
+"""
 BACKBONES = [
     (NetworkConfig("vit_tiny", 64), (4, 4)),
     (NetworkConfig("vit_tiny", 96, merge_after=4, pooling="softmax", drop_path=0.1), (3, 6)),
@@ -65,7 +83,7 @@ def test_the_map_of_an_output_is_its_own(config: NetworkConfig) -> None:
 def test_a_network_that_was_saved_says_the_same(config: NetworkConfig, tmp_path: Path) -> None:
     network = build_network(config, outputs=2).eval()
     pixels = torch.randn(1, 3, config.side_px, config.side_px)
-    save_weights(network.state_dict(), tmp_path / "network.safetensors")
+    save_weights(network.state_dict(), tmp_path / "network.safetensors", ["a", "b"])
 
     loaded = load_network(config, 2, tmp_path / "network.safetensors")
 
@@ -193,3 +211,22 @@ def test_backbones_of_timm(name: str) -> None:
 
     assert logits.shape == (2, 3)
     assert maps.shape[:2] == (2, 3)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")
+def test_a_backbone_of_timm_sees_pictures_on_the_scale_of_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "timm.py").write_text(A_TIMM)
+    monkeypatch.syspath_prepend(tmp_path)
+    network = build_network(NetworkConfig("timm:plain", 64), outputs=3)
+    del sys.modules["timm"]  # no other test is to find it
+    picture = torch.rand(1, 3, 4, 4)
+
+    assert isinstance(network, TimmNetwork)
+    maps = network.features(picture * 2 - 1)
+
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = (picture - mean[:, None, None]) / std[:, None, None]
+    torch.testing.assert_close(maps, expected, atol=1e-5, rtol=1e-5)
+    assert {*network.state_dict()} == {"head.weight", "head.bias"}  # files are as they were

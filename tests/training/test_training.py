@@ -26,7 +26,7 @@ from worksafe.cli.main import app
 from worksafe.engine.scoring import load_detectors
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
-from worksafe.evaluation.datasets import Example, read_manifest, read_pixels
+from worksafe.evaluation.datasets import Example, read_pixels
 from worksafe.evaluation.metrics import roc_auc
 from worksafe.images.resize import RgbImage, normalise, resize_image
 from worksafe.models.hazards import read_spec
@@ -49,64 +49,12 @@ from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.networks.vit import WIDTH, VisionTransformer
 from worksafe.training.preflight import refuse_unlearnable
 from worksafe.training.probe import describe, describe_as_exported, start_head
-from worksafe.training.train import GLANCE, NETWORK, predict, train
+from worksafe.training.run_folder import GLANCE, NETWORK
+from worksafe.training.train import predict, train
 
 pytestmark = pytest.mark.train
 
 CONFIGS = Path(__file__).parents[2] / "src" / "worksafe" / "training" / "configs"
-SHOWS = {  # what the generated pictures of each label look like
-    "violence.blood": (200, 20, 20),
-    "violence.firearm": (60, 60, 70),
-    "drugs.cannabis": (30, 160, 40),
-    "drugs.tobacco": (230, 230, 220),
-}
-
-
-@pytest.fixture(scope="module")
-def config() -> TrainingConfig:
-    return read_config(CONFIGS / "tiny.toml")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Noise with a coloured disc for each label, and without for neutral pictures."""
-    folder = tmp_path_factory.mktemp("data")
-    rng = np.random.default_rng(0)
-    rows = ["path,split,category,label,source,group"]
-    for index in range(160):
-        label = [*SHOWS, "", "", "", ""][index % 8]
-        pixels = rng.integers(60, 200, (72, 96, 3), dtype=np.uint8)
-        if label:
-            y, x = np.ogrid[:72, :96]
-            inside = (y - rng.integers(30, 42)) ** 2 + (x - rng.integers(36, 60)) ** 2 < 600
-            pixels[inside] = SHOWS[label]
-        Image.fromarray(pixels).save(folder / f"{index}.png")
-        split = "val" if index % 5 == 0 else "train"
-        category, _, name = label.partition(".")
-        rows.append(
-            f"{index}.png,{split},{category or 'neutral'},{name},s{index // 8 % 6},g{index}"
-        )
-    (folder / "manifest.csv").write_text("\n".join(rows))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def examples(data: Path) -> list[Example]:
-    return read_manifest(data)
-
-
-@pytest.fixture(scope="module")
-def finished(
-    config: TrainingConfig, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    run_dir = tmp_path_factory.mktemp("run")
-    states = list(train(config, examples, None, run_dir))
-
-    assert [state.step for state in states] == list(range(1, states[-1].steps + 1))
-    assert states[-1].loss < states[0].loss
-    assert config.glance
-    list(train(config.glance.recipe, examples, run_dir / NETWORK, run_dir / GLANCE))
-    return run_dir
 
 
 def test_a_run_is_exported_and_onnx_says_what_pytorch_says(
@@ -220,7 +168,7 @@ def test_a_setting_of_the_wrong_kind_is_named(text: str, mistake: str, tmp_path:
             "no linear layer blocks.7.mlp",
         ),
         ("[export]\nside_px = 80", "multiples of 32"),
-        ("[network]\nmerge_after = 12", "12 blocks"),
+        ("glance = false\n[network]\nmerge_after = 12", "12 blocks"),
         ('glance = false\n[network]\nbackbone = "alexnet"', "unknown backbone"),
         ('name = "a/b"', "name: String should match"),
         ("seed = 20240101120000", "seed: Input should be less than"),
@@ -260,6 +208,25 @@ def test_a_run_whose_loss_is_no_number_any_more_stops(
 
     with pytest.raises(TrainingError, match="the loss is no number any more"):
         list(train(wild, examples, None, tmp_path))
+
+
+def test_a_run_whose_gradient_is_no_number_stops_before_the_step(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    network = build_network(config.network, len(config.labels.outputs))
+    torch.nn.init.normal_(network.head.weight, std=1e25)  # the loss is a number nevertheless
+    save_file(network.state_dict(), tmp_path / "steep.safetensors")
+    often = replace(config.optimiser, validate_every=1, probe_start=False)
+    run_dir = tmp_path / "run"
+
+    with pytest.raises(TrainingError, match="step 1: the gradient is no number any more"):
+        next(
+            train(
+                replace(config, optimiser=often), examples, tmp_path / "steep.safetensors", run_dir
+            )
+        )
+
+    assert not (run_dir / "checkpoint.pt").exists()
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(
@@ -326,6 +293,24 @@ def test_a_network_that_says_something_else_is_not_exported(
         export(config, examples, finished, tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_replaced_where_a_glance_is_not_exported(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / GLANCE / NETWORK).unlink()
+    to = tmp_path / "to"
+    to.mkdir()
+    for name in ("tiny.onnx", "tiny-glance.onnx", "tiny.json"):
+        (to / name).write_text("earlier")
+
+    with pytest.raises(TrainingError, match="no finished run"):
+        export(config, examples, tmp_path / "run", to)
+
+    assert {path.name: path.read_text() for path in to.iterdir()} == dict.fromkeys(
+        ("tiny.onnx", "tiny-glance.onnx", "tiny.json"), "earlier"
+    )
 
 
 def test_a_network_is_exported_for_another_size_than_it_learnt_at(
@@ -582,6 +567,11 @@ def test_every_change_takes_tiny_pictures_too(step: object) -> None:
         ('glance = false\n[network]\nbackbone = "mobilenet_v2"\n[teacher]\nside_px = 64\nshare = 1',
          "only a vit_tiny can learn from a teacher"),
         ('[network]\nbackbone = "mobilenet_v2"', "both are a vit_tiny"),
+        ('[network]\npooling = "mean"', "pools as the full look: pooling must be 'mean'"),
+        ("[network]\nmerge_after = 6", "merge_after must be 6, and merged 2"),
+        ("[network]\nmerged = 4", "merge_after must be 4, and merged 4"),
+        ('glance = false\n[network]\nbackbone = "mobilenet_v2"\n[export]\neight_bits = true',
+         "only a vit_tiny has layers for eight bits"),
     ],
 )  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_refused_by_its_name(
@@ -681,7 +671,7 @@ def test_from_labelled_pictures_to_measured_weights_on_the_command_line(
 
 
 def test_a_recipe_is_measured_leaving_sources_out_on_the_command_line(
-    data: Path, tmp_path: Path
+    data: Path, examples: list[Example], tmp_path: Path
 ) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(f"base = '{CONFIGS / 'tiny.toml'}'\n[optimiser]\nexamples = 32\n")
@@ -695,7 +685,7 @@ def test_a_recipe_is_measured_leaving_sources_out_on_the_command_line(
     assert "frozen" not in (tmp_path / "results" / "leave-sources-out.md").read_text()
     with (tmp_path / "results" / "leave-sources-out-tiny.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["label"] for row in rows} == set(SHOWS)
+    assert {row["label"] for row in rows} == {one.label for one in examples} - {""}
     assert sum(int(row["positives"]) for row in rows) == 80
 
 
@@ -720,7 +710,8 @@ def test_what_a_measurement_would_end_in_is_said_before_pictures_are_read(
 def test_a_head_starts_as_the_regression_on_what_the_backbone_sees(
     config: TrainingConfig, examples: list[Example]
 ) -> None:
-    mean = replace(config, network=replace(config.network, merge_after=0, pooling="mean"))
+    plain = replace(config.network, merge_after=0, pooling="mean")
+    mean = replace(config, network=plain, glance=None)
     network = build_network(mean.network, len(mean.labels.outputs))
     learning = [example for example in examples if example.split == "train"]
     backbone = {name: value.clone() for name, value in network.state_dict().items()}
@@ -730,7 +721,7 @@ def test_a_head_starts_as_the_regression_on_what_the_backbone_sees(
 
     logits = predict(network.eval(), learning, mean.network.side_px)
     outputs = mean.labels.outputs
-    for label in SHOWS:
+    for label in {one.label for one in examples} - {""}:
         shown = np.array([example.label == label for example in learning])
         assert roc_auc(logits[:, outputs.index(label)], shown) > 0.9
     unknown = logits[:, outputs.index("violence.unrest")]  # no picture shows it

@@ -370,8 +370,8 @@ def crossvalidate(
     config: Annotated[Path, typer.Argument(help="The recipe, a TOML file.")],
     data: DataOption,
     run_dir: Annotated[
-        Path, typer.Option(help="A folder for each fold; the same folder resumes a run.")
-    ],
+        Path | None, typer.Option(help="A folder for each fold; the same folder resumes a run.")
+    ] = None,
     initial: InitialOption = None,
     results: ResultsOption = Path("results"),
     frozen: Annotated[
@@ -385,5 +385,7 @@ def crossvalidate(
         if initial is None:
             raise typer.BadParameter("the frozen probe needs --initial")
         cross_validate_frozen(config, data, initial, results)
+    elif run_dir is None:
+        raise typer.BadParameter("the folds need --run-dir")
     else:
         cross_validate_recipe(config, data, initial, run_dir=run_dir, results=results)

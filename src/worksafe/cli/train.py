@@ -59,7 +59,7 @@ def train_detector(
     _require_pytorch()
     from worksafe.training.export import export
     from worksafe.training.record import prepare_runs
-    from worksafe.training.train import GLANCE, NETWORK
+    from worksafe.training.run_folder import GLANCE, NETWORK
 
     config = read_config(config_path)
     examples = read_manifest(data)
@@ -85,18 +85,14 @@ def _look_ahead(
     console: Console,
 ) -> None:
     """Find before hours of training what would stop it, or make its figures mean nothing."""
-    from worksafe.training.preflight import (
-        labels_without_validation,
-        refuse_unbuildable,
-        refuse_unlearnable,
-    )
+    from worksafe.training.preflight import find_gaps, refuse_unbuildable, refuse_unlearnable
 
     refuse_unbuildable(config)
     refuse_unlearnable(config.labels, examples)
     if initial is None:
         console.print("[yellow]no --initial: training starts from chance, and takes far longer[/]")
-    for name in labels_without_validation(config.labels, examples):
-        console.print(f"[yellow]no pictures of {name} in val: nothing calibrates its scores[/]")
+    for gap in find_gaps(config.labels, examples):
+        console.print(f"[yellow]{gap}[/]")
     _read_all(data, config, examples, console)
 
 
@@ -234,16 +230,28 @@ def cross_validate_frozen(config_path: Path, data: Path, initial: Path, results:
     Raises
     ------
     TrainingError
-        If PyTorch is not installed, or the recipe is wrong.
+        If PyTorch is not installed, the recipe is wrong, or the weights are absent or have learnt
+        from labelled pictures.
     DatasetError
         If the manifest is, or a picture cannot be read.
     """
     _require_pytorch()
-    from worksafe.training.crossvalidate import PROBE, cross_validate_probe, write_figures
+    from worksafe.training.crossvalidate import (
+        PROBE,
+        cross_validate_probe,
+        read_all_figures,
+        refuse_trained,
+        write_figures,
+    )
+    from worksafe.training.preflight import refuse_unlearnable
 
     config = read_config(config_path)
     examples = read_manifest(data)
     console = Console(stderr=True)
+    _refuse_absent([initial])
+    refuse_trained(initial)
+    refuse_unlearnable(config.labels, examples)
+    read_all_figures(results)  # that a table there is another's is said now
     _read_all(data, config, examples, console)
     with console.status("computing features, then fitting"):
         figures = cross_validate_probe(config, examples, initial)

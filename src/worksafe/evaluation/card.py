@@ -129,5 +129,8 @@ def _threshold_lines(spec: DetectorSpec) -> list[str]:
     rates = sorted({rate for by in spec.thresholds.values() for rate in by}, key=float)[::-1]
     return table_lines(
         ["by its own score", *(f"{100 * float(rate):g} %" for rate in rates)],
-        ([name, *(f"{by[rate]:.3f}" for rate in rates)] for name, by in spec.thresholds.items()),
+        (
+            [name, *(f"{by[rate]:.3f}" if rate in by else "" for rate in rates)]
+            for name, by in spec.thresholds.items()
+        ),
     )

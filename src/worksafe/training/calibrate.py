@@ -120,10 +120,12 @@ def thresholds(scores: Floats) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        By rate; a score of at least that much is flagged, which at most that share is.
+        By rate; a score of at least that much is flagged, which at most that share is. A rate that
+        no threshold up to 1 meets, since more of the scores are 1, is left out.
     """
     decided = np.round(scores, SCORE_DIGITS)  # as policies compare them
-    return {str(rate): _round_up(threshold_at_fpr(decided, rate)) for rate in FALSE_POSITIVE_RATES}
+    found = {str(rate): _round_up(threshold_at_fpr(decided, rate)) for rate in FALSE_POSITIVE_RATES}
+    return {rate: threshold for rate, threshold in found.items() if threshold <= 1}
 
 
 def _round_up(threshold: float) -> float:

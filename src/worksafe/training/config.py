@@ -258,6 +258,8 @@ class TrainingConfig:
             self._refuse_teacher(self.teacher)
         if self.glance is not None:
             self._refuse_glance(self.glance.recipe)
+        if self.export.eight_bits and self.network.backbone != "vit_tiny":
+            raise ValueError("only a vit_tiny has layers for eight bits: leave out eight_bits")
 
     def _refuse_teacher(self, teacher: TeacherConfig) -> None:
         if self.network.backbone != "vit_tiny":
@@ -276,6 +278,22 @@ class TrainingConfig:
             raise ValueError("a glance tells the same labels as the full look")
         if {glance.network.backbone, self.network.backbone} != {"vit_tiny"}:
             raise ValueError("a glance starts as the full look: both are a vit_tiny")
+        if glance.teacher is not None:
+            self._refuse_pupil(glance.network)
+
+    def _refuse_pupil(self, pupil: NetworkConfig) -> None:
+        """Refuse a glance that would take this network for another one as its teacher."""
+        own = self.network
+        if pupil.pooling != own.pooling:
+            msg = f"a glance that is taught pools as the full look: pooling must be {own.pooling!r}"
+            raise ValueError(msg)
+        merging = (own.merge_after, own.merged)
+        if own.merge_after and (pupil.merge_after, pupil.merged) != merging:
+            msg = (
+                "a glance that is taught merges as the full look: merge_after must be "
+                f"{own.merge_after}, and merged {own.merged}"
+            )
+            raise ValueError(msg)
 
     @property
     def exported_network(self) -> NetworkConfig:

@@ -19,7 +19,8 @@ from worksafe.training.networks.build import build_network, load_network
 from worksafe.training.precision import fast_precision
 from worksafe.training.preflight import refuse_unlearnable
 from worksafe.training.probe import Seen, describe_as_exported, frozen_features, probe
-from worksafe.training.train import NETWORK, Progress, claim_folder, predict, train
+from worksafe.training.run_folder import NETWORK, claim_folder
+from worksafe.training.train import Progress, predict, train
 
 FOLDS = 5
 PROBE = "frozen-vit-tiny"
@@ -98,12 +99,18 @@ def refuse_unfair(
     """
     if config.teacher is not None:
         raise TrainingError("a recipe with a [teacher] cannot leave out what its teacher has seen")
-    if initial is not None and is_trained_here(initial):
+    if initial is not None:
+        refuse_trained(initial)
+    refuse_unlearnable(config.labels, examples)
+
+
+def refuse_trained(initial: Path) -> None:
+    """Refuse the network of another run; raises TrainingError, also where it cannot be read."""
+    if is_trained_here(initial):
         msg = (
             f"{initial} has learnt from labelled pictures: none of their sources is left out of it"
         )
         raise TrainingError(msg)
-    refuse_unlearnable(config.labels, examples)
 
 
 def _seen_before(config: TrainingConfig, examples: Sequence[Example], initial: Path | None) -> Seen:
@@ -138,8 +145,10 @@ def cross_validate_probe(
     Raises
     ------
     TrainingError
-        If there are too few sources, or labels that the recipe does not name.
+        If there are too few sources, or labels that the recipe does not name, or the weights are of
+        another run, which was trained on the sources left out.
     """
+    refuse_trained(initial)
     refuse_unlearnable(config.labels, examples)
     folds = leave_sources_out(examples, FOLDS)
     features = frozen_features([e for e in examples if e.split in {"train", "val"}], initial)

@@ -13,14 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional
 
 from worksafe.errors import TrainingError
 from worksafe.training.config import TeacherConfig, TrainingConfig
 from worksafe.training.loss import masked_loss
-from worksafe.training.networks.base import HEAD, HazardsNetwork
+from worksafe.training.networks.base import HEAD, HazardsNetwork, read_tensors
 from worksafe.training.networks.build import build_network
 from worksafe.training.networks.vit import MERGE, VisionTransformer
 
@@ -47,8 +46,7 @@ class Teacher:
     """
 
     def __init__(self, config: TrainingConfig, teacher: TeacherConfig, weights: Path) -> None:
-        with safe_open(weights, "pt") as file:
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        shapes = {name: tensor.shape for name, tensor in read_tensors(weights).items()}
         if _HEAD_WEIGHT not in shapes:
             msg = f"{weights.name} has no head: a teacher is the network that a run ended with"
             raise TrainingError(msg)
@@ -58,7 +56,7 @@ class Teacher:
         assert isinstance(network, VisionTransformer)  # noqa: S101 - as recipes have it
         expected = network.state_dict()
         for name in (_HEAD_WEIGHT, _MERGE_WEIGHT):  # what it could start without
-            if name in expected and [*expected[name].shape] != shapes[name]:
+            if name in expected and expected[name].shape != shapes[name]:
                 msg = f"{weights.name} cannot teach: its {name} is of other outputs or merging"
                 raise TrainingError(msg)
         network.start_from(weights)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from worksafe.training.files import write_whole
 from worksafe.training.networks.base import HazardsNetwork
 from worksafe.training.networks.build import load_network
 from worksafe.training.quantise import quantise
-from worksafe.training.train import GLANCE, NETWORK, predict
+from worksafe.training.run_folder import GLANCE, NETWORK
+from worksafe.training.train import predict
 
 Logits = NDArray[np.float64]
 
@@ -60,13 +62,19 @@ def export(config: TrainingConfig, examples: Sequence[Example], run_dir: Path, t
     """
     to.mkdir(parents=True, exist_ok=True)
     path = to / f"{config.name}.onnx"
-    full = _write_network(config, examples, run_dir, path)
-    glance = None
-    if config.glance is not None:
-        beside = to / f"{config.name}-glance.onnx"
-        glance = _write_network(config.glance.recipe, examples, run_dir / GLANCE, beside)
-    contract = _contract(config, choose_split(examples, "val"), full, glance)
-    path.with_suffix(".json").write_text(json.dumps(contract, indent=2) + "\n", encoding="utf-8")
+    with ExitStack() as files:  # all are given their names at its end, or none
+
+        def unfinished(name: str) -> Path:
+            return files.enter_context(write_whole(to / name))
+
+        full = _write_network(config, examples, run_dir, unfinished(path.name))
+        glance = None
+        if config.glance is not None:
+            beside = unfinished(f"{config.name}-glance.onnx")
+            glance = _write_network(config.glance.recipe, examples, run_dir / GLANCE, beside)
+        contract = _contract(config, choose_split(examples, "val"), full, glance)
+        text = json.dumps(contract, indent=2) + "\n"
+        unfinished(f"{config.name}.json").write_text(text, encoding="utf-8")
     return path
 
 
@@ -87,15 +95,14 @@ def _write_network(
     """Write a run's network, prove it and calibrate it."""
     network, side_px = _load(config, run_dir), config.exported_network.side_px
     held = choose_split(examples, "val")
-    with write_whole(path) as unproved:  # what stands there stays where this one is refused
-        write_onnx(network, side_px, unproved)
-        shown = held[:_PROOF_PICTURES]
-        expected = predict(network, shown, side_px)
-        _compare(expected, _run_onnx(unproved, shown, side_px), shown)
-        if config.export.eight_bits:
-            quantise(unproved, _learnt_pictures(examples, side_px), config.export.kept)
-            _compare_on_average(expected, _run_onnx(unproved, shown, side_px))
-        logits = _run_onnx(unproved, held, side_px)
+    write_onnx(network, side_px, path)
+    shown = held[:_PROOF_PICTURES]
+    expected = predict(network, shown, side_px)
+    _compare(expected, _run_onnx(path, shown, side_px), shown)
+    if config.export.eight_bits:
+        quantise(path, _learnt_pictures(examples, side_px), config.export.kept)
+        _compare_on_average(expected, _run_onnx(path, shown, side_px))
+    logits = _run_onnx(path, held, side_px)
     fits = _calibrate(config, held, logits)
     columns = {name: logits[:, at] for at, name in enumerate(config.labels.outputs)}
     return _Written(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from torch import nn
 
@@ -9,6 +10,8 @@ from worksafe.errors import DatasetError, TrainingError
 from worksafe.evaluation.datasets import NEUTRAL, Example, choose_split, read_pixels
 from worksafe.training.config import LabelsConfig, TrainingConfig
 from worksafe.training.networks.build import build_network
+
+ENOUGH_NEUTRAL = 200  # of which one is the lowest rate that thresholds are given by
 
 _READERS = 2
 
@@ -52,19 +55,26 @@ def refuse_unbuildable(config: TrainingConfig) -> None:
     Raises
     ------
     TrainingError
-        If a network has no such backbone or size, or no layer that is to stay in float.
+        If a network or its teacher has no such backbone or size, or no layer that is to stay in
+        float.
     """
-    for recipe in (config, *((config.glance.recipe,) if config.glance else ())):
-        build_network(recipe.network, len(recipe.labels.outputs))
-        exported = build_network(recipe.exported_network, len(recipe.labels.outputs))
+    glance = () if config.glance is None else (config.glance.recipe,)
+    outputs = len(config.labels.outputs)
+    for recipe in (config, *glance):
+        build_network(recipe.network, outputs)
+        exported = build_network(recipe.exported_network, outputs)
         layers = {name for name, layer in exported.named_modules() if isinstance(layer, nn.Linear)}
         if unknown := sorted({*recipe.export.kept} - layers):
             msg = f"there is no linear layer {unknown[0]} to keep in float (export.kept)"
             raise TrainingError(msg)
+        if recipe.teacher is not None:
+            full = replace(config.network, side_px=recipe.teacher.side_px)
+            unmerged = replace(full, merge_after=0)  # whether --initial merges is not known yet
+            build_network(unmerged if recipe is config else full, outputs)
 
 
-def labels_without_validation(labels: LabelsConfig, examples: Sequence[Example]) -> list[str]:
-    """Name the labels that the split ``val`` has no picture of: nothing calibrates their scores.
+def find_gaps(labels: LabelsConfig, examples: Sequence[Example]) -> list[str]:
+    """Tell what pictures are wanting for, which spoils some figures and stops nothing.
 
     Parameters
     ----------
@@ -76,6 +86,7 @@ def labels_without_validation(labels: LabelsConfig, examples: Sequence[Example])
     Returns
     -------
     list of str
+        A line for each.
 
     Raises
     ------
@@ -83,10 +94,24 @@ def labels_without_validation(labels: LabelsConfig, examples: Sequence[Example])
         If ``val`` has no neutral pictures, which every threshold comes from.
     """
     held = choose_split(examples, "val")
-    if not any(example.category == NEUTRAL for example in held):
+    neutral = sum(example.category == NEUTRAL for example in held)
+    if not neutral:
         raise DatasetError("there are no neutral pictures in val, which thresholds come from")
-    shown = {example.label for example in held}
-    return [name for name in labels.outputs if "." in name and name not in shown]
+    few = f"only {neutral} neutral pictures in val: thresholds need {ENOUGH_NEUTRAL} to say much"
+    return [
+        *_unshown(labels, examples, "train", "nothing teaches it"),
+        *_unshown(labels, examples, "val", "nothing calibrates its scores"),
+        *([few] if neutral < ENOUGH_NEUTRAL else []),
+    ]
+
+
+def _unshown(
+    labels: LabelsConfig, examples: Sequence[Example], split: str, effect: str
+) -> list[str]:
+    """Tell which labels a split has no picture of."""
+    shown = {example.label for example in examples if example.split == split}
+    unshown = [name for name in labels.outputs if "." in name and name not in shown]
+    return [f"no pictures of {name} in {split}: {effect}" for name in unshown]
 
 
 def read_pictures(examples: Sequence[Example], side_px: int) -> Iterator[Example]:

@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from worksafe.errors import TrainingError
@@ -31,6 +32,9 @@ class TimmNetwork(ConvolutionalNetwork):
         If timm is not installed, or does not know the name.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, name: str, outputs: int) -> None:
         if importlib.util.find_spec("timm") is None:
             msg = f"the backbone timm:{name} needs timm: pip install timm"
@@ -42,13 +46,16 @@ class TimmNetwork(ConvolutionalNetwork):
         backbone = timm.create_model(name, pretrained=False, num_classes=0, global_pool="")
         super().__init__(outputs, backbone.num_features)
         self.backbone = backbone
+        mean, std = (torch.tensor(backbone.pretrained_cfg[key]) for key in ("mean", "std"))
+        self.register_buffer("scale", (0.5 / std)[:, None, None], persistent=False)
+        self.register_buffer("shift", ((0.5 - mean) / std)[:, None, None], persistent=False)
         parts = [part for part, child in backbone.named_children() if [*child.parameters()]]
         self.depth = len(parts)
         self._layers = {part: i for i, part in enumerate(parts, 1)}
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Give the last feature map."""
-        maps: Tensor = self.backbone.forward_features(pixels)
+        """Give the last feature map; pictures come as x / 127.5 - 1, and are scaled as timm's."""
+        maps: Tensor = self.backbone.forward_features(pixels * self.scale + self.shift)
         return maps
 
     def layer_of(self, name: str) -> int:
