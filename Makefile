@@ -12,6 +12,8 @@ INITIAL ?=
 RUN_DIR ?= runs/$(basename $(notdir $(CONFIG)))
 SPLIT ?= val
 FUZZ_S ?= 60
+# Processes that run tests, each of up to a gigabyte.
+JOBS ?= 2
 # Requests over which `make bench` watches memory; 20000 take ten minutes and more.
 REQUESTS ?= 2000
 
@@ -34,10 +36,10 @@ serve: $(VENV)/serve ## serve on http://127.0.0.1:8000: [HOST=… PORT=…]
 	$(BIN)/worksafe serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/dev ## run all tests but those of training
-	$(BIN)/pytest -m "not train" --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/pytest -m "not train" -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 test-train: $(VENV)/train ## run the tests of training; installs PyTorch
-	$(BIN)/pytest -m train
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m train -n $(JOBS) --dist worksteal
 
 fuzz: $(VENV)/fuzz ## fuzz decoding and request bodies: [FUZZ_S=60] seconds each; Linux
 	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz_decode.py $(FUZZ_S)
