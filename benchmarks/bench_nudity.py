@@ -21,8 +21,9 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_sample_images
 
+from worksafe.engine.detector import load_detectors
 from worksafe.engine.idle import IdlePlaces
-from worksafe.engine.scoring import load_detectors, score_image
+from worksafe.engine.scoring import score_image
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.models import nudity

@@ -21,7 +21,7 @@ from bench_nudity import MEGAPIXELS, make_pictures
 from load import as_form, closed_loop, ours, processor, table_path
 
 from worksafe.engine.cores import count_cores
-from worksafe.engine.scoring import PLAIN, Detector, prepare
+from worksafe.engine.detector import PLAIN, Detector, prepare
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.moderator import Moderator

@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from worksafe.engine.scoring import Detector, load_detectors, prepare
+from worksafe.engine.detector import Detector, load_detectors, prepare
 from worksafe.evaluation.datasets import NEUTRAL, read_manifest
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worksafe.choices import Thorough
-from worksafe.engine.scoring import Detector, Look, load_detectors, prepare
+from worksafe.engine.detector import Detector, Look, load_detectors, prepare
 from worksafe.evaluation.datasets import NEUTRAL, Example, read_manifest, read_pixels
 from worksafe.images.resize import RgbImage
 from worksafe.models import nudity

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worksafe import Moderator, Settings
-from worksafe.engine.scoring import Detector
+from worksafe.engine.detector import Detector
 from worksafe.models.registry import LABELS
 from worksafe.models.spec import DetectorSpec, Label, Placement, WeightsFile, category_scores
 from worksafe.policy.shadow import Counts, Shadow

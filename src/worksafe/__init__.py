@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from worksafe.engine.scoring import Look
+    from worksafe.engine.detector import Look
     from worksafe.errors import InputError, WorksafeError
     from worksafe.items import Item
     from worksafe.moderator import Moderator
@@ -39,7 +39,7 @@ _HOMES = {
     "Check": "results",
     "InputError": "errors",
     "Item": "items",
-    "Look": "engine.scoring",
+    "Look": "engine.detector",
     "Moderation": "results",
     "Moderator": "moderator",
     "Reason": "results",

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from worksafe.engine.admission import Task
+from worksafe.engine.detector import Look
 from worksafe.engine.finder import Caller, Finder
-from worksafe.engine.scoring import Look
 from worksafe.errors import InputError, InternalError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits

@@ -13,11 +13,11 @@ from worksafe.choices import Thorough
 from worksafe.engine.admission import Admission, Place
 from worksafe.engine.cache import MemoryCache, Recall, ResultCache
 from worksafe.engine.cores import count_cores
+from worksafe.engine.detector import Detector, Look, load_detectors
 from worksafe.engine.finder import Caller, Finder
 from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.redis_cache import RedisCache
 from worksafe.engine.runtime import choose_runtime, look_at_machine
-from worksafe.engine.scoring import Detector, Look, load_detectors
 from worksafe.images.deadline import Deadline
 from worksafe.images.open import Opener
 from worksafe.images.pictures import Pictures, View

@@ -8,7 +8,7 @@ from fakes import brightness_detector
 from pictures import BROKEN, encode, photo
 from worksafe import Moderator
 from worksafe.api.routes.preds import render_preds
-from worksafe.engine.scoring import load_detectors
+from worksafe.engine.detector import load_detectors
 from worksafe.items import Item
 from worksafe.models import nudity
 from worksafe.models.registry import CATEGORIES

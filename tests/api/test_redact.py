@@ -15,7 +15,7 @@ from fakes import colour_detector
 from pictures import encode, photo
 from worksafe import Moderator, Settings
 from worksafe.api.app import create_app
-from worksafe.engine.scoring import Detector
+from worksafe.engine.detector import Detector
 from worksafe.models.spec import Placement
 from worksafe.policy.document import Policy
 from worksafe.results import Region, Scores

@@ -9,8 +9,9 @@ from pictures import encode, photo
 from worksafe import Moderator
 from worksafe.choices import Thorough
 from worksafe.engine.combining import combine
+from worksafe.engine.detector import Look
 from worksafe.engine.idle import IdlePlaces
-from worksafe.engine.scoring import Look, score_image
+from worksafe.engine.scoring import score_image
 from worksafe.images.heat import spread
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage

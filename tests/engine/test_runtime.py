@@ -12,6 +12,7 @@ from pictures import encode, photo, photographs
 from worksafe import Moderator, Settings
 from worksafe.choices import DeviceChoice, RuntimeChoice
 from worksafe.cli.main import app
+from worksafe.engine.detector import Look, load_detectors
 from worksafe.engine.runtime import (
     Machine,
     Runtime,
@@ -19,7 +20,6 @@ from worksafe.engine.runtime import (
     look_at_machine,
     open_session,
 )
-from worksafe.engine.scoring import Look, load_detectors
 from worksafe.errors import SettingsError
 from worksafe.models import hazards, nudity
 from worksafe.models.registry import DETECTORS

@@ -8,7 +8,7 @@ from nudenet import nudenet as package
 from numpy.typing import NDArray
 
 from pictures import photographs
-from worksafe.engine.scoring import load_detectors, prepare
+from worksafe.engine.detector import load_detectors, prepare
 from worksafe.engine.session import OnnxSession
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pictures import photographs
-from worksafe.engine.scoring import prepare
+from worksafe.engine.detector import prepare
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import WeightsError
 from worksafe.models import hazards, nudity

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from worksafe.engine.scoring import load_detectors
+from worksafe.engine.detector import load_detectors
 from worksafe.errors import WeightsError
 from worksafe.models import hazards, nudity
 from worksafe.models.weights import find_weights, read_contract, read_weights

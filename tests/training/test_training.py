@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from worksafe.cli.main import app
-from worksafe.engine.scoring import load_detectors
+from worksafe.engine.detector import load_detectors
 from worksafe.engine.session import OnnxSession
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example, read_pixels

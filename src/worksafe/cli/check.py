@@ -13,7 +13,7 @@ from worksafe.choices import Thorough
 from worksafe.cli.explain import write_overlays
 from worksafe.cli.shown import printable, shown, table_console
 from worksafe.cli.sources import keep_pipe, read_argument, read_named
-from worksafe.engine.scoring import Look
+from worksafe.engine.detector import Look
 from worksafe.images.source import printable_path
 from worksafe.items import Item
 from worksafe.moderator import Moderator

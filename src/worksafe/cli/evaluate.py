@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from worksafe.cli.shown import print_markdown
-from worksafe.engine.scoring import load_detectors
+from worksafe.engine.detector import load_detectors
 from worksafe.errors import DatasetError, SettingsError
 from worksafe.evaluation.card import fill_card, find_blocks
 from worksafe.evaluation.datasets import NEUTRAL, SPLITS, Example, choose_split, read_manifest

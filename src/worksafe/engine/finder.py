@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from worksafe.engine.cache import Recall
+from worksafe.engine.detector import Detector, Look
 from worksafe.engine.found import Found
 from worksafe.engine.idle import IdlePlaces
-from worksafe.engine.scoring import Detector, Look, score_image
+from worksafe.engine.scoring import score_image
 from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import DecodedImage, Pictures, View

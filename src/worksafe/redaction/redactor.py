@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from worksafe.choices import Method
+from worksafe.engine.detector import Look
 from worksafe.engine.finder import Caller, Finder
 from worksafe.engine.found import Found
-from worksafe.engine.scoring import Look
 from worksafe.errors import (
     InputError,
     NotRedactableError,
