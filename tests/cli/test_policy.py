@@ -195,12 +195,15 @@ def test_validating_nothing_is_a_mistake(tmp_path: Path) -> None:
     assert isinstance(output.exception, PolicyError)
 
 
-def test_a_split_without_pictures_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("split", "what"), [("val", "no pictures"), ("tset", "must be one of")])
+def test_a_split_without_pictures_is_an_error(tmp_path: Path, split: str, what: str) -> None:
     (tmp_path / "manifest.csv").write_text("path,split,category,label,source,group\n")
+    arguments = ["policy", "test", "default", "--data", str(tmp_path), "--split", split]
 
-    output = runner.invoke(app, ["policy", "test", "default", "--data", str(tmp_path)])
+    output = runner.invoke(app, arguments)
 
     assert isinstance(output.exception, DatasetError)
+    assert what in str(output.exception)
 
 
 def test_show_lists_policies_and_prints_one_in_full() -> None:

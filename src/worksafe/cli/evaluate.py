@@ -12,9 +12,9 @@ from rich.progress import track
 
 from worksafe.cli.shown import print_markdown
 from worksafe.engine.detector import load_detectors
-from worksafe.errors import DatasetError, SettingsError
+from worksafe.errors import SettingsError
 from worksafe.evaluation.card import fill_card, find_blocks
-from worksafe.evaluation.datasets import NEUTRAL, SPLITS, Example, choose_split, read_manifest
+from worksafe.evaluation.datasets import MANIFEST, NEUTRAL, SPLITS, read_split
 from worksafe.evaluation.markdown import decision_lines, subject_lines, write_markdown
 from worksafe.evaluation.report import (
     Measured,
@@ -88,7 +88,7 @@ def evaluate_detectors(
     """
     measured = SPEC if hazards is None else read_spec(hazards)
     specs = [measured if spec is SPEC else spec for spec in DETECTORS]
-    examples = _choose_examples(data, split)
+    examples = read_split(data, split)
     _refuse_what_would_fail_later(sheet, pictures=pictures)
     if card:
         _refuse_card(card, split, out)
@@ -117,17 +117,6 @@ def evaluate_detectors(
         text = fill_card(card.read_text(encoding="utf-8"), out, measured)
         card.write_text(text, encoding="utf-8")
     _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
-
-
-def _choose_examples(data: Path, split: str) -> list[Example]:
-    if split not in SPLITS:
-        msg = f"the split must be one of {', '.join(SPLITS)}, not {split!r}"
-        raise DatasetError(msg)
-    examples = choose_split(read_manifest(data), split)
-    if not examples:
-        msg = f"{data} has no pictures in the split {split}"
-        raise DatasetError(msg)
-    return examples
 
 
 def _refuse_what_would_fail_later(sheet: Path | None, *, pictures: bool) -> None:
@@ -181,7 +170,7 @@ def _origin(data: Path, split: str, command: str, pictures: int, moderator: Mode
         split=split,
         command=command,
         pictures=pictures,
-        manifest_sha256=hashlib.sha256((data / "manifest.csv").read_bytes()).hexdigest(),
+        manifest_sha256=hashlib.sha256((data / MANIFEST).read_bytes()).hexdigest(),
         models=tuple(Measured(m.name, m.version, m.sha256) for m in moderator.models),
         policy=policy.name,
         policy_version=policy.version,

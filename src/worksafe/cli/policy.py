@@ -14,8 +14,8 @@ from rich.table import Table
 
 from worksafe.cli.shown import print_markdown, printable
 from worksafe.cli.sources import find_policy
-from worksafe.errors import DatasetError, PolicyError, StoredResultsError
-from worksafe.evaluation.datasets import NEUTRAL, choose_split, read_manifest
+from worksafe.errors import PolicyError, StoredResultsError
+from worksafe.evaluation.datasets import NEUTRAL, read_split
 from worksafe.evaluation.markdown import table_lines
 from worksafe.evaluation.scoring import measuring_settings
 from worksafe.moderator import Moderator
@@ -161,10 +161,7 @@ def _nothing_told(on: Path, results: Sequence[Stored]) -> StoredResultsError:
 
 
 def _by_kind(data: Path, split: str) -> dict[str, list[Stored]]:
-    examples = choose_split(read_manifest(data), split)
-    if not examples:
-        msg = f"{data} has no pictures in the split {split!r}"
-        raise DatasetError(msg)
+    examples = read_split(data, split)
     groups: dict[str, list[Stored]] = {}
     with Moderator(measuring_settings()) as moderator:
         results = moderator.check_many(example.path for example in examples)

@@ -11,6 +11,7 @@ from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
 
+MANIFEST = "manifest.csv"
 NEUTRAL = "neutral"
 SPLITS = ("train", "val", "test")
 _WEAK = ("", "0", "1")
@@ -70,7 +71,7 @@ def read_manifest(folder: Path) -> list[Example]:
         If the manifest is absent, lacks a column, has a wrong value, or lets a group or a picture
         straddle splits (which would flatter every figure).
     """
-    manifest = folder / "manifest.csv"
+    manifest = folder / MANIFEST
     if not manifest.is_file():
         msg = f"{manifest} does not exist"
         raise DatasetError(msg)
@@ -154,6 +155,36 @@ def choose_split(examples: Iterable[Example], split: str) -> list[Example]:
         In order.
     """
     return [example for example in examples if example.split == split and not example.weak]
+
+
+def read_split(folder: Path, split: str) -> list[Example]:
+    """Read the pictures of one split to measure on.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the data set.
+    split : str
+        Which.
+
+    Returns
+    -------
+    list of Example
+        As `choose_split` gives them.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such split, the manifest is wrong, or it has no usable pictures of it.
+    """
+    if split not in SPLITS:
+        msg = f"the split must be one of {', '.join(SPLITS)}, not {split!r}"
+        raise DatasetError(msg)
+    examples = choose_split(read_manifest(folder), split)
+    if not examples:
+        msg = f"{folder} has no pictures in the split {split}"
+        raise DatasetError(msg)
+    return examples
 
 
 def read_pixels(example: Example, side_px: int) -> RgbImage:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from worksafe.errors import DatasetError, InputError
-from worksafe.evaluation.datasets import NEUTRAL, Example
+from worksafe.evaluation.datasets import MANIFEST, NEUTRAL, Example
 from worksafe.images.decode import decode_image
 from worksafe.images.digest import digest
 from worksafe.images.limits import ImageLimits
@@ -25,7 +25,6 @@ from worksafe.training.dataset.splits import SplitPlan, assign_splits, check_lea
 from worksafe.training.dataset.video import spaced_frames
 from worksafe.training.files import write_whole
 
-MANIFEST = "manifest.csv"
 COLUMNS = (
     *("path", "split", "category", "label", "sublabel"),
     *("weak", "source", "group", "original_path"),
