@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import pty
 import shutil
 import socket
 import subprocess
@@ -106,6 +107,26 @@ def test_our_errors_are_one_line_and_status_2(
 
     assert caught.value.code == 2
     assert code in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("columns", "is_beside"), [(80, False), (200, True)])
+def test_a_narrow_terminal_has_why_below_the_rows(
+    tmp_path: Path, columns: int, is_beside: bool
+) -> None:
+    (tmp_path / "b.txt").write_text("no picture")
+    command = [str(Path(sys.executable).parent / "worksafe"), "check", "b.txt"]
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal, os.fdopen(theirs, "wb") as output:
+        done = subprocess.run(
+            command, stdout=output, stderr=subprocess.DEVNULL, env=environment, cwd=tmp_path,
+            check=False,
+        )  # fmt: skip
+        printed = terminal.read(65_536).decode()
+
+    assert done.returncode == 5
+    (line,) = [line for line in printed.splitlines() if "not_an_image: the bytes" in line]
+    assert ("review" in line) == is_beside
 
 
 def test_a_port_that_is_taken_is_one_line_and_status_2(

@@ -23,6 +23,7 @@ from worksafe.settings import Settings
 
 _STATUS_BY_ACTION = {Action.ALLOW: 0, Action.REVIEW: 3, Action.BLOCK: 4}
 _ERROR_STATUS = 5
+_WIDE = 120  # columns of a terminal that has room for sentences beside figures
 _STYLE = {Action.ALLOW: "green", Action.REVIEW: "yellow", Action.BLOCK: "bold red"}
 
 
@@ -140,6 +141,9 @@ def exit_status(results: Sequence[Moderation]) -> int:
 
 
 def _print_table(check: Check) -> None:
+    """Print a row for each image, and why beside it; on a narrow terminal below all rows."""
+    console = table_console()
+    is_narrow = console.width < _WIDE
     categories = next((list(r.scores.categories) for r in check.results if r.scores), [])
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("image", overflow="fold")
@@ -147,16 +151,25 @@ def _print_table(check: Check) -> None:
     table.add_column("suitability", justify="right")
     for category in categories:
         table.add_column(category, justify="right")
-    table.add_column("why", overflow="fold")
+    if not is_narrow:
+        table.add_column("why", overflow="fold")
     for result in check.results:
         table.add_row(
-            shown(printable(result.id or str(result.index))),  # a line break would forge a row
+            _name(result),
             f"[{_STYLE[result.decision]}]{result.decision}[/]",
             "" if result.suitability is None else str(result.suitability),
             *_category_cells(result, categories),
-            shown(printable(_why(result))),
+            *([] if is_narrow else [shown(printable(" ".join(_why(result))))]),
         )
-    table_console().print(table)
+    console.print(table)
+    for result in check.results if is_narrow else ():
+        if why := _why(result):
+            console.print(
+                f"\n[bold]{_name(result)}[/]",
+                *map(shown, map(printable, why)),
+                sep="\n",
+                highlight=False,
+            )
 
 
 def _category_cells(result: Moderation, categories: Sequence[str]) -> list[str]:
@@ -164,7 +177,11 @@ def _category_cells(result: Moderation, categories: Sequence[str]) -> list[str]:
     return [f"{scores[name]:.2f}" if name in scores else "" for name in categories]
 
 
-def _why(result: Moderation) -> str:
+def _name(result: Moderation) -> str:
+    return shown(printable(result.id or str(result.index)))  # a line break would forge a row
+
+
+def _why(result: Moderation) -> list[str]:
     if result.error:
-        return f"{result.error.code}: {result.error.message}"
-    return " ".join(reason.sentence for reason in result.reasons)
+        return [f"{result.error.code}: {result.error.message}"]
+    return [reason.sentence for reason in result.reasons]

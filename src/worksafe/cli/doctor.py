@@ -40,6 +40,10 @@ def describe() -> None:
             )
         table.add_row("formats", ", ".join(formats))
         table.add_row("policies", ", ".join(sorted(moderator.policies)))
+        shadow = moderator.settings.shadow_policy
+        table.add_row(
+            "decides", moderator.settings.policy + (f", beside it {shadow}" * bool(shadow))
+        )
         table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
         table.add_row("cache", escape(moderator.describe_cache()))
     Console().print(table)
