@@ -41,9 +41,8 @@ def describe() -> None:
         table.add_row("formats", ", ".join(formats))
         table.add_row("policies", ", ".join(sorted(moderator.policies)))
         shadow = moderator.settings.shadow_policy
-        table.add_row(
-            "decides", moderator.settings.policy + (f", beside it {shadow}" * bool(shadow))
-        )
+        beside = f", beside it {shadow}" if shadow else ""
+        table.add_row("decides", moderator.settings.policy + beside)
         table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
         table.add_row("cache", escape(moderator.describe_cache()))
     Console().print(table)
