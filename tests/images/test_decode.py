@@ -14,6 +14,7 @@ from worksafe.errors import (
     ImagePixelsError,
     ImageSideError,
     InputError,
+    UndecodableImageError,
 )
 from worksafe.images.decode import decode_image
 from worksafe.images.frames import FrameWalk
@@ -208,6 +209,18 @@ def test_the_picture_beside_the_film_of_an_avif_is_seen_too() -> None:
             for view in decoded.views
         ]
         assert min(differences) < 10
+
+
+def test_a_picture_beside_a_film_that_cannot_be_read_is_an_error() -> None:
+    """Browsers may be able to."""
+    frames = [photo("cat").resize((64, 48)).rotate(turn) for turn in (0, 9)]
+    film = encode(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=100)
+    place, _, length = _item(film)
+    beyond = film[:place] + struct.pack(">2I", len(film), length) + film[place + 8 :]
+
+    assert decode(film).frames == 2
+    with pytest.raises(UndecodableImageError):
+        decode(beyond)
 
 
 def _with_still(film: bytes, still: bytes) -> bytes:

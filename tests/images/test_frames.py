@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worksafe.doctor.making import png_chunk
+from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.frames import FrameWalk
 from worksafe.images.limits import ImageLimits
 
 SIDE = 12
-COLOUR_TYPES = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
+COLOUR_TYPES = {"L": 0, "I;16": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 CHANNELS = {"L": 1, "RGB": 3, "P": 1, "LA": 2, "RGBA": 4}
 NONE, BACKGROUND, PREVIOUS = 0, 1, 2
 SOURCE, OVER = 0, 1
@@ -35,7 +36,8 @@ class Frame(NamedTuple):
 def apng(mode: str, frames: Sequence[Frame], *, between: bytes = b"", interlaced: int = 0) -> bytes:
     """Write an animation as the standard has it, chunk by chunk."""
     height, width = frames[0].samples.shape[:2]
-    header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[mode], 0, 0, interlaced)
+    depth = 16 if mode == "I;16" else 8
+    header = struct.pack(">IIBBBBB", width, height, depth, COLOUR_TYPES[mode], 0, 0, interlaced)
     data = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
     data += png_chunk(b"acTL", struct.pack(">II", len(frames), 0)) + between
     number = 0
@@ -49,6 +51,14 @@ def apng(mode: str, frames: Sequence[Frame], *, between: bytes = b"", interlaced
             pixels, number = struct.pack(">I", number) + pixels, number + 1
         data += png_chunk(b"fdAT" if place else b"IDAT", pixels)
     return data + png_chunk(b"IEND", b"")
+
+
+def test_an_animation_of_16_bits_of_grey_is_an_error() -> None:
+    """Without alpha what is cleared would be black, where browsers show nothing."""
+    frames = [Frame(np.full((8, 8, 2), 9, np.uint8), 0, 0, BACKGROUND, SOURCE)] * 2
+
+    with pytest.raises(UndecodableImageError, match="16 bits"):
+        decode_image(apng("I;16", frames), ImageLimits(), 320)
 
 
 def random_frames(rng: np.random.Generator, mode: str) -> Iterator[Frame]:
@@ -105,7 +115,7 @@ def drawn(mode: str, frames: Sequence[Frame], clear: NDArray[np.uint8]) -> Itera
 
 
 @pytest.mark.parametrize("with_clear", [False, True], ids=["whole", "see-through"])
-@pytest.mark.parametrize("mode", COLOUR_TYPES)
+@pytest.mark.parametrize("mode", CHANNELS)
 def test_frames_are_drawn_as_the_standard_has_it(mode: str, with_clear: bool) -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)

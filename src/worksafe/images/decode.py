@@ -36,6 +36,7 @@ from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
 from worksafe.images.structure.check import check_structure, readings
 from worksafe.images.structure.gif import is_interlaced
+from worksafe.images.structure.heif import has_item
 from worksafe.images.thumbnail import read_thumbnail
 
 pi_heif.register_heif_opener(thumbnails=False)
@@ -87,7 +88,9 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
         try:
             beside = _decode_file(other, image_format, limits, side_px)
         except UndecodableImageError:
-            continue  # it cannot be read that way
+            if has_item(data):  # which browsers may be able to show
+                raise
+            continue
         decoded = _beside(decoded, beside)
     return decoded
 

@@ -132,8 +132,10 @@ class FrameWalk:
         image.blend_op = blending
         _refuse_unknown_colours(image)
         is_beside = image.default_image and image.tell() == 0
-        if is_beside or image.mode not in _BLENDED_MODES:
+        if is_beside:
             return image
+        if image.mode not in _BLENDED_MODES:
+            raise UndecodableImageError("an animated png of 16 bits of grey is drawn in two ways")
         self._canvas = self._canvas or _Canvas(image.size)
         return self._canvas.draw(image)
 

@@ -287,6 +287,15 @@ def test_usual_gifs_are_decoded(frames: list[tuple[tuple[int, int, int, int], in
     assert decode_image(gif_of(frames), ImageLimits(), 320).frames == len(frames)
 
 
+@pytest.mark.parametrize("disposal", [4, 5, 6, 7])
+def test_a_disposal_that_is_none_is_an_error_where_a_frame_follows(disposal: int) -> None:
+    one, two = ([(WHOLE, disposal << 2)] * frames for frames in (1, 2))
+
+    assert decode_image(gif_of(one), ImageLimits(), 320).frames == 1
+    with pytest.raises(UndecodableImageError, match="do not agree"):
+        decode_image(gif_of(two), ImageLimits(), 320)
+
+
 def test_a_gif_of_two_control_blocks_before_a_frame_is_an_error() -> None:
     data = gif_of([(WHOLE, KEEP), (WHOLE, KEEP)])
     control = data[data.index(b"\x21\xf9") :][:8]

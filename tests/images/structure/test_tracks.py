@@ -41,6 +41,13 @@ def movie(*tables: bytes, head: bytes = b"") -> bytes:
     return iso_box(b"ftyp", b"isom") + iso_box(b"moov", head + inner)
 
 
+def edits(*starts: int, long: bool = False) -> bytes:
+    """A film and from where its parts are played, one after the other; -1 is a pause."""
+    parts = b"".join(struct.pack(">QqI" if long else ">IiI", 9, at, 1 << 16) for at in starts)
+    said = iso_box(b"elst", bytes([long, 0, 0, 0]) + struct.pack(">I", len(starts)) + parts)
+    return iso_box(b"moov", iso_box(b"trak", iso_box(b"edts", said)))
+
+
 UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 
 
@@ -52,6 +59,10 @@ UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
         (movie() + movie(), "several heads"),
         (movie(head=mvhd(0xFFFF0000, 0, 0, 0, 0xFFFF0000, 0, 0, 0, 1 << 30)), "turned as a whole"),
         (movie(stsd(2)), "several kinds"),
+        (edits(0, 4000), "several parts"),
+        (edits(-1, 0, 4000, long=True), "several parts"),
+        (edits(-1, 2000), None),
+        (edits(2000, long=True), None),
         (movie(stsd(1, cut=60)), "cut to a part"),
         (iso_box(b"moov", iso_box(b"trak", b"") * 2)[:-1], None),
         (movie(stsd(1, cut=16), iso_box(b"stts", bytes(8)), head=mvhd(*UPRIGHT)), None),

@@ -62,6 +62,18 @@ def test_transparency_is_seen_whatever_the_flags_say(data: bytes, in_file: bool)
         assert np.array_equal(view.pixels, wanted.pixels)
 
 
+def test_what_frames_leave_undrawn_is_see_through_whatever_the_file_says() -> None:
+    """Encoders write it as lossless frames with alpha in a file without; here all frames are so."""
+    data = bytearray(lossless(hidden().rotate(180), hidden()))
+    shown = decode_image(bytes(data), ImageLimits(), 320).views
+    data[20] &= ~ALPHA
+
+    views = decode_image(bytes(data), ImageLimits(), 320).views
+
+    assert [view.pixels.mean() for view in views] == [view.pixels.mean() for view in shown]
+    assert max(view.pixels.mean() for view in views) > 100
+
+
 def test_an_opaque_picture_is_seen_once_and_as_it_is() -> None:
     data = encode(photo("cat"), "WEBP", lossless=True)
 

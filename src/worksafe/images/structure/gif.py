@@ -28,8 +28,9 @@ def refuse_odd_gif(data: bytes) -> None:
     Browsers leave see-through what no frame has drawn or what one has cleared; the decoder does so
     only if both that frame and the first have a transparent colour, and fills it with a colour
     otherwise. Browsers believe the last control block before a frame, and draw nothing beyond the
-    screen. What is beyond a table of colours is black to them; where the table begins as that of
-    all greys does, the decoder takes it for that.
+    screen; a disposal that is none they take for another than the decoder. What is beyond a table
+    of colours is black to them; where the table begins as that of all greys does, the decoder takes
+    it for that.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def refuse_odd_gif(data: bytes) -> None:
             screen = frame.enlarge(screen)
             begins_clear = frame.is_clear
             is_filled = not frame.covers(screen) and not frame.is_clear
-        is_odd |= controls > 1 or frame.enlarge(screen) != screen
+        is_odd |= controls > 1 or frame.enlarge(screen) != screen or frame.disposal > _PREVIOUS
         is_odd |= is_filled and (frame.is_clear or not frame.covers(screen))
         clears = frame.disposal == _CLEARED or (frame.disposal == _PREVIOUS and frames == 1)
         is_filled = clears and not (frame.is_clear and begins_clear)

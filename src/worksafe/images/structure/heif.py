@@ -14,7 +14,7 @@ from worksafe.images.structure.containers import Box, boxes
 from worksafe.images.structure.marks import places_of
 
 _MAX_BOXES = 1000
-_MEDIA, _TRACKS = b"mdat", b"moov"
+_MEDIA, _TRACKS, _ITEMS = b"mdat", b"moov", b"meta"
 _PRIMARY, _THUMBNAIL = b"pitm", b"thmb"
 _CUT, _ALTERNATIVES, _GAIN_MAP = b"clap", b"altr", b"tmap"
 
@@ -34,6 +34,11 @@ def has_track(data: bytes) -> bool:
     """
     kinds = [box.kind for box in _outermost(data)]
     return len(kinds) >= _MAX_BOXES or _TRACKS in kinds
+
+
+def has_item(data: bytes) -> bool:
+    """Tell whether a file has a picture, beside or without a film."""
+    return _ITEMS in [box.kind for box in _outermost(data)]
 
 
 def refuse_odd_avif(data: bytes) -> None:

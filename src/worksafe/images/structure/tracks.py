@@ -33,6 +33,7 @@ _ONCE = {
 }  # fmt: skip
 _MATRIX_AT = {0: 44, 1: 56}  # in the movie's head, by its version
 _IDENTITY = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+_EDIT, _LONG_EDIT, _EMPTY = struct.Struct(">Ii4s"), struct.Struct(">Qq4s"), -1
 _ENTRIES_AT, _ENTRY_AT = 12, 16  # of the descriptions of samples: how many, and the first
 _SIZE_AT = 32  # in an entry: width and height, in pixels
 _MOST_CUT = 0.05  # of a side
@@ -59,8 +60,8 @@ def refuse_odd_tracks(file: BinaryIO, container: str) -> None:
     ------
     UndecodableImageError
         If a table is there twice; the whole film, not a track, is turned; a track has several
-        kinds of samples; it is to be cut by more than a twentieth of a side, or stretched or turned
-        in a way that not all players know.
+        kinds of samples, or is played in several parts; it is to be cut by more than a twentieth
+        of a side, or stretched or turned in a way that not all players know.
     """
     with looked_through(file, "what it says") as end:
         if "mp4" in container:
@@ -98,6 +99,8 @@ def _nested(movie: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
                 waiting.append((box.at, box.end, box.kind))
             elif box.kind == b"mvhd":
                 _refuse_turned(movie[box.at : box.end])
+            elif box.kind == b"edts":
+                _refuse_odd_edits(movie[box.at : box.end])
             elif box.kind == b"stsd":
                 _refuse_odd_samples(movie[box.at : box.end])
         yield parent, kinds
@@ -108,6 +111,21 @@ def _refuse_turned(head: bytes) -> None:
     matrix = head[at : at + len(_IDENTITY)]
     if matrix.strip(b"\0") and matrix != _IDENTITY:
         _refuse("is turned as a whole")
+
+
+def _refuse_odd_edits(edits: bytes) -> None:
+    """Refuse several parts: from one to the next players jump over what frames are made of."""
+    at = edits.find(b"elst")
+    if at < 0:
+        return
+    form = _EDIT if edits[at + 4 : at + 5] == b"\0" else _LONG_EDIT
+    listed = edits[at + 12 :]
+    starts = [
+        start for _, start, _ in form.iter_unpack(listed[: len(listed) // form.size * form.size])
+    ]
+    (count,) = struct.unpack_from(">I", edits, at + 8)
+    if sum(start != _EMPTY for start in starts[:count]) > 1:
+        _refuse("is played in several parts")
 
 
 def _refuse_odd_samples(descriptions: bytes) -> None:

@@ -58,7 +58,7 @@ def count_pixels(data: bytes) -> int:
 
 
 def as_browsers_see_through(data: bytes) -> bytes:
-    """Write down that lossless pictures have alpha, where the decoder believes that they have none.
+    """Write down that a picture may be see-through, where the decoder believes that it is not.
 
     Parameters
     ----------
@@ -68,18 +68,16 @@ def as_browsers_see_through(data: bytes) -> bytes:
     Returns
     -------
     bytes
-        The same file but for two flags. Lossless pixels always have alpha, and browsers show it
-        whatever the flags say.
+        The same file but for two flags. Lossless pixels always have alpha, and what moves may
+        leave parts undrawn: browsers show both whatever the flags say.
     """
     denied = [at for at in _lossless(data) if not data[at] & _ALPHA]
-    if not denied:
-        return data
+    if (denied and data[_KIND] == b"VP8X") or has_several_frames(data):
+        denied.append(_FLAGS_AT)
     changed = bytearray(data)
     for at in denied:
         changed[at] |= _ALPHA
-    if data[_KIND] == b"VP8X":
-        changed[_FLAGS_AT] |= _ALPHA
-    return bytes(changed)
+    return bytes(changed) if denied else data
 
 
 def _lossless(data: bytes) -> Iterator[int]:
