@@ -26,7 +26,7 @@ from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import Sketch, change, sketch
-from worksafe.images.structure.nal import refuse_turned_stream
+from worksafe.images.structure.nal import StreamWatch
 from worksafe.images.structure.seeking import refuse_hidden
 from worksafe.images.structure.tracks import refuse_odd_tracks
 
@@ -135,6 +135,10 @@ class Video:
     def _walk(self, container: InputContainer) -> Iterator[View | None]:
         is_avi = container.format.name == "avi"
         tracks = {stream.index: self._track(stream, is_avi) for stream in container.streams.video}
+        watches = {
+            stream.index: StreamWatch(stream.codec_context.name)
+            for stream in container.streams.video
+        }
         if not tracks:
             raise UndecodableImageError("the video has no pictures")
         refuse_hidden(self._file, container.format.name)
@@ -145,7 +149,7 @@ class Video:
             track.named.discard(packet.pos)
             _refuse_alpha_beside(packet)
             context = packet.stream.codec_context
-            refuse_turned_stream(context.name, context.extradata or b"", memoryview(packet))
+            watches[packet.stream.index].look_at(context.extradata or b"", memoryview(packet))
             for frame in packet.decode():
                 assert isinstance(frame, VideoFrame)  # noqa: S101 - for the type checker
                 self._refuse_odd(frame)

@@ -1,9 +1,15 @@
 """A turn that an H.264 or HEVC stream says itself, in each way to write it down."""
 
-import pytest
+import io
+from typing import Any
 
+import av
+import pytest
+from av.bitstream import BitStreamFilterContext
+
+from films import film, scene
 from worksafe.errors import UndecodableImageError
-from worksafe.images.structure.nal import refuse_turned_stream
+from worksafe.images.structure.nal import StreamWatch
 
 TURNS = b"\x2f\x03\x40\x00\x10\x80"  # a message of three bytes
 FIRST = b"\x05\x04none"  # another before it
@@ -42,7 +48,7 @@ def test_a_message_of_display_orientation_is_refused(
     codec: str, about: bytes, packet: bytes
 ) -> None:
     with pytest.raises(UndecodableImageError, match="by its stream"):
-        refuse_turned_stream(codec, about, packet)
+        StreamWatch(codec).look_at(about, packet)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +64,59 @@ def test_a_message_of_display_orientation_is_refused(
     ],
 )
 def test_anything_else_is_not(codec: str, about: bytes, packet: bytes) -> None:
-    refuse_turned_stream(codec, about, packet)
+    StreamWatch(codec).look_at(about, packet)
+
+
+def h264(change: str = "null") -> bytes:
+    """A film of H.264, changed by a filter of ffmpeg."""
+    made, file = film(3, lambda _: scene(), transfer=6), io.BytesIO()
+    with av.open(io.BytesIO(made), "r") as source, av.open(file, "w", "mp4") as output:
+        stream = source.streams.video[0]
+        copy: Any = output.add_stream_from_template(stream)
+        changed = BitStreamFilterContext(change, stream, copy)
+        for packet in [*source.demux(stream), None]:
+            if packet is None or packet.size:
+                for one in changed.filter(packet):
+                    one.stream = copy
+                    output.mux(one)
+    return file.getvalue()
+
+
+def watched(data: bytes, *more: bytes) -> None:
+    """Watch a film, with further units in its last packet."""
+    with av.open(io.BytesIO(data), "r") as source:
+        stream = source.streams.video[0]
+        watch = StreamWatch(stream.codec_context.name)
+        packets = [bytes(packet) for packet in source.demux(stream) if packet.size]
+        packets[-1] += b"".join(map(sized, more))
+        for packet in packets:
+            watch.look_at(stream.codec_context.extradata or b"", packet)
+
+
+@pytest.mark.parametrize("side", ["left", "top"])
+def test_a_film_that_is_cut_off_where_browsers_do_not_is_refused(side: str) -> None:
+    with pytest.raises(UndecodableImageError, match="cut off"):
+        watched(h264(f"h264_metadata=crop_{side}=16"))
+
+
+@pytest.mark.parametrize("change", ["null", "h264_metadata=crop_right=16:crop_bottom=8"])
+def test_one_that_is_cut_off_as_all_do_is_not(change: str) -> None:
+    watched(h264(change))
+
+
+def test_parameters_that_are_replaced_are_refused_and_repeated_ones_are_not() -> None:
+    data = h264()
+    with av.open(io.BytesIO(data), "r") as source:
+        about = bytes(source.streams.video[0].codec_context.extradata or b"")
+    size = int.from_bytes(about[6:8], "big")
+    sequence, rest = about[8 : 8 + size], about[8 + size :]
+    picture = rest[3 : 3 + int.from_bytes(rest[1:3], "big")]
+
+    watched(data, sequence, picture)
+    for other in (picture[:-1] + bytes([picture[-1] ^ 0x10]), sequence[:-1] + b"\xff"):
+        with pytest.raises(UndecodableImageError, match="replaces"):
+            watched(data, other)
+
+
+def test_parameters_that_are_cut_off_end_nothing() -> None:
+    watched(h264(), b"\x67", b"\x67\x64", b"\x67" + bytes(100_000), b"\x68")

@@ -1,4 +1,4 @@
-"""What an H.264 or HEVC stream says beside its pictures: a turn that browsers do not go by.
+"""What an H.264 or HEVC stream says beside its pictures, and browsers do not go by.
 
 References
 ----------
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from worksafe.errors import UndecodableImageError
+from worksafe.images.structure.h264 import read_picture_set_number, read_sequence_set
 
 _DISPLAY_ORIENTATION = 47
 _START = re.compile(rb"\x00\x00\x01")
@@ -18,32 +19,69 @@ _HEAD_BYTES = {"h264": 1, "hevc": 2}
 _LENGTHS_AT = {"h264": 4, "hevc": 21}  # in what a container says of the stream, if by lengths
 _BY_LENGTHS = 1  # its first byte then
 _LISTS_AT = 23  # of units, for HEVC
+_SETS_AT = 5  # of parameters, for H.264
 _MORE = 255  # a type or size goes on
+_TYPE, _SEI, _SEQUENCE_SET, _PICTURE_SET = 0x1F, 6, 7, 8  # of a unit of H.264
 
 
-def refuse_turned_stream(codec: str, about: bytes, packet: bytes | memoryview) -> None:
-    """Refuse a film that is turned by the stream itself: the decoder would, browsers do not.
+class StreamWatch:
+    """Goes along with one stream, and refuses what browsers do not show as the decoder does.
 
     Parameters
     ----------
     codec : str
         As ffmpeg names it; of others than H.264 and HEVC nothing is known.
-    about : bytes
-        What the container says of the stream.
-    packet : bytes-like
-        One frame's.
-
-    Raises
-    ------
-    UndecodableImageError
-        If it has a message of display orientation.
     """
-    if codec not in _HEAD_BYTES:
-        return
-    head = _HEAD_BYTES[codec]
-    for unit in _units(codec, about, packet):
-        if _is_sei(codec, unit) and _DISPLAY_ORIENTATION in _kinds(bytes(unit[head:])):
-            raise UndecodableImageError("the video is turned by its stream, not by its file")
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+        self._size: tuple[int, int] | None = None
+        self._sets: dict[tuple[int, int | None], bytes] = {}  # of H.264, by type and number
+
+    def look_at(self, about: bytes, packet: bytes | memoryview) -> None:
+        """Look at one frame's packet.
+
+        Parameters
+        ----------
+        about : bytes
+            What the container says of the stream.
+        packet : bytes-like
+            One frame's.
+
+        Raises
+        ------
+        UndecodableImageError
+            If it is turned by a message of display orientation; or, of H.264, if it is cut off on
+            the left or at the top, or parameters are replaced by others: what they belong to would
+            be shown by the new ones when it is played again.
+        """
+        if self._codec not in _HEAD_BYTES:
+            return
+        head = _HEAD_BYTES[self._codec]
+        for unit in _units(self._codec, about, packet):
+            if _is_sei(self._codec, unit) and _DISPLAY_ORIENTATION in _kinds(bytes(unit[head:])):
+                raise UndecodableImageError("the video is turned by its stream, not by its file")
+            if self._codec == "h264" and unit[:1] != b"":
+                self._refuse_odd_set(unit[0] & _TYPE, unit)
+
+    def _refuse_odd_set(self, kind: int, unit: bytes | memoryview) -> None:
+        if kind == _SEQUENCE_SET:
+            said = read_sequence_set(bytes(unit))
+            if said is None:
+                return
+            if said.left or said.top:
+                raise UndecodableImageError("the video is cut off on the left, or at the top")
+            if said.macroblocks != self._size:  # it goes on as another: all is said anew
+                self._size = said.macroblocks
+                self._sets.clear()
+            number: int | None = said.number
+        elif kind == _PICTURE_SET:
+            number = read_picture_set_number(bytes(unit))
+        else:
+            return
+        content = bytes(unit).rstrip(b"\0")
+        if self._sets.setdefault((kind, number), content) != content:
+            raise UndecodableImageError("the video replaces what its pictures are decoded by")
 
 
 def _units(codec: str, about: bytes, packet: bytes | memoryview) -> Iterator[bytes | memoryview]:
@@ -52,8 +90,7 @@ def _units(codec: str, about: bytes, packet: bytes | memoryview) -> Iterator[byt
         for part in (about, packet):
             yield from _START.split(part)[1:]
         return
-    if codec == "hevc":
-        yield from _kept_units(about)
+    yield from _kept_units(about) if codec == "hevc" else _kept_sets(about)
     yield from _by_lengths(packet, (about[lengths_at] & 3) + 1)
 
 
@@ -62,6 +99,16 @@ def _kept_units(about: bytes) -> Iterator[bytes | memoryview]:
     at = _LISTS_AT
     for _ in range(about[at - 1] if len(about) >= at else 0):
         count, at = int.from_bytes(about[at + 1 : at + 3], "big"), at + 3
+        for unit in itertools.islice(_by_lengths(about[at:], 2), count):
+            yield unit
+            at += 2 + len(unit)
+
+
+def _kept_sets(about: bytes) -> Iterator[bytes | memoryview]:
+    """Give the units in what a container says of H.264: two lists, of each how many and them."""
+    at = _SETS_AT
+    for mask in (_TYPE, 0xFF):
+        count, at = about[at] & mask if at < len(about) else 0, at + 1
         for unit in itertools.islice(_by_lengths(about[at:], 2), count):
             yield unit
             at += 2 + len(unit)
@@ -77,7 +124,7 @@ def _by_lengths(data: bytes | memoryview, width: int) -> Iterator[bytes | memory
 
 def _is_sei(codec: str, unit: bytes | memoryview) -> bool:
     if codec == "h264":
-        return unit[:1] != b"" and unit[0] & 0x1F == 6  # noqa: PLR2004 - as in [1]_
+        return unit[:1] != b"" and unit[0] & _TYPE == _SEI
     return unit[:1] != b"" and unit[0] >> 1 & 0x3F in {39, 40}
 
 
