@@ -11,7 +11,6 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
-from worksafe import __version__
 from worksafe.errors import WorksafeError
 from worksafe.images.heap import return_freed_pages, return_large_blocks
 from worksafe.moderator import Moderator
@@ -106,8 +105,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         app = create_app(moderator)
         models = ", ".join(f"{model.name} {model.version}" for model in moderator.models)
         _log.info(
-            "worksafe %s is ready: %s, the policy %s; it describes itself at http://%s:%s/docs",
-            *(__version__, models, self._settings.policy, self._settings.host, self._settings.port),
+            "ready: %s, the policy %s; it describes itself at http://%s:%s/docs",
+            *(models, self._settings.policy, self._settings.host, self._settings.port),
         )
         return_freed_pages()
         return app

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.markup import escape
 
 _PIPED_WIDTH = 1_000_000  # no line folds: programs that read them take each for a row
@@ -36,6 +35,8 @@ def print_markdown(lines: Sequence[str]) -> None:
     """Print a document: drawn on a terminal, as it is into a file."""
     text = "\n".join(lines)
     if sys.stdout.isatty():
+        from rich.markdown import Markdown
+
         Console().print(Markdown(text))
     else:
         typer.echo(text)
