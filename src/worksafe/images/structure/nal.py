@@ -8,7 +8,7 @@ References
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from worksafe.errors import UndecodableImageError
 from worksafe.images.structure.h264 import read_picture_set_number, read_sequence_set
@@ -35,6 +35,7 @@ class StreamWatch:
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
+        self._about = b""
         self._size: tuple[int, int] | None = None
         self._sets: dict[tuple[int, int | None], bytes] = {}  # of H.264, by type and number
 
@@ -44,7 +45,7 @@ class StreamWatch:
         Parameters
         ----------
         about : bytes
-            What the container says of the stream.
+            What the container says of the stream; looked at where it is new.
         packet : bytes-like
             One frame's.
 
@@ -57,8 +58,14 @@ class StreamWatch:
         """
         if self._codec not in _HEAD_BYTES:
             return
+        if about != self._about:
+            self._about = about
+            self._refuse_odd(_units_about(self._codec, about))
+        self._refuse_odd(_units_in(self._codec, about, packet))
+
+    def _refuse_odd(self, units: Iterable[bytes | memoryview]) -> None:
         head = _HEAD_BYTES[self._codec]
-        for unit in _units(self._codec, about, packet):
+        for unit in units:
             if _is_sei(self._codec, unit) and _DISPLAY_ORIENTATION in _kinds(bytes(unit[head:])):
                 raise UndecodableImageError("the video is turned by its stream, not by its file")
             if self._codec == "h264" and unit[:1] != b"":
@@ -84,14 +91,20 @@ class StreamWatch:
             raise UndecodableImageError("the video replaces what its pictures are decoded by")
 
 
-def _units(codec: str, about: bytes, packet: bytes | memoryview) -> Iterator[bytes | memoryview]:
-    lengths_at = _LENGTHS_AT[codec]
-    if len(about) <= lengths_at or about[0] != _BY_LENGTHS:
-        for part in (about, packet):
-            yield from _START.split(part)[1:]
-        return
-    yield from _kept_units(about) if codec == "hevc" else _kept_sets(about)
-    yield from _by_lengths(packet, (about[lengths_at] & 3) + 1)
+def _units_about(codec: str, about: bytes) -> Iterable[bytes | memoryview]:
+    if not _is_by_lengths(codec, about):
+        return _START.split(about)[1:]
+    return _kept_units(about) if codec == "hevc" else _kept_sets(about)
+
+
+def _units_in(codec: str, about: bytes, packet: bytes | memoryview) -> Iterable[bytes | memoryview]:
+    if not _is_by_lengths(codec, about):
+        return _START.split(packet)[1:]
+    return _by_lengths(packet, (about[_LENGTHS_AT[codec]] & 3) + 1)
+
+
+def _is_by_lengths(codec: str, about: bytes) -> bool:
+    return len(about) > _LENGTHS_AT[codec] and about[0] == _BY_LENGTHS
 
 
 def _kept_units(about: bytes) -> Iterator[bytes | memoryview]:
