@@ -82,9 +82,9 @@ def main(folder: Path, count: int) -> None:
     rng = random.Random(0)  # noqa: S311 - no secret
     some = strips(Judge(), examples, rng)
     pairs = [next(some) for _ in range(count)]
-    long = parts._LONG
+    long = parts.LONG
     for name, longest in (("as a whole", float("inf")), ("and in parts", long)):
-        parts._LONG = longest
+        parts.LONG = longest
         judge = Judge()
         for kind, at in (("ordinary pictures", 0), ("one that is not allowed", 1)):
             found = Counter(judge.action(pair[at]) for pair in pairs)

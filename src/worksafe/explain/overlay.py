@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from worksafe.explain.heat import colour
 from worksafe.images.heat import spread
+from worksafe.images.parts import LONG
 from worksafe.images.pictures import View
 from worksafe.images.resize import RgbImage
 from worksafe.results import Action, Moderation, Reason, scores_in
@@ -21,7 +22,6 @@ _FONT_PX = 18
 _NARROWEST_PX = 3  # of a character
 _CHARACTER_PX = 8.8  # in the mean
 _NARROWEST_PANEL_PX = 320
-_LONG = 2.5  # times as long as wide: looked at in parts
 _LONGEST_PX = 2560
 _WHITE = (255, 255, 255)
 _TEXT = (30, 30, 30)
@@ -160,8 +160,8 @@ def _scaled(pixels: RgbImage, beside: int) -> Image.Image:
     picture = Image.fromarray(pixels)
     side_px = (SIDE_PX - _GAP_PX * (beside - 1)) // beside
     scale = side_px / max(picture.size)
-    if max(picture.size) > _LONG * min(picture.size):
-        scale = min(side_px / _LONG / min(picture.size), _LONGEST_PX / max(picture.size))
+    if max(picture.size) > LONG * min(picture.size):
+        scale = min(side_px / LONG / min(picture.size), _LONGEST_PX / max(picture.size))
     return picture.resize([max(1, round(side * scale)) for side in picture.size])
 
 

@@ -16,7 +16,9 @@ from worksafe.images.resize import RgbImage
 if TYPE_CHECKING:
     from worksafe.results import Box  # which a process that decodes does without
 
-_LONG = 2.5  # telephones' screens are up to 2.4, and seen well enough as a whole
+LONG = (
+    2.5  # times as long as wide: telephones' screens are up to 2.4, and seen well enough as a whole
+)
 _STEP = 2 / 3  # from one square to the next, of a side: what lies across an edge is whole in one
 _MOST = 16  # of a picture; of one that is longer still they are no squares any more
 _NARROWEST_PX = 32  # there is nothing to be seen in less
@@ -46,7 +48,7 @@ class Part:
 
 def is_long(width: int, height: int) -> bool:
     """Tell whether a picture of this shape is to be looked at in parts."""
-    return max(width, height) > _LONG * min(width, height) >= _LONG * _NARROWEST_PX
+    return max(width, height) > LONG * min(width, height) >= LONG * _NARROWEST_PX
 
 
 def side_for_parts(width: int, height: int, side_px: int) -> int:
