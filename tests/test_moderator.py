@@ -13,7 +13,7 @@ from PIL import Image
 from fakes import FakeSession, brightness_detector, counts_of
 from pictures import BROKEN, encode, photo, photographs
 from worksafe import Moderator, Settings
-from worksafe.errors import OverloadedError, UnknownPolicyError
+from worksafe.errors import OverloadedError, SettingsError, UnknownPolicyError
 from worksafe.images.source import Source
 from worksafe.items import Item
 from worksafe.results import Action
@@ -251,3 +251,12 @@ def test_a_file_may_be_closed_once_it_is_handed_over(moderator: Moderator, tmp_p
 def test_an_empty_set_is_no_set(moderator: Moderator) -> None:
     with pytest.raises(ValueError, match="image"):
         moderator.check_set([])
+
+
+def test_what_is_wrong_with_the_environment_is_an_error_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORKSAFE_PORT", "abc")
+
+    with pytest.raises(SettingsError, match="WORKSAFE_PORT"):
+        Moderator()

@@ -74,7 +74,7 @@ class Moderator:
         detectors: Sequence[Detector] | None = None,
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or Settings.load()
         shadow = self.settings.shadow_policy
         self.shelf = PolicyShelf(self.settings.policy_dir, self.settings.needed_policies, policies)
         self.shadow = Shadow(lambda: self.policy(shadow)) if shadow else None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
@@ -173,7 +174,7 @@ class Reason:
         done = {Action.BLOCK: "blocks", Action.REVIEW: "asks for a review"}[self.action]
         when = "" if self.time_s is None else f" (at {self.time_s:.1f} s)"
         where = "" if self.frame is None else f", in frame {self.frame}{when}"
-        threshold = f"{self.threshold:g}"
+        threshold = f"{Decimal(str(self.threshold)):f}"
         digits = max(2, len(threshold.partition(".")[2]))  # the score is not to seem below it
         return f"{what} {self.score:.{digits}f}{where}; the policy {done} from {threshold}."
 

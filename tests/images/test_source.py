@@ -1,5 +1,7 @@
 import io
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from worksafe.errors import (
     EmptyImageError,
     ImageBytesError,
     InputError,
+    NotAnImageError,
     UndecodableImageError,
     UnreadableSourceError,
 )
@@ -19,6 +22,16 @@ from worksafe.images.pictures import DecodedImage
 from worksafe.images.source import Source
 
 
+class BytesPath(os.PathLike[bytes]):
+    """What a folder that is listed by bytes gives."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def __fspath__(self) -> bytes:
+        return self._path
+
+
 def decode(source: Source, **limits: int) -> DecodedImage:
     return decode_image(source, ImageLimits(**limits), 320)
 
@@ -26,12 +39,14 @@ def decode(source: Source, **limits: int) -> DecodedImage:
 def test_takes_paths_files_images_and_arrays(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encode(quadrants(), "PNG"))
-    sources: list[Source] = [
+    sources: list[Any] = [
         path,
         str(path),
         path.read_bytes(),
         bytearray(path.read_bytes()),
         io.BytesIO(path.read_bytes()),
+        BytesPath(os.fsencode(path)),
+        memoryview(path.read_bytes()),
         quadrants(),
         np.asarray(quadrants()),
     ]
@@ -48,12 +63,15 @@ def test_takes_paths_files_images_and_arrays(tmp_path: Path) -> None:
         (".", UnreadableSourceError),
         (io.StringIO("text"), UnreadableSourceError),
         (42, UnreadableSourceError),
+        (BytesPath(b"no/such/file.jpg"), UnreadableSourceError),
+        (np.array(7).data, NotAnImageError),
+        (np.zeros((20, 30), dtype=np.uint8).data, NotAnImageError),
         (np.zeros((4, 4), dtype=np.uint8), UndecodableImageError),
         (np.zeros((4, 4, 3), dtype=np.float32), UndecodableImageError),
         (np.zeros((0, 4, 3), dtype=np.uint8), EmptyImageError),
     ],
 )
-def test_sources_that_cannot_be_read(source: Source, error: type[InputError]) -> None:
+def test_sources_that_cannot_be_read(source: Any, error: type[InputError]) -> None:
     with pytest.raises(error):
         decode(source)
 

@@ -5,6 +5,7 @@ from PIL import Image
 from fakes import colour_detector
 from pictures import encode, photo, small, with_thumbnail
 from worksafe import Moderator, Settings
+from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 
@@ -47,3 +48,28 @@ def test_a_large_preview_in_a_png_is_seen_too() -> None:
 
     assert len(preview) > 300_000  # more than EXIF of a JPEG can hold
     assert decode_image(data, ImageLimits(), 320).odd_thumbnail
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP"])
+def test_a_preview_that_others_may_decode_is_not_passed_over(image_format: str) -> None:
+    whole = encode(small(photo("rocket")), "JPEG", quality=85)
+    precise = whole.replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c")  # of 12 bits
+    assert precise != whole
+
+    with pytest.raises(UndecodableImageError, match="preview"):
+        decode_image(with_thumbnail(photo("cat"), precise, image_format), ImageLimits(), 320)
+
+
+@pytest.mark.parametrize("side_px", [2_200, 15_000])  # of which Pillow itself refuses the second
+def test_a_preview_is_not_to_be_larger_than_any_picture(side_px: int) -> None:
+    preview = encode(Image.new("L", (side_px, side_px)), "JPEG", progressive=True)
+
+    with pytest.raises(UndecodableImageError, match="preview"):
+        decode_image(with_thumbnail(photo("cat"), preview, "PNG"), ImageLimits(), 320)
+
+
+@pytest.mark.parametrize("what", [b"", b"\xff\xd8", b"II*\x00 no preview at all", bytes(4000)])
+def test_what_is_no_preview_does_not_count(what: bytes) -> None:
+    decoded = decode_image(with_thumbnail(photo("cat"), what, "PNG"), ImageLimits(), 320)
+
+    assert not decoded.odd_thumbnail

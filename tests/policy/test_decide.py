@@ -99,6 +99,8 @@ def test_a_reason_of_which_no_label_is_known_names_the_rule() -> None:
     assert reason.sentence.startswith("nudity scores 0.90; the policy blocks")
     low = replace(reason, score=0.0015, threshold=0.0011).sentence
     assert low == "nudity scores 0.0015; the policy blocks from 0.0011."
+    lowest = replace(reason, score=0.0001, threshold=0.00001).sentence
+    assert lowest == "nudity scores 0.00010; the policy blocks from 0.00001."
 
 
 def test_a_reason_names_no_region_of_another_frame() -> None:

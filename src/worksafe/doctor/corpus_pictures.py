@@ -72,9 +72,9 @@ def _many_code_points() -> bytes:
     return plain[:33] + png_chunk(b"prIv", marks) + plain[33:]
 
 
-def _with_preview(seed: int) -> bytes:
-    preview = encoded(scene(80, 60, seed), "JPEG")
-    return encoded(scene(), "JPEG", exif=exif((0x0112, 3, 1, 1), thumbnail=preview))
+def _with_preview(preview: Image.Image, image_format: str = "JPEG") -> bytes:
+    data = encoded(preview, "JPEG", quality=75, progressive=True)
+    return encoded(scene(), image_format, exif=exif((0x0112, 3, 1, 1), thumbnail=data))
 
 
 def _profile(profile: bytes) -> bytes:
@@ -147,8 +147,12 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "EXIF with hundreds of directories": (_many_directories, "undecodable_image"),
     "hundreds of ways to read the levels": (_many_code_points, _OK),
-    "preview of the same picture": (lambda: _with_preview(0), _OK),
-    "preview that shows something else": (lambda: _with_preview(7), _OK),
+    "preview of the same picture": (lambda: _with_preview(scene(80, 60)), _OK),
+    "preview that shows something else": (lambda: _with_preview(scene(80, 60, 7)), _OK),
+    "preview of 9 Mpx": (
+        lambda: _with_preview(Image.new("L", (3000, 3000)), "PNG"),
+        "undecodable_image",
+    ),
     "colour profile": (lambda: _profile(srgb_profile()), _OK),
     "damaged colour profile": (lambda: _profile(b"\x00" * 200), _OK),
     "progressive JPEG": (lambda: encoded(scene(), "JPEG", progressive=True), _OK),

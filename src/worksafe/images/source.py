@@ -71,10 +71,12 @@ def read_source(source: Source, limits: ImageLimits) -> bytes | Image.Image | ND
         case Image.Image() | np.ndarray():
             return source
         case bytes() | bytearray() | memoryview():
-            limits.check_bytes(memoryview(source).nbytes, is_video=is_video(source[:_HEAD_BYTES]))
-            return bytes(source)
+            limits.check_any_bytes(memoryview(source).nbytes)  # before they are copied
+            data = bytes(source)
+            limits.check_bytes(len(data), is_video=is_video(read_head(data)))
+            return data
         case str() | os.PathLike():
-            return _read_path(Path(source), limits)
+            return _read_path(_as_path(source), limits)
         case _ if not isinstance(source, Url) and hasattr(source, "read"):
             return _read_file(source, limits)
     msg = f"an image cannot be read from {type(source).__name__}"
@@ -94,7 +96,7 @@ def film_path(source: Source) -> Path | None:
     if not isinstance(source, str | os.PathLike):
         return None
     try:
-        path = Path(source)
+        path = _as_path(source)
         if not path.is_file():  # a pipe can be read only once
             return None
         return path if is_video(read_head(path)) else None
@@ -142,6 +144,10 @@ class PieceReader:
 def printable_path(path: str | os.PathLike[str]) -> str:
     """Spell a path in valid Unicode: file names may be any bytes, documents may not."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _as_path(source: str | os.PathLike[str]) -> Path:
+    return Path(os.fsdecode(source))  # a directory that was listed by bytes gives bytes
 
 
 def _read_path(path: Path, limits: ImageLimits) -> bytes:
