@@ -78,3 +78,19 @@ def test_brands_that_nobody_writes_are_no_picture(size: int) -> None:
 
     with pytest.raises(NotAnImageError):
         sniff_format(head)
+
+
+@pytest.mark.parametrize("kind", [b"moov", b"udta", b"ftyp", b"hoov"])
+@pytest.mark.parametrize("head", [b"\xff\xd8\xff\xe0", b"BM\x10\x00", b"RIFF", b"II*\x00"])
+def test_a_picture_that_players_take_for_a_film_is_refused(head: bytes, kind: bytes) -> None:
+    with pytest.raises(UndecodableImageError, match="two formats"):
+        sniff_format(head + kind + b"WEBP" + bytes(500))
+
+
+@pytest.mark.parametrize("size", [256, 512])
+@pytest.mark.parametrize("brand", [b"avif", b"heic", b"isom"])
+def test_what_browsers_take_for_an_icon_is_refused(brand: bytes, size: int) -> None:
+    with pytest.raises(UndecodableImageError, match="two formats"):
+        sniff_format(iso(brand, *[brand] * ((size - 16) // 4)))
+    with pytest.raises(UndecodableImageError, match="two formats"):
+        sniff_format(size.to_bytes(4, "big") + b"moov" + bytes(500))

@@ -142,6 +142,28 @@ def test_an_interlaced_animation_is_read() -> None:
     assert {(view.frame, int(view.pixels[0, 0, 0])) for view in views} == {(0, 10), (1, 200)}
 
 
+@pytest.mark.parametrize(("interlaced", "rows_bytes"), [(0, 8 * 25), (1, 15 + 8 * 24)])
+@pytest.mark.parametrize("short", [0, 1])
+@pytest.mark.parametrize("missing", [0, 1, 40])
+def test_a_frame_that_ends_early_is_refused(
+    interlaced: int, rows_bytes: int, short: int, missing: int
+) -> None:
+    """Browsers show what there is of it, the decoder the frame before."""
+    chunks = [png_chunk(b"IHDR", struct.pack(">2I5B", 8, 8, 8, 2, 0, 0, interlaced))]
+    chunks.append(png_chunk(b"acTL", struct.pack(">II", 2, 0)))
+    for place, kind in enumerate((b"IDAT", b"fdAT")):
+        chunks.append(png_chunk(b"fcTL", struct.pack(">5I2H2B", place, 8, 8, 0, 0, 5, 100, 0, 0)))
+        pixels = zlib.compress(bytes(rows_bytes - missing * (place == short)))
+        chunks.append(png_chunk(kind, struct.pack(">I", 2) * place + pixels))
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + png_chunk(b"IEND", b"")
+
+    if not missing:
+        assert decode_image(data, ImageLimits(), 320).frames == 2
+        return
+    with pytest.raises(UndecodableImageError, match="fewer pixels"):
+        decode_image(data, ImageLimits(), 320)
+
+
 def test_a_callers_animation_is_left_where_it_stood() -> None:
     rng = np.random.default_rng(1)
     image = Image.open(io.BytesIO(apng("RGBA", list(random_frames(rng, "RGBA")))))

@@ -176,7 +176,7 @@ def doctor(
         str | None, typer.Option(help="The service's host, where it is not this machine.")
     ] = None,
 ) -> None:
-    """Say what this installation runs on; or try a service with 185 odd and hostile inputs.
+    """Say what this installation runs on; or try a service with 190 odd and hostile inputs.
 
     Exit status with --hostile: 1 if an answer was wrong.
     """

@@ -53,6 +53,34 @@ def _alternatives() -> bytes:
     return encoded(scene(), "AVIF") + iso_box(b"meta", bytes(4) + iso_box(b"grpl", group))
 
 
+def _icon() -> bytes:
+    """Make an AVIF whose first box is 256 bytes long, as an icon begins."""
+    data = encoded(scene(), "AVIF")
+    first = int.from_bytes(data[:4], "big")
+    return iso_box(b"ftyp", data[8:first].ljust(248, b"\x00")) + data[first:]
+
+
+def _multiplied() -> bytes:
+    said = iso_box(b"iref", bytes(4) + iso_box(b"prem", struct.pack(">3H", 1, 1, 2)))
+    return encoded(scene(), "AVIF") + iso_box(b"meta", bytes(4) + said)
+
+
+def _film_to_players() -> bytes:
+    """Make a JPEG whose first segment has the length and the beginning of a film's head."""
+    data = encoded(scene(), "JPEG")
+    content = b"ov".ljust(int.from_bytes(b"mo", "big") - 2, b"\x00")
+    return data[:2] + b"\xff\xe0mo" + content + data[2:]
+
+
+def _moves_see_through() -> bytes:
+    grey = scene().convert("L")
+    hidden = Image.merge("RGBA", (grey, grey, grey, grey))
+    options = {"save_all": True, "append_images": [hidden.rotate(180)], "duration": 100}
+    data = bytearray(encoded(hidden, "WEBP", **options))
+    data[20] &= ~0x10
+    return bytes(data)
+
+
 def _cut() -> bytes:
     part = iso_box(b"clap", struct.pack(">8I", 8, 1, 8, 1, 0, 1, 0, 1))
     return encoded(scene(), "AVIF") + iso_box(b"meta", bytes(4) + part)
@@ -115,6 +143,10 @@ TWO_WAYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "AVIF with alternatives": (_alternatives, _REFUSED),
     "AVIF to be cut to a part": (_cut, _REFUSED),
     "AVIF that says it is a film": (_film_or_picture, _REFUSED),
+    "AVIF that is an icon to browsers": (_icon, _REFUSED),
+    "AVIF with colours multiplied by alpha": (_multiplied, _REFUSED),
+    "JPEG that is a film to players": (_film_to_players, _REFUSED),
+    "animated WebP that denies its transparency": (_moves_see_through, _REFUSED),
     "lossless WebP that denies its transparency": (_denied_transparency, "ok"),
     "interlaced GIF that begins as another picture": (_begins_as_another, "ok"),
     "PNG with a gamma beside a damaged sRGB": (

@@ -54,8 +54,14 @@ _PREFIXES: tuple[tuple[bytes, ImageFormat], ...] = (
     (b"MM\x00*", TIFF),
     (b"\x1a\x45\xdf\xa3", MATROSKA),
 )
+_RIFF_FORMATS = {b"WEBP": WEBP, b"AVI ": AVI}
 _MP4_BRANDS = (b"iso", b"mp4", b"avc", b"qt", b"M4V", b"MSNV", b"3gp", b"3g2", b"dash", b"f4v")
 _QUICKTIME_ATOMS = frozenset({b"moov", b"mdat", b"wide"})  # files older than the brands
+# What players take for a film's first box, whatever the bytes before it say: those of four letters.
+_FILMS_BEGIN = _QUICKTIME_ATOMS | {
+    b"ftyp", b"udta", b"pnot", b"free", b"skip", b"uuid", b"junk", b"pict", b"hoov", b"cmov",
+}  # fmt: skip
+_ICONS = frozenset({b"\x00\x00\x01\x00", b"\x00\x00\x02\x00"})  # to browsers; also a box's size
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _ANY_PICTURE = frozenset({b"mif1", b"msf1", b"miaf"})
 _HEIC_CODINGS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
@@ -87,18 +93,23 @@ def sniff_format(data: bytes) -> ImageFormat:
     if not data:
         msg = "the image has no bytes"
         raise EmptyImageError(msg)
-    for prefix, image_format in _PREFIXES:
-        if data.startswith(prefix):
-            return image_format
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return WEBP
-    if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
-        return AVI
+    marked = _by_mark(data)
+    if data[4:8] in _FILMS_BEGIN and (marked or data[:4] in _ICONS):
+        raise _two_formats()
+    if marked:
+        return marked
     if data[4:8] == b"ftyp":
         return _iso_format(data)
     if data[4:8] in _QUICKTIME_ATOMS:
         return MP4
     raise _not_an_image()
+
+
+def _by_mark(data: bytes) -> ImageFormat | None:
+    """Tell a format that begins by a mark of its own."""
+    if data.startswith(b"RIFF"):
+        return _RIFF_FORMATS.get(data[8:12])
+    return next((known for prefix, known in _PREFIXES if data.startswith(prefix)), None)
 
 
 def _iso_format(data: bytes) -> ImageFormat:
@@ -126,7 +137,11 @@ def _refuse_two_formats(major: bytes, others: frozenset[bytes]) -> None:
     """Refuse what viewers show as the one or the other: an ``<img>`` is AVIF by any brand."""
     is_two = major.startswith(_MP4_BRANDS) and others & _PICTURES
     if is_two or (major in _HEIC_CODINGS and others & _AVIF_BRANDS):
-        raise UndecodableImageError("the file says that it is of two formats")
+        raise _two_formats()
+
+
+def _two_formats() -> UndecodableImageError:
+    return UndecodableImageError("the file says that it is of two formats")
 
 
 def _not_an_image() -> NotAnImageError:

@@ -28,7 +28,7 @@ from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import Sketch, change, sketch
 from worksafe.images.structure.nal import StreamWatch
 from worksafe.images.structure.seeking import refuse_hidden
-from worksafe.images.structure.tracks import refuse_odd_tracks
+from worksafe.images.structure.tracks import refuse_odd_tracks, refuse_several_additions
 
 # Lists of files are formats too, and would open other files and addresses.
 # And of an MP4 all is looked at that is in it: not all players go by its list of edits.
@@ -143,11 +143,15 @@ class Video:
             raise UndecodableImageError("the video has no pictures")
         refuse_hidden(self._file, container.format.name)
         refuse_odd_tracks(self._file, container.format.name)
+        is_looked_through = False
         for packet in container.demux(*container.streams.video):
             track = tracks[packet.stream.index]
             track.packets += packet.size > 0
             track.named.discard(packet.pos)
-            _refuse_alpha_beside(packet)
+            has_other = _refuse_alpha_beside(packet)
+            if has_other and not is_looked_through:
+                refuse_several_additions(self._file)
+                is_looked_through = True
             context = packet.stream.codec_context
             watches[packet.stream.index].look_at(context.extradata or b"", memoryview(packet))
             for frame in packet.decode():
@@ -299,13 +303,17 @@ class _Track:
         return show_frame(frame, self.pixel_shape, self._scale, self.longest_px)
 
 
-def _refuse_alpha_beside(packet: "Packet[Any]") -> None:
-    """Refuse a WebM's second half, which holds how see-through it is, and is not decoded."""
+def _refuse_alpha_beside(packet: "Packet[Any]") -> bool:
+    """Refuse a WebM's second half, which holds how see-through it is, and is not decoded.
+
+    Tell whether there is anything else in its place.
+    """
     if not packet.has_sidedata(_BESIDE):
-        return
+        return False
     beside: Any = packet.get_sidedata(_BESIDE)
     if bytes(beside)[:8] == _ALPHA:
         raise UndecodableImageError(_SEE_THROUGH)
+    return True
 
 
 def show_frame(

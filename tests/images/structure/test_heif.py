@@ -10,7 +10,7 @@ from worksafe.doctor.making import iso_box
 from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
-from worksafe.images.structure.heif import refuse_odd_avif, refuse_odd_heic
+from worksafe.images.structure.heif import has_track, refuse_odd_avif, refuse_odd_heic
 
 AVIF = encode(photo(), "AVIF")
 
@@ -30,6 +30,8 @@ CUT = struct.pack(">8I", 8, 1, 8, 1, 0, 1, 0, 1)
         long_box(b"clap", CUT),
         iso_box(b"grpl", iso_box(b"altr", struct.pack(">5I", 0, 10, 2, 2, 1))),
         iso_box(b"infe", bytes(8) + b"tmap\x00"),
+        iso_box(b"prem", struct.pack(">3H", 1, 1, 2)),
+        iso_box(b"tkhd", bytes(84)) * 2,
     ],
 )
 @pytest.mark.parametrize("inside", [iso_box, long_box])
@@ -84,3 +86,56 @@ def test_a_heic_whose_main_picture_is_called_a_thumbnail_is_refused(data: bytes)
 
 def test_a_heic_with_a_thumbnail_as_phones_write_it_is_none_of_these() -> None:
     refuse_odd_heic(heic(struct.pack(">IH", 0, 49), struct.pack(">HHH", 50, 1, 49)))
+
+
+def belonging(*references: tuple[bytes, int, tuple[int, ...]], version: int = 0) -> bytes:
+    form = ">HH{}H" if version == 0 else ">IH{}I"
+    said = b"".join(
+        iso_box(kind, struct.pack(form.format(len(targets)), source, len(targets), *targets))
+        for kind, source, targets in references
+    )
+    return AVIF + iso_box(b"meta", bytes(4) + iso_box(b"iref", bytes([version, 0, 0, 0]) + said))
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize(
+    "references",
+    [
+        [(b"auxl", 2, (1, 9))],
+        [(b"auxl", 2, (1,)), (b"auxl", 2, (9,))],
+        [(b"thmb", 2, (1,)), (b"auxl", 2, (9,))],
+    ],
+)
+def test_an_avif_that_says_in_two_ways_whose_alpha_one_is_is_refused(
+    references: list[tuple[bytes, int, tuple[int, ...]]], version: int
+) -> None:
+    with pytest.raises(UndecodableImageError, match="whose alpha"):
+        refuse_odd_avif(belonging(*references, version=version))
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_an_avif_with_one_alpha_and_a_thumbnail_or_a_grid_is_none_of_these(version: int) -> None:
+    refuse_odd_avif(
+        belonging((b"auxl", 2, (1,)), (b"thmb", 3, (1,)), (b"dimg", 1, (4, 5, 6)), version=version)
+    )
+    refuse_odd_avif(encode(photo().convert("RGBA"), "AVIF"))
+
+
+def test_a_sequence_with_alpha_has_one_film() -> None:
+    alpha = photo().resize((64, 64)).convert("RGBA")
+    alpha.putalpha(99)
+    data = encode(alpha, "AVIF", save_all=True, append_images=[alpha.rotate(90)], duration=100)
+
+    assert data.count(b"tkhd") == 2
+    refuse_odd_avif(data)
+
+
+@pytest.mark.parametrize("kind", [b"hoov", b"udta", b"dinf", b"edts"])
+def test_a_film_whose_head_is_hidden_is_a_film(kind: bytes) -> None:
+    head = iso_box(b"moov", iso_box(b"mvhd", bytes(100)) + iso_box(b"trak", bytes(8)))
+    hidden = iso_box(kind, head[8:] if kind == b"hoov" else head)
+
+    assert has_track(AVIF + hidden)
+    assert not has_track(AVIF)
+    with pytest.raises(UndecodableImageError):
+        decode_image(AVIF + hidden, ImageLimits(), 320)

@@ -102,6 +102,19 @@ def test_a_png_with_a_pixel_beyond_its_palette_is_refused() -> None:
         decode(short)
 
 
+def test_a_png_whose_transparency_comes_before_its_palette_is_refused() -> None:
+    """Browsers pass over it, the decoder does not."""
+    paletted = photo().resize((64, 64)).quantize(16)
+    whole = encode(paletted, "PNG", transparency=3)
+    at, alpha_at = whole.index(b"PLTE") - 4, whole.index(b"tRNS") - 4
+    end = whole.index(b"IDAT") - 4
+    swapped = whole[:at] + whole[alpha_at:end] + whole[at:alpha_at] + whole[end:]
+
+    assert decode(whole)
+    with pytest.raises(UndecodableImageError, match="PLTE"):
+        decode(swapped)
+
+
 @pytest.mark.parametrize("key", [b"\x00\x01", b"\x00\x01\x00\x01\x00\x01"])
 def test_a_transparent_level_that_the_decoder_takes_for_another_is_an_error(key: bytes) -> None:
     ramp = (np.tile(np.linspace(0, 255, 64), (64, 1)) * 257).astype(np.uint16)
@@ -192,3 +205,21 @@ def test_a_gif_that_clears_what_began_opaque_is_refused() -> None:
     with pytest.raises(UndecodableImageError, match="the gif leaves parts undrawn"):
         decode(clearing(1 << 2))
     assert decode(clearing(1 << 2 | 1))
+
+
+@pytest.mark.parametrize("with_table", [True, False])
+def test_a_gif_with_a_frame_without_a_table_of_colours_is_refused(with_table: bool) -> None:
+    """Its colours are black to browsers, and greys to the decoder."""
+    pixels = encode(Image.new("L", (8, 8), 254), "GIF")
+    frame = pixels[pixels.index(b"\x2c\x00\x00\x00\x00") : -1]
+    flags = 0x80 if with_table else 0
+    data = (
+        b"GIF89a"
+        + struct.pack("<2H3B", 8, 8, flags, 0, 0)
+        + b"\x00\x00\x00\xff\xff\xff" * with_table
+    )
+    if with_table:
+        assert decode(data + frame + b";")
+        return
+    with pytest.raises(UndecodableImageError, match="without a table"):
+        decode(data + frame + b";")

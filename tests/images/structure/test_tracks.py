@@ -10,7 +10,7 @@ from films import film, scene
 from worksafe.doctor.making import iso_box
 from worksafe.errors import UndecodableImageError
 from worksafe.images.limits import ImageLimits
-from worksafe.images.structure.tracks import refuse_odd_tracks
+from worksafe.images.structure.tracks import refuse_odd_tracks, refuse_several_additions
 from worksafe.images.video import Video
 
 MP4, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
@@ -41,11 +41,11 @@ def movie(*tables: bytes, head: bytes = b"") -> bytes:
     return iso_box(b"ftyp", b"isom") + iso_box(b"moov", head + inner)
 
 
-def edits(*starts: int, long: bool = False) -> bytes:
+def edits(*starts: int, version: int = 0, twice: bool = False) -> bytes:
     """A film and from where its parts are played, one after the other; -1 is a pause."""
-    parts = b"".join(struct.pack(">QqI" if long else ">IiI", 9, at, 1 << 16) for at in starts)
-    said = iso_box(b"elst", bytes([long, 0, 0, 0]) + struct.pack(">I", len(starts)) + parts)
-    return iso_box(b"moov", iso_box(b"trak", iso_box(b"edts", said)))
+    parts = b"".join(struct.pack(">QqI" if version else ">IiI", 9, at, 1 << 16) for at in starts)
+    said = iso_box(b"elst", bytes([version, 0, 0, 0]) + struct.pack(">I", len(starts)) + parts)
+    return iso_box(b"moov", iso_box(b"trak", iso_box(b"edts", said * (1 + twice))))
 
 
 UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
@@ -57,12 +57,22 @@ UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
         (movie(iso_box(b"stco", bytes(8)), iso_box(b"co64", bytes(8))), "stbl twice"),
         (movie(iso_box(b"stts", bytes(8)), iso_box(b"stts", bytes(8))), "stbl twice"),
         (movie() + movie(), "several heads"),
+        (movie().replace(b"moov", b"hoov"), "several heads, a huge one or none"),
+        (movie() + iso_box(b"hoov", b""), "several heads"),
+        (iso_box(b"ftyp", b"isom") + iso_box(b"mdat", bytes(9)), "several heads"),
+        (edits(0).replace(b"edts", b"tref"), "none belongs"),
+        (edits(0).replace(b"trak", b"udta"), "none belongs"),
+        (edits(0).replace(b"trak", b"mdia"), "none belongs"),
+        (movie(iso_box(b"elst", bytes(8))), "none belongs"),
+        (movie(iso_box(b"free", b"elst")), "none belongs"),
+        (edits(0, version=2), "no known version"),
+        (edits(0, twice=True), "edts twice"),
         (movie(head=mvhd(0xFFFF0000, 0, 0, 0, 0xFFFF0000, 0, 0, 0, 1 << 30)), "turned as a whole"),
         (movie(stsd(2)), "several kinds"),
         (edits(0, 4000), "several parts"),
-        (edits(-1, 0, 4000, long=True), "several parts"),
+        (edits(-1, 0, 4000, version=1), "several parts"),
         (edits(-1, 2000), None),
-        (edits(2000, long=True), None),
+        (edits(2000, version=1), None),
         (movie(stsd(1, cut=60)), "cut to a part"),
         (iso_box(b"moov", iso_box(b"trak", b"") * 2)[:-1], None),
         (movie(stsd(1, cut=16), iso_box(b"stts", bytes(8)), head=mvhd(*UPRIGHT)), None),
@@ -112,6 +122,22 @@ def test_tracks_of_matroska_that_are_shown_in_two_ways(
         return
     with pytest.raises(UndecodableImageError, match=match):
         refuse(matroska(*said), MATROSKA)
+
+
+def block(*beside: int) -> bytes:
+    more = b"".join(element(0xA6, number(0xEE, one) + element(0xA5, b"x")) for one in beside)
+    added = element(0x75A1, more) if beside else b""
+    return element(0xA0, element(0xA1, b"\x81\x00\x00\x00") + added + element(0xFB, b"\x9c"))
+
+
+def test_of_several_things_beside_a_block_none_is_taken_for_the_only_one() -> None:
+    def film(*blocks: bytes) -> io.BytesIO:
+        cluster = element(0x1F43B675, number(0xE7, 0) + b"".join(blocks))
+        return io.BytesIO(element(0x1A45DFA3, b"") + element(0x18538067, cluster))
+
+    refuse_several_additions(film(block(), block(4), block(4)))
+    with pytest.raises(UndecodableImageError, match="beside a block"):
+        refuse_several_additions(film(block(4), block(1, 4)))
 
 
 def test_what_a_list_of_edits_leaves_out_is_looked_at() -> None:

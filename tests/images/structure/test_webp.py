@@ -6,6 +6,7 @@ from PIL import Image
 
 from colour_profiles import SRGB
 from pictures import encode, photo
+from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.structure.webp import as_browsers_see_through
@@ -48,8 +49,8 @@ def lossless(*more: Image.Image, profile: bytes = b"") -> bytes:
 @pytest.mark.parametrize("in_file", [False, True])
 @pytest.mark.parametrize(
     "data",
-    [lossless(), lossless(profile=SRGB), lossless(hidden().rotate(180), hidden())],
-    ids=["alone", "with a profile", "moving"],
+    [lossless(), lossless(profile=SRGB)],
+    ids=["alone", "with a profile"],
 )
 def test_transparency_is_seen_whatever_the_flags_say(data: bytes, in_file: bool) -> None:
     shown = decode_image(data, ImageLimits(), 320).views
@@ -62,16 +63,37 @@ def test_transparency_is_seen_whatever_the_flags_say(data: bytes, in_file: bool)
         assert np.array_equal(view.pixels, wanted.pixels)
 
 
-def test_what_frames_leave_undrawn_is_see_through_whatever_the_file_says() -> None:
-    """Encoders write it as lossless frames with alpha in a file without; here all frames are so."""
-    data = bytearray(lossless(hidden().rotate(180), hidden()))
-    shown = decode_image(bytes(data), ImageLimits(), 320).views
+def moving(*, lossy: bool = False) -> bytes:
+    if not lossy:
+        return lossless(hidden().rotate(180), hidden())
+    options = {"save_all": True, "append_images": [hidden().rotate(180)], "duration": 100}
+    return encode(hidden(), "WEBP", quality=80, **options)
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+def test_an_animation_that_denies_its_frames_transparency_is_refused(lossy: bool) -> None:
+    """Browsers add the colours of what is see-through to what is below."""
+    data = bytearray(moving(lossy=lossy))
+    assert decode_image(bytes(data), ImageLimits(), 320).views
     data[20] &= ~ALPHA
 
-    views = decode_image(bytes(data), ImageLimits(), 320).views
+    with pytest.raises(UndecodableImageError, match="denies"):
+        decode_image(bytes(data), ImageLimits(), 320)
 
-    assert [view.pixels.mean() for view in views] == [view.pixels.mean() for view in shown]
-    assert max(view.pixels.mean() for view in views) > 100
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_an_animation_whose_frame_denies_its_own_is_refused(in_file: bool) -> None:
+    """Browsers draw such a frame alpha and all, where the decoder blends it."""
+    with pytest.raises(UndecodableImageError, match="denies"):
+        decode_image(deny(moving(), in_file=in_file), ImageLimits(), 320)
+
+
+def test_an_animation_of_opaque_frames_is_read() -> None:
+    options = {"save_all": True, "append_images": [photo("cat").rotate(180)], "duration": 100}
+    data = encode(photo("cat"), "WEBP", lossless=True, **options)
+
+    assert b"VP8L" in data
+    assert len(decode_image(data, ImageLimits(), 320).views) == 2
 
 
 def test_an_opaque_picture_is_seen_once_and_as_it_is() -> None:

@@ -15,7 +15,12 @@ from worksafe.images.structure.heif import has_track, refuse_odd_avif, refuse_od
 from worksafe.images.structure.jpeg import claims_pictures, refuse_odd_jpeg
 from worksafe.images.structure.png import refuse_odd_png
 from worksafe.images.structure.tiff import refuse_odd_tiff
-from worksafe.images.structure.webp import as_browsers_see_through, count_pixels, has_several_frames
+from worksafe.images.structure.webp import (
+    as_browsers_see_through,
+    count_pixels,
+    has_several_frames,
+    refuse_odd_webp,
+)
 
 _WEBP_CHEAP_PIXELS = 8_000_000  # the decoder keeps several canvases, 16 bytes a pixel
 
@@ -110,4 +115,5 @@ _WALKS: dict[ImageFormat, Callable[[bytes], None]] = {
     PNG: refuse_odd_png,
     TIFF: refuse_odd_tiff,
     GIF: refuse_odd_gif,
+    WEBP: refuse_odd_webp,
 }

@@ -42,7 +42,7 @@ def refuse_odd_gif(data: bytes) -> None:
     ImageFramesError
         If it has too many frames or blocks.
     UndecodableImageError
-        If it is such an animation, or has such a table.
+        If it is such an animation, or has such a table, or none for a frame.
     """
     _refuse_some_greys(data, _HEAD_BYTES, data[10:11])
     screen = struct.unpack_from("<HH", data.ljust(_HEAD_BYTES, b"\x00"), 6)
@@ -54,6 +54,8 @@ def refuse_odd_gif(data: bytes) -> None:
                 flags, controls = int.from_bytes(data[at + 3 : at + 4], "big"), controls + 1
             continue
         frames += 1
+        if not (data[10] | int.from_bytes(data[at + 9 : at + 10], "big")) & _TABLE:
+            raise UndecodableImageError("the gif has a frame without a table of colours")
         _refuse_some_greys(data, at + 10, data[at + 9 : at + 10])
         if frames > MAX_FRAMES:
             msg = f"the gif has more than {MAX_FRAMES} frames"

@@ -7,16 +7,21 @@ References
 """
 
 import io
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from worksafe.errors import UndecodableImageError
 from worksafe.images.structure.containers import Box, boxes
 from worksafe.images.structure.marks import places_of
 
 _MAX_BOXES = 1000
-_MEDIA, _TRACKS, _ITEMS = b"mdat", b"moov", b"meta"
+_MEDIA, _ITEMS = b"mdat", b"meta"
+_TRACKS = (b"moov", b"hoov", b"mvhd", b"trak")  # some find the latter two wherever they are
 _PRIMARY, _THUMBNAIL = b"pitm", b"thmb"
-_CUT, _ALTERNATIVES, _GAIN_MAP = b"clap", b"altr", b"tmap"
+_CUT, _ALTERNATIVES, _GAIN_MAP, _MULTIPLIED = b"clap", b"altr", b"tmap", b"prem"
+_REFERENCES, _ALPHA = b"iref", b"auxl"
+_TRACK_HEAD, _ALPHA_TRACK = b"tkhd", re.compile(rb"hdlr.{8}auxv", re.DOTALL)
 
 
 def has_track(data: bytes) -> bool:
@@ -32,8 +37,10 @@ def has_track(data: bytes) -> bool:
     bool
         True, too, where there are a thousand boxes: nobody writes so many.
     """
-    kinds = [box.kind for box in _outermost(data)]
-    return len(kinds) >= _MAX_BOXES or _TRACKS in kinds
+    if sum(1 for _ in _outermost(data)) >= _MAX_BOXES:
+        return True
+    said = _outside_media(data)
+    return any(kind in said for kind in _TRACKS)
 
 
 def has_item(data: bytes) -> bool:
@@ -53,13 +60,25 @@ def refuse_odd_avif(data: bytes) -> None:
     ------
     UndecodableImageError
         If it is to be cut to a part (browsers show the part, decoders all of it), has
-        alternatives (browsers choose, decoders take the first), or a gain map.
+        alternatives (browsers choose, decoders take the first), a gain map, or several films
+        (an ``<img>`` shows one, a ``<video>`` another); if its colours are multiplied by its
+        alpha (browsers add what is too bright), or it is said in two ways whose alpha one is.
     """
     said = _outside_media(data)
     if _CUT in said:
         raise UndecodableImageError("the avif is to be cut to a part, which decoders leave undone")
     if _ALTERNATIVES in said or _GAIN_MAP in said:
         raise UndecodableImageError("the avif holds alternatives, of which viewers choose")
+    films = said.count(_TRACK_HEAD) - len(_ALPHA_TRACK.findall(said))
+    if films > 1:
+        raise UndecodableImageError("the avif holds several films, of which viewers choose")
+    if _MULTIPLIED in said:
+        raise UndecodableImageError("the avif has colours that are multiplied by its alpha")
+    belonging = [one for one in _references(said) if one.kind in {_ALPHA, _THUMBNAIL}]
+    if len({one.source for one in belonging}) < len(belonging) or any(
+        one.targets > 1 for one in belonging if one.kind == _ALPHA
+    ):
+        raise UndecodableImageError("the avif says in two ways whose alpha or thumbnail one is")
 
 
 def refuse_odd_heic(data: bytes) -> None:
@@ -80,6 +99,24 @@ def refuse_odd_heic(data: bytes) -> None:
     thumbnails = {number for at in places_of(_THUMBNAIL, said) for number in _numbers(said, at + 4)}
     if primaries & thumbnails:
         raise UndecodableImageError("the heic calls its main picture a thumbnail")
+
+
+class _Reference(NamedTuple):
+    """That one item belongs to others."""
+
+    kind: bytes
+    source: int
+    targets: int  # how many
+
+
+def _references(said: bytes) -> Iterator[_Reference]:
+    for at in places_of(_REFERENCES, said):
+        size = int.from_bytes(said[max(0, at - 4) : at], "big")
+        number_bytes = 4 if said[at + 4 : at + 5] not in {b"", b"\x00"} else 2
+        for box in boxes(io.BytesIO(said), at + 8, min(len(said), at - 4 + size)):
+            body = said[box.at + 8 : box.end]
+            source, count = body[:number_bytes], body[number_bytes : number_bytes + 2]
+            yield _Reference(box.kind, int.from_bytes(source, "big"), int.from_bytes(count, "big"))
 
 
 def _numbers(data: bytes, at: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ References
 
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,14 @@ from worksafe.errors import ImageFramesError, UndecodableImageError
 MAX_CHUNKS = 200_000  # an encoder's smallest hold 8 KiB of pixels
 
 _CHUNK_BYTES = 12  # besides what it holds: length, kind, checksum
+_HEAD_AT, _HEAD = 16, struct.Struct(">2I5B")  # width, height, depth, colour, …, interlaced
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the kind of colour
+_PIXELS = {b"IDAT": 0, b"fdAT": 4}  # and how many bytes come before them
+_PASSES = (  # of an interlaced one: first column and row, and the steps from each to the next
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)  # fmt: skip
+_PIECE_BYTES = 1024**2
 _DEPTH_AT, _DEEP, _SHALLOW = 24, 16, frozenset({2, 4})  # bits of a level
 _ONE_LEVEL = re.compile(rb"\x00\x00\x00[\x02\x06]tRNS")  # of grey, or of three colours
 _ONCE = frozenset({b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"})
@@ -49,6 +58,7 @@ class _Seen:
             is_none = kind == b"sRGB" and content not in _INTENTS
             is_none |= kind == b"iCCP" and not _NAME.match(content)
             is_late = self.has_begun and kind != _EXIF  # which may come after the pixels
+            is_late |= kind == b"PLTE" and b"tRNS" in self.kinds  # of whose colours it speaks
             if kind in self.kinds or is_late or is_none:
                 msg = f"the png says {kind.decode()} twice, too late or wrongly"
                 raise UndecodableImageError(msg)
@@ -73,7 +83,8 @@ def refuse_odd_png(data: bytes) -> None:
         If one level of few bits, or of sixteen, is transparent (it is compared with scaled
         levels); if colours or EXIF are said twice, colours after the pixels begin, or in a way
         that is none (readers heed the first or the last); if primaries lie so near to a line that
-        what cannot be seen becomes a picture; or if an animation is not what it announces.
+        what cannot be seen becomes a picture; or if an animation is not what it announces, or a
+        frame of it not as large.
     """
     depth, colour = data[_DEPTH_AT : _DEPTH_AT + 2].ljust(2, b"\x00")
     if _ONE_LEVEL.search(data) and (depth == _DEEP or (colour == 0 and depth in _SHALLOW)):
@@ -84,6 +95,8 @@ def refuse_odd_png(data: bytes) -> None:
         seen.look_at(kind, content)
     if seen.announced and seen.announced != [seen.frames.to_bytes(4, "big")]:
         raise UndecodableImageError("the png is an animation of other frames than it announces")
+    if seen.announced:
+        _refuse_short_frames(data)
     if (
         seen.primaries
         and not seen.kinds & {*_BEFORE_CHRM}
@@ -92,15 +105,64 @@ def refuse_odd_png(data: bytes) -> None:
         raise UndecodableImageError("the png has primaries that no screen has")
 
 
+def _refuse_short_frames(data: bytes) -> None:
+    """Refuse an animation of which a frame has fewer pixels than its size asks for.
+
+    Browsers leave the rest see-through or fill it from what has come, the decoder leaves the frame
+    before in its place.
+    """
+    head = data[_HEAD_AT : _HEAD_AT + _HEAD.size]
+    if len(head) < _HEAD.size:
+        return  # cut off: the decoder says so
+    width, height, depth, colour, _, _, interlaced = _HEAD.unpack(head)
+    bits = depth * _CHANNELS.get(colour, 1)
+    missing, inflate = 0, zlib.decompressobj()
+    for kind, at, length in _places(data):
+        if kind == b"fcTL":
+            _refuse_missing(missing)
+            width, height = struct.unpack(">2I", data[at + 4 : at + 12].ljust(8, b"\x00"))
+            missing, inflate = _frame_bytes(width, height, bits, interlaced), zlib.decompressobj()
+        elif kind in _PIXELS and missing > 0:
+            packed = data[at + _PIXELS[kind] : at + length]
+            try:
+                while missing > 0 and (some := inflate.decompress(packed, _PIECE_BYTES)):
+                    missing -= len(some)
+                    packed = inflate.unconsumed_tail
+            except zlib.error as error:
+                raise UndecodableImageError("the png data is damaged or cut off") from error
+    _refuse_missing(missing)
+
+
+def _refuse_missing(missing: int) -> None:
+    if missing > 0:
+        raise UndecodableImageError("a frame of the png has fewer pixels than its size asks for")
+
+
+def _frame_bytes(width: int, height: int, bits: int, interlaced: int) -> int:
+    """Tell how many bytes a frame's rows have, each with one for its filter."""
+    total = 0
+    for x, y, across, down in _PASSES if interlaced else [(0, 0, 1, 1)]:
+        columns, rows = -(-(width - x) // across), -(-(height - y) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
+
+
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Give kinds and the first bytes of what they hold, up to the end."""
+    for kind, at, length in _places(data):
+        yield kind, data[at : at + min(length, _HEAD_BYTES)]
+
+
+def _places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Give kinds, where what they hold begins and how long it is, up to the end."""
     at = 8
     for _ in range(MAX_CHUNKS):
         kind = data[at + 4 : at + 8]
         if kind in {b"IEND", b""}:
             return
         length = int.from_bytes(data[at : at + 4], "big")
-        yield kind, data[at + 8 : at + 8 + min(length, _HEAD_BYTES)]
+        yield kind, at + 8, length
         at += _CHUNK_BYTES + length
     msg = f"the png has more than {MAX_CHUNKS} chunks"
     raise ImageFramesError(msg)

@@ -7,7 +7,7 @@ References
 
 from collections.abc import Iterator
 
-from worksafe.errors import ImageFramesError
+from worksafe.errors import ImageFramesError, UndecodableImageError
 
 _KIND, _FLAGS_AT, _MOVES = slice(12, 16), 20, 0x02
 _EXTENDED_AT, _LOSSLESS_AT, _LOSSY_AT = 24, 21, 26  # where the sizes are
@@ -16,6 +16,7 @@ _CHUNKS_AT, _CHUNK_HEAD_BYTES, _FRAME_HEAD_BYTES = 12, 8, 16
 _MAX_CHUNKS = 100_000  # a frame is three or four
 _ALPHA = 0x10  # in the flags of the file, and in the last byte of a lossless picture's head
 _ALPHA_AT = 4  # of that head
+_PICTURES = frozenset({b"VP8L", b"VP8 ", b"ALPH"})
 
 
 def has_several_frames(data: bytes) -> bool:
@@ -57,6 +58,57 @@ def count_pixels(data: bytes) -> int:
     return width * height
 
 
+def refuse_odd_webp(data: bytes) -> None:
+    """Refuse an animation whose frames are see-through where the file says that none is.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Raises
+    ------
+    ImageFramesError
+        If it has too many chunks.
+    UndecodableImageError
+        If it is one: browsers add colours to what is below, the decoder leaves them out.
+    """
+    if has_several_frames(data) and not _number(data, _FLAGS_AT, 1) & _ALPHA:
+        for kind, at in _pictures(data):
+            if kind == b"ALPH" or (kind == b"VP8L" and data[at + _ALPHA_AT] & _ALPHA):
+                raise UndecodableImageError("the webp denies that its frames are see-through")
+
+
+def frames_said_to_be_opaque(data: bytes) -> Iterator[bytes]:
+    """Give the lossless frames of an animation that say they have no alpha, though all have.
+
+    Browsers draw such a frame over the one before, alpha and all; the decoder blends it.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Yields
+    ------
+    bytes
+        A file of each, which says that it may be see-through.
+
+    Raises
+    ------
+    ImageFramesError
+        If it has too many chunks.
+    """
+    if not has_several_frames(data):
+        return
+    for kind, at in _pictures(data):
+        if kind == b"VP8L" and not data[at + _ALPHA_AT] & _ALPHA:
+            size = _number(data, at - 4, 4)
+            frame = bytearray(data[at - _CHUNK_HEAD_BYTES : at + size + size % 2])
+            frame[_CHUNK_HEAD_BYTES + _ALPHA_AT] |= _ALPHA
+            yield b"RIFF" + (len(frame) + 4).to_bytes(4, "little") + b"WEBP" + frame
+
+
 def as_browsers_see_through(data: bytes) -> bytes:
     """Write down that a picture may be see-through, where the decoder believes that it is not.
 
@@ -71,7 +123,8 @@ def as_browsers_see_through(data: bytes) -> bytes:
         The same file but for two flags. Lossless pixels always have alpha, and what moves may
         leave parts undrawn: browsers show both whatever the flags say.
     """
-    denied = [at for at in _lossless(data) if not data[at] & _ALPHA]
+    flags = [at + _ALPHA_AT for kind, at in _pictures(data) if kind == b"VP8L"]
+    denied = [at for at in flags if not data[at] & _ALPHA]
     if (denied and data[_KIND] == b"VP8X") or has_several_frames(data):
         denied.append(_FLAGS_AT)
     changed = bytearray(data)
@@ -80,8 +133,8 @@ def as_browsers_see_through(data: bytes) -> bytes:
     return bytes(changed) if denied else data
 
 
-def _lossless(data: bytes) -> Iterator[int]:
-    """Find the byte of each lossless picture that has its flag of alpha."""
+def _pictures(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Find each picture and each alpha beside one: its kind, and where what it holds begins."""
     at, end = _CHUNKS_AT, min(len(data), _CHUNK_HEAD_BYTES + _number(data, 4, 4))
     for _ in range(_MAX_CHUNKS):
         kind, size = data[at : at + 4], _number(data, at + 4, 4)
@@ -91,8 +144,8 @@ def _lossless(data: bytes) -> Iterator[int]:
         if kind == b"ANMF":  # a frame, which holds chunks of its own
             at += _FRAME_HEAD_BYTES
             continue
-        if kind == b"VP8L":
-            yield at + _ALPHA_AT
+        if kind in _PICTURES:
+            yield kind, at
         at += size + size % 2
     msg = f"the webp has more than {_MAX_CHUNKS} chunks"
     raise ImageFramesError(msg)
