@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fakes import colour_detector
 from pictures import encode, photo
@@ -13,6 +13,7 @@ from worksafe.engine.detector import Look
 from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.scoring import score_image
 from worksafe.images.heat import spread
+from worksafe.images.parts import cut_into_parts
 from worksafe.images.pictures import DecodedImage, View
 from worksafe.images.resize import RgbImage
 from worksafe.results import Region, Scores
@@ -166,6 +167,53 @@ def test_a_photograph_joined_to_others_scores_as_by_itself(
     assert among is not None
     assert alone.labels["nudity.explicit"] > 0.1
     assert all(among.labels[name] >= score for name, score in alone.labels.items())
+
+
+def uneven() -> RgbImage:
+    """A photograph over two narrower ones, each a third as wide as the one beside it."""
+    whole = Image.new("RGB", (800, 600))
+    places = {
+        "astronaut": (0, 0, 800, 300),
+        "flower": (0, 300, 600, 300),
+        "cat": (600, 300, 200, 300),
+    }
+    for name, (x, y, *size) in places.items():
+        grey = ImageOps.fit(photo(name), (size[0], size[1])).convert("L")
+        whole.paste(grey, (x, y))
+    return np.array(whole)
+
+
+@pytest.mark.parametrize(("x", "y"), [(400, 100), (500, 400), (700, 550)])
+def test_what_one_of_joined_pictures_shows_is_found_where_it_is(x: int, y: int) -> None:
+    pixels = uneven()
+    assert len(cut_into_parts(pixels, 320)) == 3
+    pixels[y : y + 24, x : x + 24] = RED
+
+    left, top, width, height = score(pixels).regions[0].box
+    assert 800 * (left + width / 2) == pytest.approx(x + 12, abs=8)
+    assert 600 * (top + height / 2) == pytest.approx(y + 12, abs=8)
+    assert width * height < 0.005
+    hot = spread(score(pixels, maps=True).maps[GUN], 800, 600) > 127
+    rows, columns = np.nonzero(hot)
+    assert hot[y + 12, x + 12]
+    assert abs(rows - y).max() < 100
+    assert abs(columns - x).max() < 150
+
+
+def test_a_photograph_in_a_grid_scores_as_by_itself(moderator: Moderator) -> None:
+    coffee = photo("coffee").resize((320, 320))
+    grid = Image.new("RGB", (640, 640))
+    for place, name in enumerate(("astronaut", "flower", "rocket")):
+        grid.paste(ImageOps.fit(photo(name), (320, 320)), (place % 2 * 320, place // 2 * 320))
+    grid.paste(coffee, (320, 320))
+
+    alone, among = (moderator.check(encode(one, "PNG")).scores for one in (coffee, grid))
+
+    assert alone is not None
+    assert among is not None
+    assert alone.labels["nudity.explicit"] > 0.05
+    for name, value in alone.labels.items():
+        assert among.labels[name] >= value - 0.05
 
 
 @BOTH_WAYS

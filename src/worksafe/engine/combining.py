@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worksafe.models.boxes import suppress_overlaps
 from worksafe.results import Box, HeatMap, Region, Scores
@@ -124,14 +125,22 @@ def _placed(regions: Iterable[Region], box: Box) -> tuple[Region, ...]:
 
 
 def _lay_out(maps: Sequence[tuple[HeatMap, Box]]) -> HeatMap:
-    """Lay out maps of parts over the picture, cold where none of them lies."""
+    """Lay out maps of parts over the picture, as fine as the finest, cold where none of them is."""
     arrays = [(np.array(places, dtype=np.float64), box) for places, box in maps]
-    (first, (_, _, across, down)), *_ = arrays
-    rows, columns = round(len(first) / down), round(first.shape[1] / across)
+    rows = max(round(len(places) / down) for places, (_, _, _, down) in arrays)
+    columns = max(round(places.shape[1] / across) for places, (_, _, across, _) in arrays)
     laid = np.full((rows, columns), min(places.min() for places, _ in arrays))
-    for places, (x, y, _, _) in arrays:
-        top = min(round(y * rows), rows - len(places))
-        left = min(round(x * columns), columns - places.shape[1])
-        under = laid[top : top + len(places), left : left + places.shape[1]]
-        np.maximum(under, places, out=under)
+    for places, (x, y, across, down) in arrays:
+        under = laid[_span(y, down, rows), _span(x, across, columns)]
+        finer = places[np.ix_(*map(_nearest, places.shape, under.shape))]
+        np.maximum(under, finer, out=under)
     return tuple(tuple(row) for row in laid.tolist())
+
+
+def _span(start: float, size: float, places: int) -> slice:
+    return slice(round(start * places), round((start + size) * places))
+
+
+def _nearest(few: int, many: int) -> NDArray[np.intp]:
+    """Tell for each of many places which of few lies there."""
+    return (np.arange(many) * few) // many

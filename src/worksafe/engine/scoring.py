@@ -1,4 +1,4 @@
-"""An image's views to its scores: every detector, the parts of what is long, a second look."""
+"""An image's views to its scores: every detector, the parts of what is long or joined, a second look."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -118,7 +118,7 @@ class _Looking:
     known: dict[bytes, Scores] = field(default_factory=dict)  # parts that other views show, too
 
     def score(self, view: View) -> Scores:
-        """Score a view, and the parts of a long one."""
+        """Score a view, and the parts of a long or joined one."""
         seen_px = PLAIN.side_px(detector.spec for detector in self.detectors)
         whole = self._score(view, view.pixels)
         parts = cut_into_parts(view.pixels, seen_px)

@@ -1,15 +1,17 @@
-"""The parts of a long picture: squares along it, each to be looked at like a picture of its own.
+"""The parts of a picture that are to be looked at like pictures of their own.
 
-A network sees a picture at a few hundred pixels. Of a long screenshot, or of several pictures
-joined one below the other, next to nothing is left at that size.
+A network sees a picture at a few hundred pixels, and as one scene. Of a long screenshot, or of one
+picture joined to others, it finds next to nothing.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from worksafe.images.collage import Window, find_pictures
 from worksafe.images.digest import digest
 from worksafe.images.resize import RgbImage
 
@@ -72,7 +74,7 @@ def side_for_parts(width: int, height: int, side_px: int) -> int:
 
 
 def cut_into_parts(picture: RgbImage, seen_px: int) -> list[Part]:
-    """Cut a long picture into parts.
+    """Cut a picture that shows more than one look sees into parts.
 
     Parameters
     ----------
@@ -84,23 +86,34 @@ def cut_into_parts(picture: RgbImage, seen_px: int) -> list[Part]:
     Returns
     -------
     list of Part
-        From its beginning to its end, 16 at most, each overlapping the next; empty for a picture
-        that is not long, or of which the whole is seen at half of its size or more.
+        Of a long picture squares from its beginning to its end, 16 at most, each overlapping the
+        next, unless the whole is seen at half of its size or more; of one that was joined from
+        others those, unless the whole is seen at its size. Empty for any other.
     """
     height, width = picture.shape[:2]
+    windows: Sequence[Window] = []
+    if is_long(width, height):
+        if max(width, height) > 2 * seen_px:
+            windows = _squares(width, height)
+    elif max(width, height) > seen_px:
+        windows = find_pictures(picture)
+    return [Part(picture[one], _box(one, width, height)) for one in windows]
+
+
+def _squares(width: int, height: int) -> list[Window]:
     long_px, short_px = max(width, height), min(width, height)
-    if not is_long(width, height) or long_px <= 2 * seen_px:
-        return []
     count = min(_MOST, math.ceil((long_px / short_px - 1) / _STEP) + 1)
     length = max(short_px, math.ceil(long_px / (1 + (count - 1) * _STEP)))
     starts = [round(start) for start in np.linspace(0, long_px - length, count)]
-    at, share = [start / long_px for start in starts], length / long_px
-    if height > width:
-        return [
-            Part(picture[start : start + length], (0.0, y, 1.0, share))
-            for start, y in zip(starts, at, strict=True)
-        ]
-    return [
-        Part(picture[:, start : start + length], (x, 0.0, share, 1.0))
-        for start, x in zip(starts, at, strict=True)
-    ]
+    along, across = [slice(start, start + length) for start in starts], slice(0, short_px)
+    return [(one, across) if height > width else (across, one) for one in along]
+
+
+def _box(window: Window, width: int, height: int) -> "Box":
+    rows, columns = window
+    return (
+        columns.start / width,
+        rows.start / height,
+        (columns.stop - columns.start) / width,
+        (rows.stop - rows.start) / height,
+    )
