@@ -253,6 +253,12 @@ def test_an_empty_set_is_no_set(moderator: Moderator) -> None:
         moderator.check_set([])
 
 
+@pytest.mark.parametrize("items", ["a.jpg", ["a.jpg"], b"abc"])
+def test_a_set_is_of_items(moderator: Moderator, items: Any) -> None:
+    with pytest.raises(TypeError, match="Item"):
+        moderator.check_set(items)
+
+
 def test_what_is_wrong_with_the_environment_is_an_error_of_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -221,6 +221,8 @@ class Moderator:
         ------
         ValueError
             If the set is empty.
+        TypeError
+            If one of them is no `Item`.
         OverloadedError
             If as many requests wait as are allowed.
         UnknownPolicyError
@@ -230,6 +232,8 @@ class Moderator:
         """
         if not items:
             raise ValueError("a set needs an image at least")
+        if not all(isinstance(item, Item) for item in items):
+            raise TypeError("check_set takes items: wrap each image, Item(source)")
         began = time.perf_counter()
         chosen, look, check_id = self.policy(policy), look or self.look(), f"chk_{ULID()}"
         with self.admission.admit() as place:

@@ -1,5 +1,6 @@
 """All settings: arguments > environment (``WORKSAFE_...``) > file > defaults."""
 
+import errno
 import ipaddress
 import json
 import os
@@ -194,7 +195,8 @@ class Settings(BaseSettings):
             raise SettingsError(msg) from error
         except (OSError, ValueError) as error:  # the file is absent, or no TOML
             file = os.environ.get(_FILE_VARIABLE)
-            msg = f"{file}, which {_FILE_VARIABLE} names, cannot be read: {error}"
+            reason = getattr(error, "strerror", None) or str(error)
+            msg = f"{file}, which {_FILE_VARIABLE} names, cannot be read: {reason}"
             raise SettingsError(msg) from error
 
     @property
@@ -238,6 +240,6 @@ class Settings(BaseSettings):
         """Put the sources in order: arguments, environment, file."""
         file = os.environ.get(_FILE_VARIABLE)
         if file and not Path(file).is_file():  # the library would read nothing and say nothing
-            raise FileNotFoundError(file)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
         sources = (init_settings, env_settings)
         return (*sources, TomlConfigSettingsSource(settings_cls, file)) if file else sources

@@ -503,11 +503,18 @@ def test_an_option_given_twice_and_one_that_is_null(client: FlaskClient) -> None
     body = {
         "images": [{"base64": as_base64(PNG)}],
         "policy": None,
+        "thorough": None,
         "include": ["regions", "frames"],
     }
     query = "policy=default&include=frames,regions"  # the same, in another order
 
     assert client.post(f"/v1/check?{query}", json=body).status_code == 200
+    assert client.post("/v1/check", json={**body, "include": None}).status_code == 200
+    unset = {"images": body["images"], "labels": None, "method": None}
+    assert client.post("/v1/redact", json=unset).status_code == 200
+    assert_problem(
+        client.post("/v1/check", json={**body, "nope": None}), 422, "unknown_field", "nope"
+    )
     assert_problem(
         client.post("/v1/check?policy=nope&policy=default", data=PNG, content_type="image/png"),
         422,

@@ -128,6 +128,7 @@ def test_a_closed_moderator_is_not_ready(moderator: Moderator) -> None:
     client = create_app(made).test_client()
 
     assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz").headers["Retry-After"]
     made.warm_up()
     assert client.get("/readyz").status_code == 200
     made.close()

@@ -209,6 +209,7 @@ def small_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
         (30_000_000, {"Content-Type": "text/plain"}, "unsupported_media_type"),
         (30_000_000, {"Content-Type": "image/png", "Content-Encoding": "gzip"}, None),
         (41_000_000, {"Content-Type": "image/png"}, "body_too_large"),
+        (150_000_000, {"Content-Type": "image/png"}, "body_too_large"),
     ],
 )
 def test_a_client_that_sends_all_of_it_first_gets_its_refusal(
@@ -223,6 +224,17 @@ def test_a_client_that_sends_all_of_it_first_gets_its_refusal(
     with refused.value as answer:
         assert answer.code in {413, 415}
         assert not code or json.load(answer)["code"] == code
+
+
+def test_a_client_whose_body_in_pieces_is_too_large_may_go_on(
+    small_service: tuple[str, int],
+) -> None:
+    with httpx.Client(base_url=small_service[0], timeout=60) as client:
+        for _ in range(3):
+            pieces = (bytes(1_000_000) for _ in range(60))
+            answer = client.post("/v1/check", content=pieces, headers={"Content-Type": "image/png"})
+            assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+            assert client.get("/healthz").status_code == 200
 
 
 def test_no_crash_of_the_server_leaves_pictures_on_disk(small_service: tuple[str, int]) -> None:

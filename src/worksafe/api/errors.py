@@ -107,21 +107,28 @@ def problem(status: HTTPStatus, code: str, detail: str, field: str | None = None
         code=code,
         field=field,
     )
-    return Response(
+    response = Response(
         document.model_dump_json(exclude_none=True), status=status, content_type=PROBLEM_TYPE
     )
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 def problem_responses(*statuses: int) -> dict[str | int, Any]:
     """Document that a route may answer with problems of these statuses, or with a fault of ours."""
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
-    return {
+    responses: dict[str | int, Any] = {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {PROBLEM_TYPE: {"schema": schema}},
         }
         for status in (*statuses, HTTPStatus.INTERNAL_SERVER_ERROR.value)
     }
+    if HTTPStatus.SERVICE_UNAVAILABLE in responses:
+        retry = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        responses[HTTPStatus.SERVICE_UNAVAILABLE]["headers"] = {"Retry-After": retry}
+    return responses
 
 
 def request_error_from(error: ValidationError) -> RequestError:
@@ -146,10 +153,7 @@ def _answer_ours(error: WorksafeError) -> Response:
     field = error.field if isinstance(error, RequestError) else None
     if isinstance(error, UnknownPolicyError):
         field = "policy"
-    response = problem(status, error.code, str(error), field)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return response
+    return problem(status, error.code, str(error), field)
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -26,6 +26,18 @@ LabelName = Annotated[str, AfterValidator(_known_label)]
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, members: object) -> object:
+        """Take a known member that is null for one that is not given: many clients write both."""
+        if not isinstance(members, dict):
+            return members
+        return {
+            name: value
+            for name, value in members.items()
+            if value is not None or name not in cls.model_fields
+        }
+
 
 class ImageEntry(_Request):
     """One image of a JSON request: exactly one of `url`, `base64` and `data_url`."""

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from werkzeug.formparser import FormDataParser
 
 _PIECE_BYTES = 1024**2
+_MOST_DROPPED = 4  # times as many bytes as a request may have
 
 
 class ClientStream:
@@ -118,7 +119,8 @@ def read_body(request: Request) -> bytes:
 def drop_rest(response: Response) -> Response:
     """Take in, and drop, what a client still sends before it is answered.
 
-    A connection that is closed on a client which still sends may lose the answer.
+    A connection that is closed on a client which still sends may lose the answer. Of what is far
+    too large some is left: who sends it all before reading does not get an answer.
 
     Parameters
     ----------
@@ -132,10 +134,11 @@ def drop_rest(response: Response) -> Response:
     """
     request = current_request
     stream, ceiling = request.environ["wsgi.input"], current_app.config["MAX_CONTENT_LENGTH"]
-    most = request.content_length
-    if most is None:
-        most = ceiling if request.environ.get("wsgi.input_terminated") else 0
+    most = _MOST_DROPPED * ceiling
+    stated = request.content_length
+    if stated is not None or not request.environ.get("wsgi.input_terminated"):
+        most = min(most, stated or 0)
     with suppress(BadRequest):  # it is gone, or sends what is no body
-        while stream.taken < min(most, ceiling) and stream.read(_PIECE_BYTES):
+        while stream.taken < most and stream.read(min(_PIECE_BYTES, most - stream.taken)):
             pass
     return response

@@ -8,7 +8,9 @@ from worksafe.results import SCORE_DIGITS, TIME_DIGITS, Action
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, AfterValidator(lambda value: round(value, SCORE_DIGITS))]
-Score = Annotated[Share, Field(ge=0, le=1)]
+Score = Annotated[
+    float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, SCORE_DIGITS))
+]
 Time = Annotated[float, AfterValidator(lambda value: round(value, TIME_DIGITS))]
 
 

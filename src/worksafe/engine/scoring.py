@@ -1,4 +1,4 @@
-"""An image's views to its scores: every detector, the parts of what is long or joined, a second look."""
+"""An image's views to its scores: all detectors, parts of what is long or joined, a second look."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

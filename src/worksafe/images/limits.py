@@ -59,7 +59,7 @@ class ImageLimits:
         """
         most = self.max_video_bytes if is_video else self.max_bytes
         if size > most:
-            msg = f"{'video' if is_video else 'image'} has {size} bytes at least; limit {most}"
+            msg = f"the {'video' if is_video else 'image'} has more bytes than the limit of {most}"
             raise ImageBytesError(msg)
 
     def check_any_bytes(self, size: int) -> None:

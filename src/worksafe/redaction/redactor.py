@@ -34,7 +34,9 @@ _NEAR = Reach(margin=0.1, hot=0.5)
 _FAR = Reach(margin=0.5, hot=0.2)
 _SEEN = 0.25  # a label that was asked for is there from this score on, as regions are
 
-_ONLY_STILLS = "only still pictures are redacted, no animations or videos"
+_ONLY_STILLS = (
+    "only still pictures are redacted: no animations, videos or files of several pages"
+)
 
 # What else such files hold are previews, depth maps and other takes, which are not written.
 _ONE_PICTURE = frozenset({"jpeg", "heic"})
