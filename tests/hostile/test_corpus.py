@@ -87,7 +87,7 @@ def test_the_corpus_is_as_large_as_the_documentation_says() -> None:
     cases = all_cases()
 
     assert len({(case.group, case.name) for case in cases}) == len(cases)
-    for document in ("SECURITY.md", "docs/cli.md", "src/worksafe/cli/main.py"):
+    for document in ("README.md", "SECURITY.md", "docs/cli.md", "src/worksafe/cli/main.py"):
         assert re.search(rf"\b{len(cases)}\b (of them|odd)", (ROOT / document).read_text())
 
 
