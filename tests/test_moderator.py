@@ -255,7 +255,7 @@ def test_an_empty_set_is_no_set(moderator: Moderator) -> None:
 
 @pytest.mark.parametrize("items", ["a.jpg", ["a.jpg"], b"abc"])
 def test_a_set_is_of_items(moderator: Moderator, items: Any) -> None:
-    with pytest.raises(TypeError, match="Item"):
+    with pytest.raises(TypeError, match="items"):
         moderator.check_set(items)
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +38,14 @@ class Item:
 
     source: Source | DecodedImage | InputError
     id: str | None = None
+
+
+def refuse_no_set(items: Sequence[Item]) -> None:
+    """Raise ValueError where a set is empty, TypeError where what is in it are no items."""
+    if not items:
+        raise ValueError("a set needs an image at least")
+    if not all(isinstance(item, Item) for item in items):
+        raise TypeError("a set is of items: wrap each image, Item(source)")
 
 
 class ItemChecker:

@@ -23,7 +23,7 @@ from worksafe.images.open import Opener
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.source import Source
 from worksafe.images.wall import Wall
-from worksafe.items import Item, ItemChecker, name_of, outcome_of
+from worksafe.items import Item, ItemChecker, name_of, outcome_of, refuse_no_set
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
 from worksafe.policy.document import Policy
@@ -230,10 +230,7 @@ class Moderator:
         ClosedError
             If it is closed.
         """
-        if not items:
-            raise ValueError("a set needs an image at least")
-        if not all(isinstance(item, Item) for item in items):
-            raise TypeError("check_set takes items: wrap each image, Item(source)")
+        refuse_no_set(items)
         began = time.perf_counter()
         chosen, look, check_id = self.policy(policy), look or self.look(), f"chk_{ULID()}"
         with self.admission.admit() as place:
@@ -386,9 +383,8 @@ class Moderator:
             return self._checker.check(index, item, policy, look, Caller(deadline, tell, check_id))
 
         names: deque[str | None] = deque()
-        for index, task in enumerate(
-            self.admission.map(work, self._taking(items, names, look), deadline, place)
-        ):
+        tasks = self.admission.map(work, self._taking(items, names, look), deadline, place)
+        for index, task in enumerate(tasks):
             result = outcome_of(task, index, names.popleft(), policy)
             if self.shadow:
                 self.shadow.see(policy, result, check_id)
