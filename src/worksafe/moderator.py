@@ -92,7 +92,7 @@ class Moderator:
         self._recall = Recall(self._cache(), looks, self.settings.limits, self.runtime.key)
         self._finder = Finder(self._opener, self._detectors, self._recall, IdlePlaces(running))
         self._checker = ItemChecker(self._finder, self.settings.limits)
-        self._redactor = Redactor(self._opener, self._finder, self.settings.limits)
+        self._redactor = Redactor(self._opener, self._finder, self.settings.limits, self.labels)
         self.is_ready = False  # warm, and not closed
 
     @property
@@ -294,7 +294,7 @@ class Moderator:
         """
         chosen, look, deadline = self.policy(policy), look or self.look(), Deadline(deadline_s)
         redaction = redaction or Redaction()
-        taken = self._redactor.take(source)
+        taken = self._redactor.take(source, redaction)
 
         def work(one: Source) -> Redacted:
             return self._redactor.redact(one, redaction, chosen, look, Caller(deadline))

@@ -93,7 +93,7 @@ MALFORMED: list[tuple[str | bytes, int, str, str]] = [
     (GOOD + "description: !!bool x\n", 4, "description", "not known"),
     (GOOD + "description: !!timestamp x\n", 4, "description", "not known"),
     (GOOD + 'description: "\\UFFFFFFFF"\n', 4, "the document", "is no YAML"),
-    (GOOD + 'description: "\\ud800"\n', 4, "description", "half a character"),
+    (GOOD + 'description: "\\ud800"\n', 4, "description", "unpaired surrogate"),
     (GOOD + "# one\ndescription: \x1b[2J\n", 5, "the document", r"'\x1b' is not allowed"),
     (HEAD + "rules: !!python/dict {nudity: {block: 0.5}}\n", 2, "rules", "python/dict"),
     (HEAD + f"rules: {{drugs: {{block: {'1:' * 300}1.0}}}}\n", 2, "rules.drugs.block", "not known"),

@@ -60,7 +60,7 @@ def _where(error: ValueError | RecursionError) -> str:
             return f"byte {error.start} is not UTF-8"
         case RecursionError():
             return "it is nested too deeply"
-    return "a number has thousands of digits, or a member's name half a character"
+    return "a number is too long, or a member's name contains an unpaired surrogate"
 
 
 def refuse_too_many(images: int, max_images: int, field: str) -> None:

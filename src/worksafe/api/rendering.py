@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-from flask import Response
-from pydantic import BaseModel
-
 from worksafe.api.request_schemas import Include
 from worksafe.api.response_schemas import (
     CategoryModel,
@@ -22,12 +19,6 @@ from worksafe.api.response_schemas import (
 )
 from worksafe.explain.heat import data_url
 from worksafe.results import Check, FrameScores, Moderation, Scores, scores_in
-
-
-def answer_with(document: BaseModel, *, exclude_unset: bool = False) -> Response:
-    """Answer with a document, as JSON."""
-    text = document.model_dump_json(exclude_unset=exclude_unset)
-    return Response(text, content_type="application/json")
 
 
 def render_check(check: Check, include: Sequence[Include] = ()) -> CheckResponse:

@@ -13,7 +13,7 @@ from worksafe.images.pictures import Pictures, View
 from worksafe.images.resize import RgbImage
 from worksafe.results import FrameScores, ImageScores, Scores
 
-SECOND_LOOK = 0.18  # a score that a policy may mind
+SECOND_LOOK = 0.18  # below every threshold of a shipped policy; a test holds that
 
 
 def score_image(

@@ -63,7 +63,7 @@ class OnnxSession:
         )
         self._session.disable_fallback()
         if _PROVIDERS[device][0] not in self._session.get_providers():
-            msg = f"onnxruntime cannot use {device} here: its log says why; WORKSAFE_DEVICE=cpu"
+            msg = f"onnxruntime cannot use {device} (its log says why): set WORKSAFE_DEVICE=cpu"
             raise SettingsError(msg)
         self._input = self._session.get_inputs()[0].name
 

@@ -244,7 +244,7 @@ class _Guard(httpcore.NetworkBackend):
         except TimeoutError as error:
             raise UrlFailedError("the URL's host was not found in time") from error
         except OSError as error:
-            raise UrlFailedError("the URL's host has no address") from error
+            raise UrlFailedError("the URL's host could not be resolved") from error
         # One that is not allowed is enough: which of them is used is left to chance elsewhere.
         if not is_own and not all(is_public(ipaddress.ip_address(one)) for one in addresses):
             raise UrlRefusedError("the URL leads to an address that is not public")

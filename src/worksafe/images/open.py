@@ -117,7 +117,7 @@ class Opener:
 
     def _fetch(self, url: str, deadline: Deadline) -> bytes:
         if self._fetcher is None:
-            raise UrlsOffError("images are not fetched from URLs here: WORKSAFE_FETCH_URLS")
+            raise UrlsOffError("fetching URLs is switched off; set WORKSAFE_FETCH_URLS=true")
         return self._fetcher.fetch(url, self._limits, deadline)
 
 

@@ -172,7 +172,7 @@ def _scores(categories: Mapping[str, Any]) -> Scores:
 
 def _score(value: object) -> float:
     if not 0 <= (score := _number(value)) <= 1:
-        msg = f"{value!r} is no score"
+        msg = f"{value!r} is not a score between 0 and 1"
         raise ValueError(msg)
     return score
 

@@ -182,7 +182,7 @@ def _mapping(
 def _scalar(node: Node, field: FieldPath) -> Any:  # noqa: ANN401 - whatever YAML has
     line = node.start_mark.line + 1
     if not _is_text(node.value):
-        raise FieldError(field, "holds half a character", line)
+        raise FieldError(field, "contains an unpaired surrogate", line)
     loader = yaml.SafeLoader("")
     try:
         value = loader.construct_object(node)

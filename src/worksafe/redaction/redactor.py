@@ -1,5 +1,6 @@
 """One picture in, the same with what a policy minds covered up: check, cover, check again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from worksafe.images.open import Opener, Read
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source, is_video, read_head
 from worksafe.models.registry import does_count
+from worksafe.models.spec import Label
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
@@ -34,9 +36,7 @@ _NEAR = Reach(margin=0.1, hot=0.5)
 _FAR = Reach(margin=0.5, hot=0.2)
 _SEEN = 0.25  # a label that was asked for is there from this score on, as regions are
 
-_ONLY_STILLS = (
-    "only still pictures are redacted: no animations, videos or files of several pages"
-)
+_ONLY_STILLS = "only still pictures are redacted: no animations, videos or files of several pages"
 
 # What else such files hold are previews, depth maps and other takes, which are not written.
 _ONE_PICTURE = frozenset({"jpeg", "heic"})
@@ -112,20 +112,27 @@ class Redactor:
         Scores them.
     limits : ImageLimits
         Of what comes in; what goes out may be a larger file.
+    labels : collection of Label
+        All that may be asked for.
     """
 
-    def __init__(self, opener: Opener, finder: Finder, limits: ImageLimits) -> None:
+    def __init__(
+        self, opener: Opener, finder: Finder, limits: ImageLimits, labels: Iterable[Label]
+    ) -> None:
         self._opener = opener
         self._finder = finder
         self._limits = limits
+        self._labels = {label.name for label in labels}
 
-    def take(self, source: Source) -> Source:
+    def take(self, source: Source, redaction: Redaction) -> Source:
         """Copy a picture that is the caller's, who may go on with it.
 
         Parameters
         ----------
         source : Source
             Of any kind.
+        redaction : Redaction
+            What is to be done with it.
 
         Returns
         -------
@@ -136,7 +143,12 @@ class Redactor:
         ------
         InputError
             One of its subclasses, where a PIL image is too large, damaged, or moves.
+        ValueError
+            If a label is asked for that nothing reports.
         """
+        if unknown := set(redaction.labels) - self._labels:
+            msg = f"no such label: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
         if isinstance(source, np.ndarray):
             return source.copy()
         if not isinstance(source, Image.Image):
@@ -183,17 +195,12 @@ class Redactor:
         InputError
             One of its subclasses: where the picture cannot be checked, is an animation or a
             video, or does not pass even when all of it is covered.
-        ValueError
-            If a label was asked for that nothing reports.
         """
         look = replace(look, maps=True)
         read = self._opener.read(source, caller.deadline)
         _refuse_film(read)
         found, _ = self._finder.find(read, caller, look)
         came_as, before = found.image.format, decide(found.scores, policy)
-        if unknown := set(redaction.labels) - found.scores.scores.labels.keys():
-            msg = f"no such label: {', '.join(sorted(unknown))}"
-            raise ValueError(msg)
         if found.image.frames > 1 and came_as not in _ONE_PICTURE:
             raise NotRedactableError(_ONLY_STILLS)
         pixels = self._pixels(read, caller)
@@ -212,7 +219,7 @@ class Redactor:
             if after.action is Action.ALLOW and not asked:
                 return Redacted(data, format_name, before, after, tuple(covered), policy.info)
             labels = asked | _minded(found, after)
-        raise RedactionFailedError("even a black picture does not pass")
+        raise RedactionFailedError("the policy allows not even a picture that is all covered")
 
     def _pixels(self, read: Read, caller: Caller) -> RgbImage:
         """Decode all of the first picture; of a see-through one, as it lies on white."""

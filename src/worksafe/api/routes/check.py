@@ -3,10 +3,11 @@
 from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
+from worksafe.api.answers import answer_with
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import CHECK, read_request
-from worksafe.api.rendering import answer_with, render_check
-from worksafe.api.request_bodies import image_request
+from worksafe.api.openapi import image_request
+from worksafe.api.rendering import render_check
 from worksafe.api.request_schemas import CheckBody, CheckOptions
 from worksafe.api.response_schemas import CheckResponse
 from worksafe.moderator import Moderator

@@ -7,8 +7,8 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from worksafe.api.answers import answer_with
 from worksafe.api.errors import problem, problem_responses
-from worksafe.api.rendering import answer_with
 from worksafe.moderator import Moderator
 
 _TAG = Tag(name="health", description="For load balancers")

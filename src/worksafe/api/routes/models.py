@@ -4,8 +4,8 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
+from worksafe.api.answers import answer_with
 from worksafe.api.errors import problem_responses
-from worksafe.api.rendering import answer_with
 from worksafe.api.response_schemas import Answer, ModelModel
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY

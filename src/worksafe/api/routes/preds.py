@@ -6,10 +6,10 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
+from worksafe.api.answers import answer_with
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import FORM_TYPE, read_uploads
-from worksafe.api.rendering import answer_with
-from worksafe.api.request_bodies import form_schema
+from worksafe.api.openapi import form_schema
 from worksafe.api.response_schemas import ItemErrorModel
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator

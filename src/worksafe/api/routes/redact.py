@@ -5,7 +5,7 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from worksafe.api.errors import problem_responses
 from worksafe.api.intake import REDACT, read_request
-from worksafe.api.request_bodies import FILE, image_request
+from worksafe.api.openapi import FILE, image_request
 from worksafe.api.request_schemas import RedactBody, RedactOptions
 from worksafe.errors import InputError
 from worksafe.images.pictures import DecodedImage
