@@ -282,6 +282,7 @@ def test_a_compressed_body_is_refused_by_the_name_of_its_coding(
 
     assert_problem(response, 415, "unsupported_media_type", None)
     assert "gzip" in response.get_json(force=True)["detail"]
+    assert response.headers["Accept-Encoding"] == "identity"
 
 
 def test_a_body_that_is_said_to_be_as_it_is_is_taken(client: FlaskClient) -> None:

@@ -2,12 +2,15 @@
 
 import io
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import Request, Response, current_app
 from flask import request as current_request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _PIECE_BYTES = 1024**2
 _MOST_DROPPED = 4  # times as many bytes as a request may have
@@ -83,12 +86,22 @@ class InMemoryRequest(Request):
         return parser
 
 
+class UnsupportedCoding(UnsupportedMediaType):
+    """The body is compressed."""
+
+    def get_headers(
+        self, environ: "WSGIEnvironment | None" = None, scope: dict[str, Any] | None = None
+    ) -> list[tuple[str, str]]:
+        """Add what is accepted (RFC 9110, 15.5.16)."""
+        return [*super().get_headers(environ, scope), ("Accept-Encoding", "identity")]
+
+
 def refuse_coding(request: Request) -> None:
-    """Raise UnsupportedMediaType where a body is compressed: what it grows to is not known."""
+    """Raise UnsupportedCoding where a body is compressed: what it grows to is not known."""
     coding = request.content_encoding
     if coding and coding.strip().lower() != "identity":
         msg = f"the body must come as it is, without the content coding {coding}"
-        raise UnsupportedMediaType(msg)
+        raise UnsupportedCoding(msg)
 
 
 def allow_one_byte_more(request: Request) -> None:

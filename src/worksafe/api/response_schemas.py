@@ -139,7 +139,7 @@ class ResultModel(Answer):
     ] = None
     heatmaps: Annotated[
         list[HeatMapModel] | None,
-        Field(description="Of labels that reached a rule and have no regions, if asked for."),
+        Field(description="Of labels that reached a rule and have a map, if asked for."),
     ] = None
     image: ImageModel | None
     error: ItemErrorModel | None

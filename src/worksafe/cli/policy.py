@@ -220,9 +220,9 @@ def _print_diff(
 ) -> None:
     console = Console(soft_wrap=True)
     first, second = (policy.name for policy in policies)
-    table = Table(f"{first} / {second}", *(action.value for action in Action), box=None)
+    table = Table("", *(f"{second}: {action}" for action in Action), box=None)
     for was in Action:
-        table.add_row(was.value, *(str(counts[was, becomes]) for becomes in Action))
+        table.add_row(f"{first}: {was}", *(str(counts[was, becomes]) for becomes in Action))
     console.print(table)
     for one in changes:
         line = f"{_place(one.image)}: {one.was} -> {one.becomes} ({one.why})"

@@ -35,12 +35,13 @@ class Scored:
 
 
 def measuring_settings() -> Settings:
-    """Read the settings, but for what would make figures differ between machines.
+    """Read the settings, but for how pictures are looked at, which differs between machines.
 
     Returns
     -------
     Settings
-        onnxruntime on the processor, one look at each picture, nothing remembered.
+        onnxruntime on the processor, one look at each picture, nothing remembered. Policies and
+        ceilings are as they are set.
     """
     return Settings.load(
         runtime="onnxruntime", device="cpu", thorough="never", cache_entries=0, cache_url=None

@@ -39,7 +39,7 @@ class View:
 
 
 class Pictures(Protocol):
-    """A file's pictures. All but the first three may be known only once `views` has ended.
+    """A file's pictures. Of a video all but the format is known only as `views` goes on.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ def suppress_overlaps(
 
     Parameters
     ----------
-    boxes : ndarray of float32, shape (n, 4)
+    boxes : ndarray of float32 or float64, shape (n, 4)
         Left, top, width, height.
     scores : ndarray of float32, shape (n,)
         Higher is more certain.

@@ -1,6 +1,7 @@
 """From a video's frames to one score that a rule can be about."""
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from worksafe.policy.document import VideoRule
 from worksafe.results import SCORE_DIGITS, TIME_DIGITS, FrameScores
@@ -34,10 +35,10 @@ def agreed(frames: Sequence[FrameScores], name: str, rule: VideoRule) -> tuple[f
     for first, last in _windows([time_ms for time_ms, _, _ in of_frame], rule.within_s):
         window = sorted((score, frame) for _, frame, score in of_frame[first : last + 1])
         needed = min(rule.agree, len(window))
-        best = max(best, (window[-needed][0], window[-1][1]), key=_first)
+        best = max(best, (window[-needed][0], window[-1][1]), key=itemgetter(0))
     each = ((_score(one, name), one) for one in frames)
     alone = ((score, one.frame) for score, one in each if one.is_still or score >= rule.alone)
-    return max([best, *alone], key=_first)
+    return max([best, *alone], key=itemgetter(0))
 
 
 def _windows(times_ms: Sequence[float], within_s: float) -> Iterator[tuple[int, int]]:
@@ -55,10 +56,6 @@ def _windows(times_ms: Sequence[float], within_s: float) -> Iterator[tuple[int, 
 def _ms(time_s: float) -> float:
     """Tell a time as answers hold it in whole milliseconds: 8.3 less 7.3 seconds is more than 1."""
     return round(round(time_s, TIME_DIGITS) * 1000, 0)
-
-
-def _first(found: tuple[float, int]) -> float:
-    return found[0]
 
 
 def _score(one: FrameScores, name: str) -> float:

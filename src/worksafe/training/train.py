@@ -65,7 +65,8 @@ class Progress:
     seconds : float
         Spent so far, interrupted parts included.
     validation : dict of str to float, or None
-        Area under the ROC curve of each label against neutral pictures, where just measured.
+        Of each output against neutral pictures, where just measured: the area under the ROC curve
+        by its name, and recall at 1 % false positives by ``<name> recall@1%``.
     """
 
     step: int
