@@ -15,6 +15,11 @@ SCORE_DIGITS = 4
 TIME_DIGITS = 2
 
 
+def category_of(label: str) -> str:
+    """Tell the category of a ``category.label``; a category is its own."""
+    return label.partition(".")[0]
+
+
 class Action(StrEnum):
     """What to do with an image; also the decision on it, and on a set of them."""
 

@@ -6,21 +6,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.config import JsonDict
 
 from worksafe.choices import Method, Thorough
-from worksafe.models.registry import LABELS
+from worksafe.models.registry import known_label
 
 MAX_ID = 1024
 
 Include = Literal["regions", "frames", "heatmap"]
 
 
-def _known_label(name: str) -> str:
-    if name not in LABELS:
-        msg = f"{name} is no label; known are {', '.join(LABELS)}"
-        raise ValueError(msg)
-    return name
-
-
-LabelName = Annotated[str, AfterValidator(_known_label)]
+LabelName = Annotated[str, AfterValidator(known_label)]
 
 
 class _Request(BaseModel):

@@ -13,7 +13,7 @@ from worksafe.choices import Method, Thorough
 from worksafe.cli.shown import shown
 from worksafe.cli.sources import STANDARD, read_argument, read_named
 from worksafe.errors import InputError
-from worksafe.models.registry import LABELS
+from worksafe.models.registry import known_label
 from worksafe.moderator import Moderator
 from worksafe.redaction.redactor import Redacted, Redaction
 from worksafe.settings import Settings
@@ -69,9 +69,10 @@ def redact_image(
         If a label does not exist, or the new file cannot be written: for instance because its
         name says another format than the picture's, or it is the picture. Nothing is written then.
     """
-    if unknown := sorted(set(labels) - LABELS.keys()):
-        msg = f"{unknown[0]} is no label; known are {', '.join(LABELS)}"
-        raise typer.BadParameter(msg)
+    try:
+        asked = tuple(map(known_label, labels))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     if _is_same_file(image, to):
         msg = f"{to} is the picture itself, which would be lost: give the new file another name"
         raise typer.BadParameter(msg)
@@ -79,7 +80,7 @@ def redact_image(
     source = read_argument(image, settings.limits)
     if isinstance(source, InputError):
         raise source
-    chosen, redaction = read_named(policy), Redaction(tuple(labels), method)
+    chosen, redaction = read_named(policy), Redaction(asked, method)
     with Moderator(settings) as moderator:
         done = moderator.redact(source, redaction, chosen, look=moderator.look(thorough))
     _write(done, to)

@@ -10,6 +10,7 @@ from worksafe.evaluation.datasets import NEUTRAL
 from worksafe.evaluation.metrics import METRICS, Bools, Floats
 from worksafe.evaluation.scoring import Scored
 from worksafe.models.spec import Label
+from worksafe.results import category_of
 
 Row = dict[str, str]
 
@@ -53,7 +54,7 @@ class Subject:
     @property
     def category(self) -> str:
         """The category that it is or belongs to."""
-        return self.name.partition(".")[0]
+        return category_of(self.name)
 
     @property
     def _pictures(self) -> tuple[Scored, ...]:

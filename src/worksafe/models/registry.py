@@ -24,3 +24,11 @@ def does_count(name: str) -> bool:
     bool
     """
     return name not in LABELS or LABELS[name].counts
+
+
+def known_label(name: str) -> str:
+    """Give a label's name back; raises ValueError, which names all, where there is none."""
+    if name not in LABELS:
+        msg = f"{name} is no label; known are {', '.join(LABELS)}"
+        raise ValueError(msg)
+    return name

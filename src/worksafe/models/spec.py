@@ -7,7 +7,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from worksafe.images.resize import Channels, ColourOrder
-from worksafe.results import ModelInfo, Scores
+from worksafe.results import ModelInfo, Scores, category_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Label:
     @property
     def category(self) -> str:
         """The part before the dot."""
-        return self.name.partition(".")[0]
+        return category_of(self.name)
 
 
 def as_it_is(model: bytes) -> bytes:

@@ -10,6 +10,7 @@ from worksafe.results import (
     ImageScores,
     Reason,
     Scores,
+    category_of,
     scores_in,
     strictest,
 )
@@ -74,7 +75,7 @@ def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | Non
     label = rule_name if "." in rule_name else label
     return Reason(
         rule=rule_name,
-        category=rule_name.partition(".")[0],
+        category=category_of(rule_name),
         label=label,
         score=score,
         threshold=threshold,
@@ -102,7 +103,7 @@ def _score_and_frame(
 def _leading_label(category: str, scores: Scores) -> str | None:
     """Find the largest counting label of a category; what is not registered counts."""
     counting = [
-        name for name in scores.labels if name.partition(".")[0] == category and does_count(name)
+        name for name in scores.labels if category_of(name) == category and does_count(name)
     ]
     return max(counting, key=lambda name: scores.labels[name], default=None)
 

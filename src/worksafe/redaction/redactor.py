@@ -30,7 +30,7 @@ from worksafe.policy.document import Policy
 from worksafe.redaction.areas import WHOLE, Area, Reach, find_areas
 from worksafe.redaction.cover import METHODS, cover
 from worksafe.redaction.write import write_image
-from worksafe.results import Action, Decision, PolicyInfo
+from worksafe.results import Action, Decision, PolicyInfo, category_of
 
 _NEAR = Reach(margin=0.1, hot=0.5)
 _FAR = Reach(margin=0.5, hot=0.2)
@@ -279,5 +279,5 @@ def _minded(found: Found, decision: Decision) -> set[str]:
         name
         for reason in decision.reasons
         for name, score in found.scores.scores.labels.items()
-        if name.partition(".")[0] == reason.rule and does_count(name) and score >= reason.threshold
+        if category_of(name) == reason.rule and does_count(name) and score >= reason.threshold
     }

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from worksafe.evaluation.datasets import NEUTRAL, Example, read_pixels
 from worksafe.images.resize import RgbImage, normalise, resize_image
+from worksafe.results import category_of
 from worksafe.training.augment import augment, lay_on
 from worksafe.training.config import LabelsConfig, SamplingConfig
 
@@ -116,7 +117,7 @@ def _target(
     """Value and weight of one output."""
     if example.category == NEUTRAL:
         return 0.0, 1.0
-    if output.partition(".")[0] != example.category:
+    if category_of(output) != example.category:
         return 0.0, 0.0
     if output == example.category:  # the category itself
         counts = example.label not in labels.reported_only
