@@ -160,7 +160,7 @@ def test_a_frame_that_ends_early_is_refused(
     if not missing:
         assert decode_image(data, ImageLimits(), 320).frames == 2
         return
-    with pytest.raises(UndecodableImageError, match="fewer pixels"):
+    with pytest.raises(UndecodableImageError, match=r"fewer pixels|cut off"):
         decode_image(data, ImageLimits(), 320)
 
 

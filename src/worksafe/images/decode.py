@@ -23,7 +23,7 @@ from worksafe.images.cicp import CodePoints, read_code_points
 from worksafe.images.colour import as_shown, read_bmp_profile, refuse_torn_profile
 from worksafe.images.damage import damaged
 from worksafe.images.exif import read_blocks
-from worksafe.images.formats import BMP, GIF, WEBP, ImageFormat, sniff_format
+from worksafe.images.formats import BMP, GIF, PNG, WEBP, ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames, seek_frame
 from worksafe.images.likeness import shows_something_else, shows_what_is_hidden
 from worksafe.images.limits import ImageLimits
@@ -37,6 +37,7 @@ from worksafe.images.source import Source, read_source
 from worksafe.images.structure.check import check_structure, readings
 from worksafe.images.structure.gif import is_interlaced
 from worksafe.images.structure.heif import has_item
+from worksafe.images.structure.png import refuse_short_frames
 from worksafe.images.structure.webp import frames_said_to_be_opaque
 from worksafe.images.thumbnail import read_thumbnail
 
@@ -83,8 +84,6 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
         msg = f"the bytes are a video ({image_format.name}), not a picture"
         raise NotAnImageError(msg)
     check_structure(image_format, data)
-    if image_format is WEBP:
-        _refuse_hidden_alpha(data)
     first, *others = readings(image_format, data)
     decoded = _decode_file(first, image_format, limits, side_px)
     for other in others:
@@ -95,11 +94,17 @@ def decode_image(source: Source, limits: ImageLimits, side_px: int) -> DecodedIm
                 raise
             continue
         decoded = _beside(decoded, beside)
+    if decoded.frames > 1:  # and all of them are within the ceilings
+        _refuse_odd_frames(image_format, data)
     return decoded
 
 
-def _refuse_hidden_alpha(data: bytes) -> None:
-    """Refuse an animated WebP of which a frame is see-through, and says that it is not."""
+def _refuse_odd_frames(image_format: ImageFormat, data: bytes) -> None:
+    """Refuse a PNG of which a frame ends early, and a WebP of which one denies its transparency."""
+    if image_format is PNG:
+        refuse_short_frames(data)
+    if image_format is not WEBP:
+        return
     for frame in frames_said_to_be_opaque(data):
         try:
             with Image.open(io.BytesIO(frame), formats=[WEBP.plugin or ""]) as image:

@@ -64,7 +64,12 @@ UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
         (edits(0).replace(b"trak", b"udta"), "none belongs"),
         (edits(0).replace(b"trak", b"mdia"), "none belongs"),
         (movie(iso_box(b"elst", bytes(8))), "none belongs"),
-        (movie(iso_box(b"free", b"elst")), "none belongs"),
+        (movie(iso_box(b"free", bytes(4) + b"elst")), None),
+        (movie(iso_box(b"meta", bytes(4) + iso_box(b"hdlr", b"") + iso_box(b"elst", b""))), "none"),
+        (movie(iso_box(b"meta", iso_box(b"hdlr", b"") + iso_box(b"elst", b""))), "none belongs"),
+        (iso_box(b"moov", iso_box(b"udta", iso_box(b"elst", bytes(8)))), "none belongs"),
+        (iso_box(b"moov", iso_box(b"udta", struct.pack(">I", 0x20202020) + b"elst    ")), "none b"),
+        (iso_box(b"moov", iso_box(b"udta", b"from Michelstadt to Elstree, elsterly")), None),
         (edits(0, version=2), "no known version"),
         (edits(0, twice=True), "edts twice"),
         (movie(head=mvhd(0xFFFF0000, 0, 0, 0, 0xFFFF0000, 0, 0, 0, 1 << 30)), "turned as a whole"),
@@ -124,20 +129,44 @@ def test_tracks_of_matroska_that_are_shown_in_two_ways(
         refuse(matroska(*said), MATROSKA)
 
 
-def block(*beside: int) -> bytes:
-    more = b"".join(element(0xA6, number(0xEE, one) + element(0xA5, b"x")) for one in beside)
-    added = element(0x75A1, more) if beside else b""
-    return element(0xA0, element(0xA1, b"\x81\x00\x00\x00") + added + element(0xFB, b"\x9c"))
+def addition(one: int, *more: bytes) -> bytes:
+    return element(0xA6, number(0xEE, one) + element(0xA5, b"x") + b"".join(more))
 
 
-def test_of_several_things_beside_a_block_none_is_taken_for_the_only_one() -> None:
-    def film(*blocks: bytes) -> io.BytesIO:
-        cluster = element(0x1F43B675, number(0xE7, 0) + b"".join(blocks))
-        return io.BytesIO(element(0x1A45DFA3, b"") + element(0x18538067, cluster))
+def block(*beside: bytes) -> bytes:
+    return element(0xA0, element(0xA1, b"\x81\x00\x00\x00") + b"".join(beside))
 
-    refuse_several_additions(film(block(), block(4), block(4)))
+
+def beside(*additions: bytes) -> bytes:
+    return element(0x75A1, b"".join(additions))
+
+
+VOID = element(0xEC, b"  ")
+
+
+@pytest.mark.parametrize(
+    ("blocks", "is_refused"),
+    [
+        ([block(), block(beside(addition(4))), VOID, block(beside(addition(4)))], False),
+        ([block(beside(addition(4))), block(beside(addition(1), addition(4)))], True),
+        ([block(beside(addition(1), VOID, addition(4)))], True),
+        ([block(beside(addition(1)), beside(addition(4)))], True),
+        ([block(beside(addition(1, number(0xEE, 4))))], True),
+        ([block(beside(addition(1, element(0xA5, b"y"))))], True),
+        ([block(beside(addition(4))), bytes(3), block(beside(addition(4)))], True),
+    ],
+)
+def test_of_several_things_beside_a_block_none_is_taken_for_the_only_one(
+    blocks: list[bytes], is_refused: bool
+) -> None:
+    cluster = element(0x1F43B675, number(0xE7, 0) + b"".join(blocks))
+    film = io.BytesIO(element(0x1A45DFA3, b"") + element(0x18538067, cluster))
+
+    if not is_refused:
+        refuse_several_additions(film)
+        return
     with pytest.raises(UndecodableImageError, match="beside a block"):
-        refuse_several_additions(film(block(4), block(1, 4)))
+        refuse_several_additions(film)
 
 
 def test_what_a_list_of_edits_leaves_out_is_looked_at() -> None:

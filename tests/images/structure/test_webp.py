@@ -1,5 +1,7 @@
 """Lossless WebP whose flags deny its transparency: browsers show it, the decoder would not."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from pictures import encode, photo
 from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
-from worksafe.images.structure.webp import as_browsers_see_through
+from worksafe.images.structure.webp import as_browsers_see_through, frames_said_to_be_opaque
 
 ALPHA = 0x10
 
@@ -109,3 +111,26 @@ def test_lossy_pictures_and_what_follows_a_file_stay_as_they_are() -> None:
     for data in (encode(photo("cat"), "WEBP"), encode(hidden(), "WEBP"), b"RIFF", b""):
         padded = data + bytes(2_000_000) + b"VP8L"
         assert as_browsers_see_through(padded) == padded
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+@pytest.mark.parametrize(
+    ("picture", "match"),
+    [
+        (b"", "cut off"),
+        (b"\x2f" + struct.pack("<I", 8999 | 8999 << 14) + bytes(9), "larger than the webp"),
+    ],
+)
+def test_a_frame_that_is_no_picture_of_its_size_is_an_error(picture: bytes, match: str) -> None:
+    size = (15).to_bytes(3, "little") * 2
+    body = b"WEBP" + chunk(b"VP8X", b"\x12\x00\x00\x00" + size) + chunk(b"ANIM", bytes(6))
+    body += chunk(b"ANMF", bytes(16) + chunk(b"VP8L", picture)) + chunk(b"XXXX", bytes(8))
+    data = chunk(b"RIFF", body)
+
+    with pytest.raises(UndecodableImageError, match=match):
+        list(frames_said_to_be_opaque(data))
+    with pytest.raises(UndecodableImageError):
+        decode_image(data, ImageLimits(), 320)

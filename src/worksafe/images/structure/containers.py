@@ -19,6 +19,12 @@ MOST_BRAND_BYTES = 512  # of the box that says what a file is; encoders write 20
 
 _LONG_BOX_HEAD_BYTES, _ELEMENT_HEAD_BYTES = 16, 12
 _FIRST_BRAND_AT = 16
+# As libavformat does, which players are made of: it obeys a box wherever it finds one in these.
+_HOLD_OTHERS = frozenset({
+    b"moov", b"hoov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"tref", b"dinf",
+    b"mvex", b"moof", b"traf", b"sinf", b"schi", b"gmhd", b"wave", b"ilst", b"ipro",
+})  # fmt: skip
+_META, _HANDLER, _META_HEAD_BYTES = b"meta", b"hdlr", 64
 _ID_BYTES = 4  # at most
 
 
@@ -111,6 +117,34 @@ def boxes(file: BinaryIO, at: int, end: int) -> Iterator[Box]:
             size = end - at
         yield Box(at, kind, min(size, end - at), is_possible)
         at += size
+
+
+def nested(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, list[Box]]]:
+    """Go through boxes, and through those in them wherever players look for any.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable.
+    at, end : int
+        From where to where.
+
+    Yields
+    ------
+    tuple of bytes and list of Box
+        The kind that holds them, empty at first, and what it holds.
+    """
+    waiting = [(b"", at, end)]
+    while waiting:
+        parent, at, end = waiting.pop()
+        held = list(boxes(file, at, end))
+        for box in held:
+            if box.kind in _HOLD_OTHERS:
+                waiting.append((box.kind, box.at + BOX_HEAD_BYTES, box.end))
+            elif box.kind == _META:  # with four bytes before the first, or without
+                before = read_at(file, box.at, min(box.size, _META_HEAD_BYTES)).find(_HANDLER)
+                waiting.append((box.kind, box.at + max(before - 4, BOX_HEAD_BYTES), box.end))
+        yield parent, held
 
 
 @dataclass(frozen=True, slots=True)

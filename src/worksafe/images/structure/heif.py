@@ -12,16 +12,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from worksafe.errors import UndecodableImageError
-from worksafe.images.structure.containers import Box, boxes
+from worksafe.images.structure.containers import Box, boxes, nested
 from worksafe.images.structure.marks import places_of
 
 _MAX_BOXES = 1000
-_MEDIA, _ITEMS = b"mdat", b"meta"
-_TRACKS = (b"moov", b"hoov", b"mvhd", b"trak")  # some find the latter two wherever they are
+_FULL_HEAD_BYTES = 12  # with a version and flags
+_MEDIA = frozenset({b"mdat", b"mpvd"})  # the latter is the film of a motion photo
+_ITEMS = b"meta"
+_TRACKS = frozenset({b"moov", b"hoov", b"cmov", b"mvhd", b"trak"})
 _PRIMARY, _THUMBNAIL = b"pitm", b"thmb"
 _CUT, _ALTERNATIVES, _GAIN_MAP, _MULTIPLIED = b"clap", b"altr", b"tmap", b"prem"
 _REFERENCES, _ALPHA = b"iref", b"auxl"
-_TRACK_HEAD, _ALPHA_TRACK = b"tkhd", re.compile(rb"hdlr.{8}auxv", re.DOTALL)
+_TRACK_HEAD = b"tkhd"
+_NO_FILM = re.compile(rb"hdlr.{8}(?:auxv|soun|text|sbtl|subt|meta)", re.DOTALL)  # alpha, sound …
 
 
 def has_track(data: bytes) -> bool:
@@ -37,10 +40,12 @@ def has_track(data: bytes) -> bool:
     bool
         True, too, where there are a thousand boxes: nobody writes so many.
     """
-    if sum(1 for _ in _outermost(data)) >= _MAX_BOXES:
-        return True
-    said = _outside_media(data)
-    return any(kind in said for kind in _TRACKS)
+    seen = 0
+    for _, held in nested(io.BytesIO(data), 0, len(data)):
+        seen += len(held)
+        if seen >= _MAX_BOXES or any(box.kind in _TRACKS for box in held):
+            return True
+    return False
 
 
 def has_item(data: bytes) -> bool:
@@ -69,12 +74,13 @@ def refuse_odd_avif(data: bytes) -> None:
         raise UndecodableImageError("the avif is to be cut to a part, which decoders leave undone")
     if _ALTERNATIVES in said or _GAIN_MAP in said:
         raise UndecodableImageError("the avif holds alternatives, of which viewers choose")
-    films = said.count(_TRACK_HEAD) - len(_ALPHA_TRACK.findall(said))
+    films = said.count(_TRACK_HEAD) - len(_NO_FILM.findall(said))
     if films > 1:
         raise UndecodableImageError("the avif holds several films, of which viewers choose")
-    if _MULTIPLIED in said:
+    references = list(_references(data))
+    if any(one.kind == _MULTIPLIED for one in references):
         raise UndecodableImageError("the avif has colours that are multiplied by its alpha")
-    belonging = [one for one in _references(said) if one.kind in {_ALPHA, _THUMBNAIL}]
+    belonging = [one for one in references if one.kind in {_ALPHA, _THUMBNAIL}]
     if len({one.source for one in belonging}) < len(belonging) or any(
         one.targets > 1 for one in belonging if one.kind == _ALPHA
     ):
@@ -109,14 +115,20 @@ class _Reference(NamedTuple):
     targets: int  # how many
 
 
-def _references(said: bytes) -> Iterator[_Reference]:
-    for at in places_of(_REFERENCES, said):
-        size = int.from_bytes(said[max(0, at - 4) : at], "big")
-        number_bytes = 4 if said[at + 4 : at + 5] not in {b"", b"\x00"} else 2
-        for box in boxes(io.BytesIO(said), at + 8, min(len(said), at - 4 + size)):
-            body = said[box.at + 8 : box.end]
-            source, count = body[:number_bytes], body[number_bytes : number_bytes + 2]
-            yield _Reference(box.kind, int.from_bytes(source, "big"), int.from_bytes(count, "big"))
+def _references(data: bytes) -> Iterator[_Reference]:
+    file = io.BytesIO(data)
+    for items in _outermost(data):
+        if items.kind != _ITEMS:
+            continue
+        for box in boxes(file, items.at + _FULL_HEAD_BYTES, items.end):
+            if box.kind == _REFERENCES:
+                number_bytes = 2 if data[box.at + 8 : box.at + 9] in {b"", b"\x00"} else 4
+                for one in boxes(file, box.at + _FULL_HEAD_BYTES, box.end):
+                    body = data[one.at + 8 : min(one.end, one.at + 8 + number_bytes + 2)]
+                    source, count = body[:number_bytes], body[number_bytes:]
+                    yield _Reference(
+                        one.kind, int.from_bytes(source, "big"), int.from_bytes(count, "big")
+                    )
 
 
 def _numbers(data: bytes, at: int) -> tuple[int, int]:
@@ -126,7 +138,7 @@ def _numbers(data: bytes, at: int) -> tuple[int, int]:
 
 def _outside_media(data: bytes) -> bytes:
     """Join all boxes but those of media: in them any four bytes come up by chance."""
-    return b"".join(data[box.at : box.end] for box in _outermost(data) if box.kind != _MEDIA)
+    return b"".join(data[box.at : box.end] for box in _outermost(data) if box.kind not in _MEDIA)
 
 
 def _outermost(data: bytes) -> Iterator[Box]:

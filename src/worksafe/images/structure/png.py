@@ -83,8 +83,7 @@ def refuse_odd_png(data: bytes) -> None:
         If one level of few bits, or of sixteen, is transparent (it is compared with scaled
         levels); if colours or EXIF are said twice, colours after the pixels begin, or in a way
         that is none (readers heed the first or the last); if primaries lie so near to a line that
-        what cannot be seen becomes a picture; or if an animation is not what it announces, or a
-        frame of it not as large.
+        what cannot be seen becomes a picture; or if an animation is not what it announces.
     """
     depth, colour = data[_DEPTH_AT : _DEPTH_AT + 2].ljust(2, b"\x00")
     if _ONE_LEVEL.search(data) and (depth == _DEEP or (colour == 0 and depth in _SHALLOW)):
@@ -95,8 +94,6 @@ def refuse_odd_png(data: bytes) -> None:
         seen.look_at(kind, content)
     if seen.announced and seen.announced != [seen.frames.to_bytes(4, "big")]:
         raise UndecodableImageError("the png is an animation of other frames than it announces")
-    if seen.announced:
-        _refuse_short_frames(data)
     if (
         seen.primaries
         and not seen.kinds & {*_BEFORE_CHRM}
@@ -105,11 +102,21 @@ def refuse_odd_png(data: bytes) -> None:
         raise UndecodableImageError("the png has primaries that no screen has")
 
 
-def _refuse_short_frames(data: bytes) -> None:
+def refuse_short_frames(data: bytes) -> None:
     """Refuse an animation of which a frame has fewer pixels than its size asks for.
 
     Browsers leave the rest see-through or fill it from what has come, the decoder leaves the frame
-    before in its place.
+    before in its place. It takes as long as all frames are large: ask once that is known.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Raises
+    ------
+    UndecodableImageError
+        If so, or if its pixels cannot be unpacked.
     """
     head = data[_HEAD_AT : _HEAD_AT + _HEAD.size]
     if len(head) < _HEAD.size:

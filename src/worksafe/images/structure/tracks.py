@@ -9,7 +9,7 @@ References
 import io
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -20,12 +20,12 @@ from worksafe.images.structure.containers import (
     boxes,
     elements,
     looked_through,
+    nested,
     read_at,
 )
 
 _MOVIE, _MOST_MOVIE_BYTES = b"moov", 64 * 1024**2  # an hour's tables have a hundredth
 _LIKE_A_MOVIE = frozenset({_MOVIE, b"hoov", b"cmov"})  # some take them for one
-_HOLDS_OTHERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts"})
 _EDIT_LIST = b"elst"
 _BELONGS = {_EDIT_LIST: b"edts", b"edts": b"trak"}  # some obey it wherever it is
 # Which of two counts is each player's choice; two kinds of one thing go by one name.
@@ -48,7 +48,16 @@ _CROPS = {_HEIGHT: (0x54AA, 0x54BB), _WIDTH: (0x54CC, 0x54DD)}
 _SHOWN_WIDTH, _UNIT, _UNIT_UNKNOWN, _ROLL = 0x54B0, 0x54B2, 4, 0x7675
 _NUMBERS = frozenset({_WIDTH, _HEIGHT, _SHOWN_WIDTH, _UNIT, *_CROPS[_WIDTH], *_CROPS[_HEIGHT]})
 _NUMBER_BYTES = 8
-_CLUSTER, _BLOCK_GROUP, _ADDITIONS, _ADDITION = 0x1F43B675, 0xA0, 0x75A1, 0xA6
+_CLUSTER, _BLOCK_GROUP, _SIMPLE_BLOCK = 0x1F43B675, 0xA0, 0xA3
+_ADDITIONS, _ADDITION, _ADDITION_ID, _ADDITIONAL = 0x75A1, 0xA6, 0xEE, 0xA5
+_BLOCKS = frozenset({_CLUSTER, _BLOCK_GROUP, _SIMPLE_BLOCK})
+_TO_ADDITIONS = frozenset({SEGMENT, _CLUSTER, _BLOCK_GROUP, _ADDITIONS, _ADDITION})
+_TWICE: dict[int, tuple[int, ...]] = {  # what a block may have once, and what is counted anew in it
+    _ADDITIONS: (),
+    _ADDITION: (_ADDITION_ID, _ADDITIONAL),
+    _ADDITION_ID: (),
+    _ADDITIONAL: (),
+}
 
 
 def refuse_odd_tracks(file: BinaryIO, container: str) -> None:
@@ -91,13 +100,23 @@ def refuse_several_additions(file: BinaryIO) -> None:
     UndecodableImageError
         If so.
     """
-    entered = frozenset({SEGMENT, _CLUSTER, _BLOCK_GROUP, _ADDITIONS})
     with looked_through(file, "what it says") as end:
-        beside = 0
-        for one in elements(file, end, entered):
-            beside = beside + 1 if one.kind == _ADDITION else 0
-            if beside > 1:
-                _refuse("has several things beside a block")
+        beside, came_to, stop = Counter[int](), 0, end
+        for one in elements(file, end, _TO_ADDITIONS):
+            if one.kind in _BLOCKS:
+                beside.clear()
+            elif one.kind in _TWICE:
+                beside[one.kind] += 1
+                for inner in _TWICE[one.kind]:
+                    beside[inner] = 0
+                if beside[one.kind] > 1:
+                    _refuse("has several things beside a block")
+            is_entered = one.is_open or one.kind in _TO_ADDITIONS
+            came_to = one.body if is_entered else one.body + one.size
+            if one.kind == SEGMENT and not one.is_open:
+                stop = min(end, one.body + one.size)
+        if came_to < stop:
+            _refuse("has something beside a block, and breaks off")
 
 
 def _refuse(what: str) -> None:
@@ -110,35 +129,15 @@ def _refuse_odd_mp4(file: BinaryIO, end: int) -> None:
     if [box.kind for box in heads] != [_MOVIE] or heads[0].size > _MOST_MOVIE_BYTES:
         _refuse("has several heads, a huge one or none")
     movie = read_at(file, heads[0].at, heads[0].size)
-    lists = 0
-    for parent, kinds in _nested(movie):
-        known = Counter(_ONCE[kind] for kind in kinds if kind in _ONCE)
+    for parent, held in nested(io.BytesIO(movie), 0, len(movie)):
+        known = Counter(_ONCE[box.kind] for box in held if box.kind in _ONCE)
         if any(count > 1 for count in known.values()):
             _refuse(f"has a table of {parent.decode('ascii', 'replace')} twice")
-        lists += kinds.count(_EDIT_LIST)
-    if movie.count(_EDIT_LIST) != lists:
-        _refuse("has a list of edits where none belongs")
-
-
-def _nested(movie: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Go through the boxes in boxes: give the kinds in each, and refuse what is odd in one."""
-    waiting, file = [(0, len(movie), _MOVIE)], io.BytesIO(movie)
-    while waiting:
-        start, end, parent = waiting.pop()
-        kinds = []
-        for box in boxes(file, start + 8, end):
-            kinds.append(box.kind)
+        for box in held:
             if _BELONGS.get(box.kind, parent) != parent:
                 _refuse("has a list of edits where none belongs")
-            if box.kind in _HOLDS_OTHERS:
-                waiting.append((box.at, box.end, box.kind))
-            elif box.kind == b"mvhd":
-                _refuse_turned(movie[box.at : box.end])
-            elif box.kind == _EDIT_LIST:
-                _refuse_odd_edits(movie[box.at : box.end])
-            elif box.kind == b"stsd":
-                _refuse_odd_samples(movie[box.at : box.end])
-        yield parent, kinds
+            if box.kind in _LOOKED_AT:
+                _LOOKED_AT[box.kind](movie[box.at : box.end])
 
 
 def _refuse_turned(head: bytes) -> None:
@@ -179,6 +178,13 @@ def _refuse_odd_samples(descriptions: bytes) -> None:
 def _refuse_cut(share: Fraction) -> None:
     if share > _MOST_CUT:
         _refuse("is to be cut to a part")
+
+
+_LOOKED_AT: dict[bytes, Callable[[bytes], None]] = {
+    b"mvhd": _refuse_turned,
+    _EDIT_LIST: _refuse_odd_edits,
+    b"stsd": _refuse_odd_samples,
+}
 
 
 def _refuse_odd_matroska(file: BinaryIO, end: int) -> None:

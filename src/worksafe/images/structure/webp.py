@@ -98,11 +98,17 @@ def frames_said_to_be_opaque(data: bytes) -> Iterator[bytes]:
     ------
     ImageFramesError
         If it has too many chunks.
+    UndecodableImageError
+        If one is larger than the file says that it is.
     """
     if not has_several_frames(data):
         return
+    canvas = [_number(data, at, 3) + 1 for at in (_EXTENDED_AT, _EXTENDED_AT + 3)]
     for kind, at in _pictures(data):
         if kind == b"VP8L" and not data[at + _ALPHA_AT] & _ALPHA:
+            both, mask = _number(data, at + 1, 4), (1 << _SIDE_BITS) - 1
+            if (both & mask) >= canvas[0] or (both >> _SIDE_BITS & mask) >= canvas[1]:
+                raise UndecodableImageError("a frame of the webp is larger than the webp")
             size = _number(data, at - 4, 4)
             frame = bytearray(data[at - _CHUNK_HEAD_BYTES : at + size + size % 2])
             frame[_CHUNK_HEAD_BYTES + _ALPHA_AT] |= _ALPHA
@@ -145,6 +151,8 @@ def _pictures(data: bytes) -> Iterator[tuple[bytes, int]]:
             at += _FRAME_HEAD_BYTES
             continue
         if kind in _PICTURES:
+            if size <= _ALPHA_AT:
+                raise UndecodableImageError("a picture of the webp is cut off")
             yield kind, at
         at += size + size % 2
     msg = f"the webp has more than {_MAX_CHUNKS} chunks"
