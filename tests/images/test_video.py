@@ -261,3 +261,10 @@ def test_one_wild_time_does_not_stop_the_clock() -> None:
         chosen += len(list(track.offer(number, frame)))
 
     assert chosen >= 9
+
+
+def test_a_film_of_an_unknown_codec_is_an_error_that_says_so() -> None:
+    data = film(5, lambda _: scene(), "webm").replace(b"V_VP8", b"V_XX8")
+
+    with pytest.raises(UndecodableImageError, match="coded in a way"):
+        list(Video(io.BytesIO(data), ImageLimits(), 320).views())

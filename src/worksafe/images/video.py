@@ -169,6 +169,8 @@ class Video:
             yield from track.end()
 
     def _track(self, stream: VideoStream, is_avi: bool) -> "_Track":
+        if stream.codec_context is None:
+            raise UndecodableImageError("the video is coded in a way that is not known here")
         stream.thread_type = ThreadType.SLICE  # of frame threads each would hold frames back
         self._limits.check_size(max(1, stream.width), max(1, stream.height))
         track = _Track(self._limits.video_frames, 2 * self._side_px, pixel_shape(stream))
