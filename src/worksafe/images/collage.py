@@ -69,8 +69,7 @@ def _cuts(across: NDArray[np.uint8], least: float, share: float) -> list[tuple[i
     height, width = across.shape
     if width < 2 * least or height < _NARROWEST_PX:
         return []
-    rows = np.linspace(0, height - 1, _LINES).round().astype(int)
-    lines = across[rows]
+    lines = across[np.arange(_LINES) * (height - 1) // (_LINES - 1)]
     found = [*_seams(lines, share), *_borders(lines, share)]
     kept: list[tuple[int, int]] = []
     for _, start, end in sorted(found, reverse=True):
@@ -105,6 +104,8 @@ def _borders(lines: NDArray[np.uint8], share: float) -> Iterator[tuple[float, in
     """Find what is of one colour from side to side, and of another on both sides."""
     width = lines.shape[1]
     is_even = lines.max(axis=0) - lines.min(axis=0) < _EVEN
+    if not is_even.any():
+        return
     ends = np.flatnonzero(np.diff(is_even, prepend=False, append=False))
     for start, end in ends.reshape(-1, 2).tolist():
         if end - start > _WIDEST * width + _STEP_PX or start < _STEP_PX or end > width - _STEP_PX:
