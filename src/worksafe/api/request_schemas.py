@@ -11,8 +11,6 @@ from worksafe.models.registry import known_label
 MAX_ID = 1024
 
 Include = Literal["regions", "frames", "heatmap"]
-
-
 LabelName = Annotated[str, AfterValidator(known_label)]
 
 

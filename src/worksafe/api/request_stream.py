@@ -147,10 +147,11 @@ def drop_rest(response: Response) -> Response:
     """
     request = current_request
     stream, ceiling = request.environ["wsgi.input"], current_app.config["MAX_CONTENT_LENGTH"]
-    most = _MOST_DROPPED * ceiling
-    stated = request.content_length
-    if stated is not None or not request.environ.get("wsgi.input_terminated"):
-        most = min(most, stated or 0)
+    most, stated = _MOST_DROPPED * ceiling, request.content_length
+    if stated is not None:
+        most = min(most, stated)
+    elif not request.environ.get("wsgi.input_terminated"):
+        most = 0
     with suppress(BadRequest):  # it is gone, or sends what is no body
         while stream.taken < most and stream.read(min(_PIECE_BYTES, most - stream.taken)):
             pass

@@ -7,10 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from worksafe.results import SCORE_DIGITS, TIME_DIGITS, Action
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Share = Annotated[float, AfterValidator(lambda value: round(value, SCORE_DIGITS))]
-Score = Annotated[
-    float, Field(ge=0, le=1), AfterValidator(lambda value: round(value, SCORE_DIGITS))
-]
+_ROUNDED = AfterValidator(lambda value: round(value, SCORE_DIGITS))
+Share = Annotated[float, _ROUNDED]
+Score = Annotated[Probability, _ROUNDED]
 Time = Annotated[float, AfterValidator(lambda value: round(value, TIME_DIGITS))]
 
 

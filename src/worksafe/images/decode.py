@@ -103,16 +103,16 @@ def _refuse_odd_frames(image_format: ImageFormat, data: bytes) -> None:
     """Refuse a PNG of which a frame ends early, and a WebP of which one denies its transparency."""
     if image_format is PNG:
         refuse_short_frames(data)
-    if image_format is not WEBP:
-        return
-    for frame in frames_said_to_be_opaque(data):
-        try:
-            with Image.open(io.BytesIO(frame), formats=[WEBP.plugin or ""]) as image:
-                see_through = image.convert("RGBA").getchannel("A").tobytes().strip(b"\xff")
-        except Exception as error:
-            raise _undecodable(WEBP.name, error) from error
-        if see_through:
-            raise UndecodableImageError("a frame of the webp denies that it is see-through")
+    elif image_format is WEBP and any(map(_is_see_through, frames_said_to_be_opaque(data))):
+        raise UndecodableImageError("a frame of the webp denies that it is see-through")
+
+
+def _is_see_through(webp: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(webp), formats=[WEBP.plugin or ""]) as image:
+            return bool(image.convert("RGBA").getchannel("A").tobytes().strip(b"\xff"))
+    except Exception as error:
+        raise _undecodable(WEBP.name, error) from error
 
 
 def _decode_file(

@@ -148,10 +148,10 @@ class Video:
             track = tracks[packet.stream.index]
             track.packets += packet.size > 0
             track.named.discard(packet.pos)
-            has_other = _refuse_alpha_beside(packet)
-            if has_other and not is_looked_through:
+            if packet.has_sidedata(_BESIDE) and not is_looked_through:
                 refuse_several_additions(self._file)
                 is_looked_through = True
+            _refuse_alpha_beside(packet)
             context = packet.stream.codec_context
             watches[packet.stream.index].look_at(context.extradata or b"", memoryview(packet))
             for frame in packet.decode():
@@ -305,17 +305,13 @@ class _Track:
         return show_frame(frame, self.pixel_shape, self._scale, self.longest_px)
 
 
-def _refuse_alpha_beside(packet: "Packet[Any]") -> bool:
-    """Refuse a WebM's second half, which holds how see-through it is, and is not decoded.
-
-    Tell whether there is anything else in its place.
-    """
+def _refuse_alpha_beside(packet: "Packet[Any]") -> None:
+    """Refuse a WebM's second half, which holds how see-through it is, and is not decoded."""
     if not packet.has_sidedata(_BESIDE):
-        return False
+        return
     beside: Any = packet.get_sidedata(_BESIDE)
     if bytes(beside)[:8] == _ALPHA:
         raise UndecodableImageError(_SEE_THROUGH)
-    return True
 
 
 def show_frame(

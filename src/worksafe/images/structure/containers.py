@@ -119,7 +119,7 @@ def boxes(file: BinaryIO, at: int, end: int) -> Iterator[Box]:
         at += size
 
 
-def nested(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, list[Box]]]:
+def nested(file: BinaryIO, at: int, end: int) -> Iterator[tuple[Box, Box]]:
     """Go through boxes, and through those in them wherever players look for any.
 
     Parameters
@@ -131,20 +131,19 @@ def nested(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, list[Box]
 
     Yields
     ------
-    tuple of bytes and list of Box
-        The kind that holds them, empty at first, and what it holds.
+    tuple of Box and Box
+        What holds it, at first one of no kind, and the box.
     """
-    waiting = [(b"", at, end)]
+    waiting = [(Box(at, b"", end - at, is_possible=True), at)]
     while waiting:
-        parent, at, end = waiting.pop()
-        held = list(boxes(file, at, end))
-        for box in held:
+        parent, start = waiting.pop()
+        for box in boxes(file, start, parent.end):
             if box.kind in _HOLD_OTHERS:
-                waiting.append((box.kind, box.at + BOX_HEAD_BYTES, box.end))
+                waiting.append((box, box.at + BOX_HEAD_BYTES))
             elif box.kind == _META:  # with four bytes before the first, or without
                 before = read_at(file, box.at, min(box.size, _META_HEAD_BYTES)).find(_HANDLER)
-                waiting.append((box.kind, box.at + max(before - 4, BOX_HEAD_BYTES), box.end))
-        yield parent, held
+                waiting.append((box, box.at + max(before - 4, BOX_HEAD_BYTES)))
+            yield parent, box
 
 
 @dataclass(frozen=True, slots=True)

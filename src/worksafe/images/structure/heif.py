@@ -9,6 +9,7 @@ References
 import io
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from worksafe.errors import UndecodableImageError
@@ -40,12 +41,9 @@ def has_track(data: bytes) -> bool:
     bool
         True, too, where there are a thousand boxes: nobody writes so many.
     """
-    seen = 0
-    for _, held in nested(io.BytesIO(data), 0, len(data)):
-        seen += len(held)
-        if seen >= _MAX_BOXES or any(box.kind in _TRACKS for box in held):
-            return True
-    return False
+    walk = islice(nested(io.BytesIO(data), 0, len(data)), _MAX_BOXES)
+    kinds = [box.kind for _, box in walk]
+    return len(kinds) == _MAX_BOXES or not _TRACKS.isdisjoint(kinds)
 
 
 def has_item(data: bytes) -> bool:
@@ -116,19 +114,23 @@ class _Reference(NamedTuple):
 
 
 def _references(data: bytes) -> Iterator[_Reference]:
+    items = [box for box in _outermost(data) if box.kind == _ITEMS]
+    lists = [box for one in items for box in _held(data, one) if box.kind == _REFERENCES]
+    for one in lists:
+        number_bytes = 2 if data[one.at + 8 : one.at + 9] in {b"", b"\x00"} else 4
+        for box in _held(data, one):
+            count_at = box.at + 8 + number_bytes
+            source, count = data[box.at + 8 : count_at], data[count_at : count_at + 2]
+            yield _Reference(box.kind, int.from_bytes(source, "big"), int.from_bytes(count, "big"))
+
+
+def _held(data: bytes, box: Box) -> list[Box]:
+    """Go through the boxes in one that has a version; refuse more than anybody writes."""
     file = io.BytesIO(data)
-    for items in _outermost(data):
-        if items.kind != _ITEMS:
-            continue
-        for box in boxes(file, items.at + _FULL_HEAD_BYTES, items.end):
-            if box.kind == _REFERENCES:
-                number_bytes = 2 if data[box.at + 8 : box.at + 9] in {b"", b"\x00"} else 4
-                for one in boxes(file, box.at + _FULL_HEAD_BYTES, box.end):
-                    body = data[one.at + 8 : min(one.end, one.at + 8 + number_bytes + 2)]
-                    source, count = body[:number_bytes], body[number_bytes:]
-                    yield _Reference(
-                        one.kind, int.from_bytes(source, "big"), int.from_bytes(count, "big")
-                    )
+    held = list(islice(boxes(file, box.at + _FULL_HEAD_BYTES, box.end), _MAX_BOXES))
+    if len(held) == _MAX_BOXES:
+        raise UndecodableImageError("the avif holds more boxes in one than anybody writes")
+    return held
 
 
 def _numbers(data: bytes, at: int) -> tuple[int, int]:

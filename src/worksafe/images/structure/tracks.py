@@ -129,15 +129,17 @@ def _refuse_odd_mp4(file: BinaryIO, end: int) -> None:
     if [box.kind for box in heads] != [_MOVIE] or heads[0].size > _MOST_MOVIE_BYTES:
         _refuse("has several heads, a huge one or none")
     movie = read_at(file, heads[0].at, heads[0].size)
-    for parent, held in nested(io.BytesIO(movie), 0, len(movie)):
-        known = Counter(_ONCE[box.kind] for box in held if box.kind in _ONCE)
-        if any(count > 1 for count in known.values()):
-            _refuse(f"has a table of {parent.decode('ascii', 'replace')} twice")
-        for box in held:
-            if _BELONGS.get(box.kind, parent) != parent:
-                _refuse("has a list of edits where none belongs")
-            if box.kind in _LOOKED_AT:
-                _LOOKED_AT[box.kind](movie[box.at : box.end])
+    known = set[tuple[int, bytes]]()
+    for parent, box in nested(io.BytesIO(movie), 0, len(movie)):
+        if box.kind in _ONCE:
+            table = parent.at, _ONCE[box.kind]
+            if table in known:
+                _refuse(f"has a table of {parent.kind.decode('ascii', 'replace')} twice")
+            known.add(table)
+        if _BELONGS.get(box.kind, parent.kind) != parent.kind:
+            _refuse("has a list of edits where none belongs")
+        if box.kind in _LOOKED_AT:
+            _LOOKED_AT[box.kind](movie[box.at : box.end])
 
 
 def _refuse_turned(head: bytes) -> None:

@@ -12,6 +12,7 @@ from worksafe.errors import ImageFramesError, UndecodableImageError
 _KIND, _FLAGS_AT, _MOVES = slice(12, 16), 20, 0x02
 _EXTENDED_AT, _LOSSLESS_AT, _LOSSY_AT = 24, 21, 26  # where the sizes are
 _SIDE_BITS = 14
+_SIDE = (1 << _SIDE_BITS) - 1
 _CHUNKS_AT, _CHUNK_HEAD_BYTES, _FRAME_HEAD_BYTES = 12, 8, 16
 _MAX_CHUNKS = 100_000  # a frame is three or four
 _ALPHA = 0x10  # in the flags of the file, and in the last byte of a lossless picture's head
@@ -47,15 +48,23 @@ def count_pixels(data: bytes) -> int:
     int
         Width times height; next to nothing where the head is none.
     """
-    kind, mask = data[_KIND], (1 << _SIDE_BITS) - 1
+    kind = data[_KIND]
     if kind == b"VP8X":
-        width, height = (_number(data, at, 3) + 1 for at in (_EXTENDED_AT, _EXTENDED_AT + 3))
+        width, height = _canvas(data)
     elif kind == b"VP8L":
-        both = _number(data, _LOSSLESS_AT, 4)
-        width, height = (both & mask) + 1, (both >> _SIDE_BITS & mask) + 1
+        width, height = _lossless_size(data, _LOSSLESS_AT)
     else:
-        width, height = (_number(data, at, 2) & mask for at in (_LOSSY_AT, _LOSSY_AT + 2))
+        width, height = (_number(data, at, 2) & _SIDE for at in (_LOSSY_AT, _LOSSY_AT + 2))
     return width * height
+
+
+def _canvas(data: bytes) -> tuple[int, int]:
+    return _number(data, _EXTENDED_AT, 3) + 1, _number(data, _EXTENDED_AT + 3, 3) + 1
+
+
+def _lossless_size(data: bytes, at: int) -> tuple[int, int]:
+    both = _number(data, at, 4)
+    return (both & _SIDE) + 1, (both >> _SIDE_BITS & _SIDE) + 1
 
 
 def refuse_odd_webp(data: bytes) -> None:
@@ -103,11 +112,11 @@ def frames_said_to_be_opaque(data: bytes) -> Iterator[bytes]:
     """
     if not has_several_frames(data):
         return
-    canvas = [_number(data, at, 3) + 1 for at in (_EXTENDED_AT, _EXTENDED_AT + 3)]
+    canvas_width, canvas_height = _canvas(data)
     for kind, at in _pictures(data):
         if kind == b"VP8L" and not data[at + _ALPHA_AT] & _ALPHA:
-            both, mask = _number(data, at + 1, 4), (1 << _SIDE_BITS) - 1
-            if (both & mask) >= canvas[0] or (both >> _SIDE_BITS & mask) >= canvas[1]:
+            width, height = _lossless_size(data, at + 1)
+            if width > canvas_width or height > canvas_height:
                 raise UndecodableImageError("a frame of the webp is larger than the webp")
             size = _number(data, at - 4, 4)
             frame = bytearray(data[at - _CHUNK_HEAD_BYTES : at + size + size % 2])
