@@ -14,7 +14,7 @@ def decoders() -> set[int]:
                 command = (entry / "cmdline").read_bytes()
         except OSError:  # gone meanwhile
             continue
-        if b"worksafe.images.walled" in command:
+        if b"worksafe.images.isolated.worker" in command:
             found.add(int(entry.name))
     return found
 

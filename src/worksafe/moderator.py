@@ -19,10 +19,10 @@ from worksafe.engine.idle import IdlePlaces
 from worksafe.engine.redis_cache import RedisCache
 from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.images.deadline import Deadline
+from worksafe.images.isolated.pool import DecoderPool
 from worksafe.images.open import Opener
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.source import Source
-from worksafe.images.wall import Wall
 from worksafe.items import Item, ItemChecker, name_of, outcome_of, refuse_no_set
 from worksafe.models.registry import DETECTORS
 from worksafe.models.spec import Label
@@ -86,8 +86,8 @@ class Moderator:
             detectors = load_detectors(DETECTORS, self.runtime, cores)
         self._detectors = tuple(detectors)
         self.admission = Admission(running, self.settings.waiting)
-        self._wall = Wall(cores)
-        self._opener = Opener(self.settings.limits, self._wall, self._fetcher())
+        self._decoders = DecoderPool(cores)
+        self._opener = Opener(self.settings.limits, self._decoders, self._fetcher())
         looks = [look.info for detector in self._detectors for look in detector.spec.looks]
         self._recall = Recall(self._cache(), looks, self.settings.limits, self.runtime.key)
         self._finder = Finder(self._opener, self._detectors, self._recall, IdlePlaces(running))
@@ -332,7 +332,7 @@ class Moderator:
         """Run all that runs once, so that the first picture is not the slowest."""
         with ThreadPoolExecutor() as threads:
             list(threads.map(Detector.warm_up, self._detectors))
-        self._wall.warm_up()
+        self._decoders.warm_up()
         self.is_ready = True
 
     def __enter__(self) -> Self:
@@ -348,7 +348,7 @@ class Moderator:
         self.is_ready = False
         self.admission.close()
         self._finder.close()
-        self._wall.close()
+        self._decoders.close()
         self._recall.close()
 
     def _fetcher(self) -> "Fetcher | None":

@@ -64,7 +64,7 @@ def test_the_public_names_are_the_ones_that_are_listed() -> None:
 
 
 def test_a_process_that_decodes_loads_nothing_else() -> None:
-    program = "import sys, worksafe.images.walled; print(*sys.modules)"
+    program = "import sys, worksafe.images.isolated.worker; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

@@ -110,7 +110,7 @@ def test_parts_that_show_the_same_are_looked_at_once() -> None:
     asked: list[View] = []
     white = along(True, 1200, 900)
     black = white.copy()
-    black[:100] = 0  # the only part that is see-through
+    black[:100] = 0  # the only part that is transparent
     views = (View(0, white), View(0, black), View(1, white))
     pictures = DecodedImage("png", 120, 1200, 2, views)
 

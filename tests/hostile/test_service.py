@@ -133,7 +133,7 @@ def decoders_of(pid: int) -> set[int]:
             above = int(Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, IndexError, ValueError):  # gone meanwhile
             continue
-        if b"worksafe.images.walled" in command and pid in {parent, above}:
+        if b"worksafe.images.isolated.worker" in command and pid in {parent, above}:
             found.add(int(entry.name))
     return found
 

@@ -73,7 +73,7 @@ def random_frames(rng: np.random.Generator, mode: str) -> Iterator[Frame]:
         yield Frame(samples, int(left), int(top), int(rng.integers(3)), int(rng.integers(2)))
 
 
-def see_through(mode: str, rng: np.random.Generator) -> tuple[bytes, NDArray[np.uint8]]:
+def transparent(mode: str, rng: np.random.Generator) -> tuple[bytes, NDArray[np.uint8]]:
     """Chunks that make some colours transparent, and the colours and alpha of all."""
     if mode == "P":
         table = rng.integers(0, 256, (4, 4), dtype=np.uint8)
@@ -114,12 +114,12 @@ def drawn(mode: str, frames: Sequence[Frame], clear: NDArray[np.uint8]) -> Itera
             canvas = before
 
 
-@pytest.mark.parametrize("with_clear", [False, True], ids=["whole", "see-through"])
+@pytest.mark.parametrize("with_clear", [False, True], ids=["whole", "transparent"])
 @pytest.mark.parametrize("mode", CHANNELS)
 def test_frames_are_drawn_as_the_standard_has_it(mode: str, with_clear: bool) -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        between, clear = see_through(mode, rng)
+        between, clear = transparent(mode, rng)
         if mode == "P" and not with_clear:
             between, clear[:, 3] = between[: between.index(b"tRNS") - 4], 255
         elif not with_clear:

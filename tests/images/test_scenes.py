@@ -78,7 +78,7 @@ def test_movement_is_not_taken_for_scenes_that_were_missed() -> None:
     assert unseen < 0.1
 
 
-def test_a_frame_that_differs_only_where_it_is_see_through_is_chosen() -> None:
+def test_a_frame_that_differs_only_where_it_is_transparent_is_chosen() -> None:
     hidden = np.zeros((64, 64, 4), dtype=np.uint8)
     hidden[..., :3] = 255
     hidden[16:48, 16:48, 3] = 255  # white on nothing: seen on black alone

@@ -14,11 +14,11 @@ from films import film, quiet_film_with, scene, with_cover
 from pictures import Rgb
 from worksafe.errors import ImageSideError, InputError, UndecodableImageError
 from worksafe.images.limits import ImageLimits
-from worksafe.images.pictures import View
-from worksafe.images.video import Video, VideoInfo, _Track
+from worksafe.images.pictures import Summary, View
+from worksafe.images.video import Video, _Track
 
 
-def watch(data: bytes, **limits: int) -> tuple[list[View], VideoInfo]:
+def watch(data: bytes, **limits: int) -> tuple[list[View], Summary]:
     video = Video(io.BytesIO(data), ImageLimits(**limits), 320)
     return [view for view in video.views() if view is not None], video.info
 
@@ -215,7 +215,7 @@ def test_a_film_that_its_stream_turns_is_refused(container: str) -> None:
     ("container", "codec", "pixel_format"),
     [("mov", "png", "rgba"), ("webm", "libvpx-vp9", "yuva420p")],
 )
-def test_a_film_that_is_see_through_is_an_error(
+def test_a_film_that_is_transparent_is_an_error(
     container: str, codec: str, pixel_format: str
 ) -> None:
     file = io.BytesIO()
@@ -228,7 +228,7 @@ def test_a_film_that_is_see_through_is_an_error(
             output.mux(stream.encode(av.VideoFrame.from_ndarray(clear, format="rgba")))
         output.mux(stream.encode(None))
 
-    with pytest.raises(UndecodableImageError, match="see-through"):
+    with pytest.raises(UndecodableImageError, match="transparent"):
         watch(file.getvalue())
 
 

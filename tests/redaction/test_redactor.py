@@ -264,7 +264,7 @@ def test_heic_becomes_jpeg_and_an_array_png(moderator: Moderator) -> None:
     assert moderator.redact(np.asarray(with_square(RED))).format == "png"
 
 
-def test_a_see_through_picture_comes_out_as_it_lies_on_white(moderator: Moderator) -> None:
+def test_a_transparent_picture_comes_out_as_it_lies_on_white(moderator: Moderator) -> None:
     image = with_square(RED).convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 32, 256))
 

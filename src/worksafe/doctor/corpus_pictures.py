@@ -33,7 +33,7 @@ def _lab() -> bytes:
     return encoded(Image.merge("LAB", [grey, grey, grey]), "TIFF")
 
 
-def _see_through(ink: int) -> bytes:
+def _transparent(ink: int) -> bytes:
     pixels = np.full((64, 64, 4), ink, dtype=np.uint8)
     pixels[..., 3] = 0
     pixels[16:48, 16:48, 3] = 255
@@ -134,8 +134,8 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
     "CMYK, inverted as Adobe does": (_inverted_cmyk, _OK),
     "YCbCr TIFF": (lambda: _mode("YCbCr", "TIFF"), _OK),
     "LAB": (_lab, _OK),
-    "white on nothing": (lambda: _see_through(255), _OK),
-    "black on nothing": (lambda: _see_through(0), _OK),
+    "white on nothing": (lambda: _transparent(255), _OK),
+    "black on nothing": (lambda: _transparent(0), _OK),
     **{
         f"EXIF orientation {value}": (lambda value=value: _turned(value), _OK)  # type: ignore[misc]
         for value in (1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 60_000)

@@ -72,7 +72,7 @@ def _film_to_players() -> bytes:
     return data[:2] + b"\xff\xe0mo" + content + data[2:]
 
 
-def _moves_see_through() -> bytes:
+def _moves_transparent() -> bytes:
     grey = scene().convert("L")
     hidden = Image.merge("RGBA", (grey, grey, grey, grey))
     options = {"save_all": True, "append_images": [hidden.rotate(180)], "duration": 100}
@@ -146,7 +146,7 @@ TWO_WAYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "AVIF that is an icon to browsers": (_icon, _REFUSED),
     "AVIF with colours multiplied by alpha": (_multiplied, _REFUSED),
     "JPEG that is a film to players": (_film_to_players, _REFUSED),
-    "animated WebP that denies its transparency": (_moves_see_through, _REFUSED),
+    "animated WebP that denies its transparency": (_moves_transparent, _REFUSED),
     "lossless WebP that denies its transparency": (_denied_transparency, "ok"),
     "interlaced GIF that begins as another picture": (_begins_as_another, "ok"),
     "PNG with a gamma beside a damaged sRGB": (

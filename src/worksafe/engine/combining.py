@@ -16,7 +16,7 @@ def combine(several: Sequence[Scores]) -> Scores:
     Parameters
     ----------
     several : sequence of Scores
-        Of detectors, of passes at several sizes, or of a see-through picture's backgrounds.
+        Of detectors, of passes at several sizes, or of a transparent picture's backgrounds.
 
     Returns
     -------

@@ -31,7 +31,7 @@ def colour(heat: NDArray[np.uint8]) -> Image.Image:
     Returns
     -------
     PIL.Image.Image
-        RGBA; cold places are see-through.
+        RGBA; cold places are transparent.
     """
     levels = np.linspace(0, 1, 256)
     table = np.stack([np.interp(levels, _AT, channel) for channel in _COLOURS.T], axis=1)

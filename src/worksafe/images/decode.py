@@ -19,18 +19,19 @@ from worksafe.errors import (
     NotAnImageError,
     UndecodableImageError,
 )
-from worksafe.images.cicp import CodePoints, read_code_points
-from worksafe.images.colour import as_shown, read_bmp_profile, refuse_torn_profile
+from worksafe.images.colour.appearance import as_shown, read_bmp_profile, refuse_torn_profile
+from worksafe.images.colour.cicp import CodePoints, read_code_points
+from worksafe.images.colour.modes import early_passes, to_rgb
 from worksafe.images.damage import damaged
-from worksafe.images.exif import read_blocks
 from worksafe.images.formats import BMP, GIF, PNG, WEBP, ImageFormat, sniff_format
 from worksafe.images.frames import FrameWalk, count_frames, seek_frame
 from worksafe.images.likeness import shows_something_else, shows_what_is_hidden
 from worksafe.images.limits import ImageLimits
-from worksafe.images.orientation import Orientation, read_orientation
+from worksafe.images.metadata.exif import read_blocks
+from worksafe.images.metadata.orientation import Orientation, read_orientation
+from worksafe.images.metadata.thumbnail import read_thumbnail
 from worksafe.images.parts import side_for_parts
 from worksafe.images.pictures import DecodedImage, View
-from worksafe.images.pixels import early_passes, to_rgb
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import SceneChooser
 from worksafe.images.source import Source, read_source
@@ -39,7 +40,6 @@ from worksafe.images.structure.gif import is_interlaced
 from worksafe.images.structure.heif import has_item
 from worksafe.images.structure.png import refuse_short_frames
 from worksafe.images.structure.webp import frames_said_to_be_opaque
-from worksafe.images.thumbnail import read_thumbnail
 
 pi_heif.register_heif_opener(thumbnails=False)
 # Pillow warns of large pictures, odd EXIF and broken text; our ceilings and errors decide. Once
@@ -47,7 +47,7 @@ pi_heif.register_heif_opener(thumbnails=False)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _ARRAY_NAME = "array"
-# Of one frame: what is see-through, has a profile and is said to lie on its side has a dozen.
+# Of one frame: what is transparent, has a profile and is said to lie on its side has a dozen.
 _MOST_VIEWS = 24
 _PILLOWS_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
 
@@ -103,11 +103,11 @@ def _refuse_odd_frames(image_format: ImageFormat, data: bytes) -> None:
     """Refuse a PNG of which a frame ends early, and a WebP of which one denies its transparency."""
     if image_format is PNG:
         refuse_short_frames(data)
-    elif image_format is WEBP and any(map(_is_see_through, frames_said_to_be_opaque(data))):
-        raise UndecodableImageError("a frame of the webp denies that it is see-through")
+    elif image_format is WEBP and any(map(_is_transparent, frames_said_to_be_opaque(data))):
+        raise UndecodableImageError("a frame of the webp denies that it is transparent")
 
 
-def _is_see_through(webp: bytes) -> bool:
+def _is_transparent(webp: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(webp), formats=[WEBP.plugin or ""]) as image:
             return bool(image.convert("RGBA").getchannel("A").tobytes().strip(b"\xff"))

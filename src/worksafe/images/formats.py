@@ -16,13 +16,13 @@ class ImageFormat:
         What results call it.
     plugin : str or None
         Pillow's name of the one decoder that may open it; None for videos.
-    is_walled : bool
+    is_isolated : bool
         Decoded in a process of its own: its decoder is large, or a small file can ask it for much.
     """
 
     name: str
     plugin: str | None
-    is_walled: bool = False
+    is_isolated: bool = False
 
     @property
     def is_video(self) -> bool:
@@ -32,15 +32,15 @@ class ImageFormat:
 
 JPEG = ImageFormat("jpeg", "JPEG")
 PNG = ImageFormat("png", "PNG")
-GIF = ImageFormat("gif", "GIF", is_walled=True)
+GIF = ImageFormat("gif", "GIF", is_isolated=True)
 WEBP = ImageFormat("webp", "WEBP")
 BMP = ImageFormat("bmp", "BMP")
-TIFF = ImageFormat("tiff", "TIFF", is_walled=True)
-AVIF = ImageFormat("avif", "AVIF", is_walled=True)
-HEIC = ImageFormat("heic", "HEIF", is_walled=True)
-MP4 = ImageFormat("mp4", None, is_walled=True)
-MATROSKA = ImageFormat("matroska", None, is_walled=True)  # WebM too
-AVI = ImageFormat("avi", None, is_walled=True)
+TIFF = ImageFormat("tiff", "TIFF", is_isolated=True)
+AVIF = ImageFormat("avif", "AVIF", is_isolated=True)
+HEIC = ImageFormat("heic", "HEIF", is_isolated=True)
+MP4 = ImageFormat("mp4", None, is_isolated=True)
+MATROSKA = ImageFormat("matroska", None, is_isolated=True)  # WebM too
+AVI = ImageFormat("avi", None, is_isolated=True)
 
 FORMATS = (JPEG, PNG, GIF, WEBP, BMP, TIFF, AVIF, HEIC, MP4, MATROSKA, AVI)
 

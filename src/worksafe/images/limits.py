@@ -34,9 +34,9 @@ class ImageLimits:
         Frames of a video that are scored, one for each second; beyond them one for every two
         seconds, after so many more for every four, and so on.
     decode_s : float
-        Seconds for a picture that is decoded behind the wall, and between frames of a video.
+        Seconds for a picture that has a decoding process of its own, and between a video's frames.
     decoder_bytes : int
-        Memory that decoding one file may take behind the wall.
+        Memory that a decoding process may take for one file.
     """
 
     max_bytes: int = 32 * 1024**2

@@ -13,11 +13,11 @@ from worksafe.errors import UnreadableSourceError, UrlsOffError, VideoNotSupport
 from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import ImageFormat, sniff_format
+from worksafe.images.isolated.pool import DecoderPool
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import Pictures
 from worksafe.images.source import Source, Url, as_url, film_path, read_head, read_source
 from worksafe.images.structure.check import is_dear
-from worksafe.images.wall import Wall
 
 if TYPE_CHECKING:
     from worksafe.images.fetch import Fetcher
@@ -32,21 +32,23 @@ def has_video() -> bool:
 
 
 class Opener:
-    """Opens images, animations and videos, wherever they are: here or behind the wall.
+    """Opens images, animations and videos, wherever they are: here, or in a process of its own.
 
     Parameters
     ----------
     limits : ImageLimits
         Ceilings.
-    wall : Wall
+    decoders : DecoderPool
         Where risky formats are decoded.
     fetcher : Fetcher or None
         What fetches from URLs; None refuses them.
     """
 
-    def __init__(self, limits: ImageLimits, wall: Wall, fetcher: "Fetcher | None" = None) -> None:
+    def __init__(
+        self, limits: ImageLimits, decoders: DecoderPool, fetcher: "Fetcher | None" = None
+    ) -> None:
         self._limits = limits
-        self._wall = wall
+        self._decoders = decoders
         self._fetcher = fetcher
 
     def read(self, source: Source, deadline: Deadline = NO_DEADLINE) -> Read:
@@ -88,7 +90,7 @@ class Opener:
             The longest side that is wanted: larger pictures are scaled down while they are
             decoded.
         deadline : Deadline, optional
-            Nothing is decoded beyond it, where that is behind the wall.
+            Nothing is decoded beyond it, where that is in a process of its own.
 
         Yields
         ------
@@ -102,18 +104,18 @@ class Opener:
         """
         if isinstance(read, bytes | Path):
             known = _sniff(read)
-            if known.is_walled or (isinstance(read, bytes) and is_dear(known, read)):
-                with self._open_walled(read, known, side_px, deadline) as pictures:
+            if known.is_isolated or (isinstance(read, bytes) and is_dear(known, read)):
+                with self._open_isolated(read, known, side_px, deadline) as pictures:
                     yield pictures
                 return
         yield decode_image(read, self._limits, side_px)
 
-    def _open_walled(
+    def _open_isolated(
         self, read: bytes | Path, known: ImageFormat, side_px: int, deadline: Deadline
     ) -> AbstractContextManager[Pictures]:
         if known.is_video and not has_video():
             raise VideoNotSupportedError("videos need PyAV: pip install 'worksafe[video]'")
-        return self._wall.open(read, known.name, self._limits, side_px, deadline)
+        return self._decoders.open(read, known.name, self._limits, side_px, deadline)
 
     def _fetch(self, url: str, deadline: Deadline) -> bytes:
         if self._fetcher is None:

@@ -1,7 +1,7 @@
 """What decoding gives: the pictures to score, whatever file they come from."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from worksafe.images.resize import RgbImage
@@ -14,7 +14,7 @@ class View:
     Attributes
     ----------
     frame : int
-        Which frame of the image it shows, from 0. A see-through frame gives several views.
+        Which frame of the image it shows, from 0. A transparent frame gives several views.
     pixels : ndarray of uint8, shape (h, w, 3)
         Upright RGB; at the image's own size or scaled down.
     time_s : float
@@ -86,6 +86,32 @@ class Pictures(Protocol):
     def duration_s(self) -> float | None: ...  # noqa: D102
 
 
+@dataclass(slots=True)
+class Summary:
+    """What is known of a file, of a video so far.
+
+    Attributes
+    ----------
+    width, height : int
+        Upright, in pixels; of a video 0 until a frame was decoded.
+    frames : int
+        How many it has, or were decoded so far.
+    unseen : float
+        How far the frame that is least like any that is shown differs from it, 0 to 1.
+    odd_thumbnail : bool
+        As that of `Pictures`.
+    duration_s : float
+        Of a video: when the last frame is shown, in seconds from the start.
+    """
+
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    unseen: float = 0.0
+    odd_thumbnail: bool = False
+    duration_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
     """An image or animation, decoded; attributes as those of `Pictures`."""
@@ -101,19 +127,13 @@ class DecodedImage:
 
     @property
     def picture(self) -> RgbImage:
-        """The first picture itself, shape (h, w, 3); of a see-through one, as it lies on white."""
+        """The first picture itself, shape (h, w, 3); of a transparent one, as it lies on white."""
         return next(view.pixels for view in self.views if not view.is_preview)
 
 
-@dataclass(slots=True, eq=False)
-class FilmedPictures:
-    """A video's pictures, as they come over the wall; attributes as those of `Pictures`."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class FilmedPictures(Summary):
+    """A video's pictures, as they come from its decoder; attributes as those of `Pictures`."""
 
     format: str
-    views: Iterator[View]
-    width: int = 0
-    height: int = 0
-    frames: int = 0
-    unseen: float = 0.0
-    duration_s: float = 0.0
-    odd_thumbnail: bool = False
+    views: Iterator[View] = field(default_factory=lambda: iter(()))

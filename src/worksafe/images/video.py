@@ -20,10 +20,10 @@ from worksafe.errors import (
     InputError,
     UndecodableImageError,
 )
-from worksafe.images.cicp import XYZ_PRIMARIES
+from worksafe.images.colour.cicp import XYZ_PRIMARIES
 from worksafe.images.damage import damaged
 from worksafe.images.limits import ImageLimits
-from worksafe.images.pictures import View
+from worksafe.images.pictures import Summary, View
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import Sketch, change, sketch
 from worksafe.images.structure.nal import StreamWatch
@@ -48,34 +48,11 @@ _SKETCH_PX = 64  # a frame's side before it is sketched
 _NEAR_NONE = 64  # times less than the other parts of a matrix
 _QUARTER_TURN = 90
 _NO_FILMS_LIGHT = frozenset({8, 9, 10, 17})  # linear, logarithmic, of cinemas
-_SEE_THROUGH = "the video is see-through, and what shows through it is not known"
+_TRANSPARENT = "the video is transparent, and what shows through it is not known"
 _BESIDE: Literal["matroska_block_additional"] = "matroska_block_additional"
 _ALPHA = (1).to_bytes(8, "big")  # what is beside a block, by its number
 _WIDEST_PIXEL = 2.5  # by its height; of honest films it is 2
 _AVI_HEAD_BYTES = 8  # of a packet, at which the index points
-
-
-@dataclass(slots=True)
-class VideoInfo:
-    """What is known of a video so far.
-
-    Attributes
-    ----------
-    width, height : int
-        Upright, in pixels; 0 until a frame was decoded.
-    frames : int
-        Decoded so far.
-    duration_s : float
-        When the last of them is shown, in seconds from the start.
-    unseen : float
-        How far the frame that is least like the one chosen before it differs from that, 0 to 1.
-    """
-
-    width: int = 0
-    height: int = 0
-    frames: int = 0
-    duration_s: float = 0.0
-    unseen: float = 0.0
 
 
 class Video:
@@ -98,7 +75,7 @@ class Video:
 
     Attributes
     ----------
-    info : VideoInfo
+    info : Summary
         Grows while `views` goes on.
     """
 
@@ -106,7 +83,7 @@ class Video:
         self._file = file
         self._limits = limits
         self._side_px = side_px
-        self.info = VideoInfo()
+        self.info = Summary()
 
     def views(self) -> Iterator[View | None]:
         """Choose frames.
@@ -182,7 +159,7 @@ class Video:
         """Refuse a frame that is too large, or that players may show quite otherwise."""
         self._limits.check_size(frame.width, frame.height)
         if any(component.is_alpha for component in frame.format.components):
-            raise UndecodableImageError(_SEE_THROUGH)
+            raise UndecodableImageError(_TRANSPARENT)
         _refuse_odd_turn(frame)
         if frame.color_primaries == XYZ_PRIMARIES:
             raise UndecodableImageError("the video's colours are said to be XYZ, as of cinemas")
@@ -306,12 +283,12 @@ class _Track:
 
 
 def _refuse_alpha_beside(packet: "Packet[Any]") -> None:
-    """Refuse a WebM's second half, which holds how see-through it is, and is not decoded."""
+    """Refuse a WebM's second half, which holds how transparent it is, and is not decoded."""
     if not packet.has_sidedata(_BESIDE):
         return
     beside: Any = packet.get_sidedata(_BESIDE)
     if bytes(beside)[:8] == _ALPHA:
-        raise UndecodableImageError(_SEE_THROUGH)
+        raise UndecodableImageError(_TRANSPARENT)
 
 
 def show_frame(

@@ -222,7 +222,7 @@ class Redactor:
         raise RedactionFailedError("the policy allows not even a picture that is all covered")
 
     def _pixels(self, read: Read, caller: Caller) -> RgbImage:
-        """Decode all of the first picture; of a see-through one, as it lies on white."""
+        """Decode all of the first picture; of a transparent one, as it lies on white."""
         with self._opener.open(read, self._limits.max_side_px, caller.deadline) as pictures:
             return next(view.pixels for view in pictures.views if not view.is_preview)
 

@@ -11,7 +11,7 @@ from pictures import encode, photo
 from worksafe.errors import UndecodableImageError
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
-from worksafe.images.structure.webp import as_browsers_see_through, frames_said_to_be_opaque
+from worksafe.images.structure.webp import as_browsers_show_it, frames_said_to_be_opaque
 
 ALPHA = 0x10
 
@@ -74,7 +74,7 @@ def moving(*, lossy: bool = False) -> bytes:
 
 @pytest.mark.parametrize("lossy", [False, True])
 def test_an_animation_that_denies_its_frames_transparency_is_refused(lossy: bool) -> None:
-    """Browsers add the colours of what is see-through to what is below."""
+    """Browsers add the colours of what is transparent to what is below."""
     data = bytearray(moving(lossy=lossy))
     assert decode_image(bytes(data), ImageLimits(), 320).views
     data[20] &= ~ALPHA
@@ -103,14 +103,14 @@ def test_an_opaque_picture_is_seen_once_and_as_it_is() -> None:
 
     (view,) = decode_image(data, ImageLimits(), 2000).views
 
-    assert as_browsers_see_through(data) != data
+    assert as_browsers_show_it(data) != data
     assert np.array_equal(view.pixels, np.asarray(photo("cat")))
 
 
 def test_lossy_pictures_and_what_follows_a_file_stay_as_they_are() -> None:
     for data in (encode(photo("cat"), "WEBP"), encode(hidden(), "WEBP"), b"RIFF", b""):
         padded = data + bytes(2_000_000) + b"VP8L"
-        assert as_browsers_see_through(padded) == padded
+        assert as_browsers_show_it(padded) == padded
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

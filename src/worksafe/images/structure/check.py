@@ -16,7 +16,7 @@ from worksafe.images.structure.jpeg import claims_pictures, refuse_odd_jpeg
 from worksafe.images.structure.png import refuse_odd_png
 from worksafe.images.structure.tiff import refuse_odd_tiff
 from worksafe.images.structure.webp import (
-    as_browsers_see_through,
+    as_browsers_show_it,
     count_pixels,
     has_several_frames,
     refuse_odd_webp,
@@ -99,7 +99,7 @@ def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
     if image_format is GIF:
         return [as_browsers_dispose(data)]
     if image_format is WEBP:
-        return [as_browsers_see_through(data)]
+        return [as_browsers_show_it(data)]
     if image_format not in {AVIF, HEIC} or not has_track(data):
         return [data]
     if image_format is HEIC:

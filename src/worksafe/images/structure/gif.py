@@ -25,7 +25,7 @@ _INTERLACED = 0x40
 def refuse_odd_gif(data: bytes) -> None:
     """Count frames, and refuse an animation that the decoder shows otherwise than browsers do.
 
-    Browsers leave see-through what no frame has drawn or what one has cleared; the decoder does so
+    Browsers leave transparent what no frame has drawn or what one has cleared; the decoder does so
     only if both that frame and the first have a transparent colour, and fills it with a colour
     otherwise. Browsers believe the last control block before a frame, and draw nothing beyond the
     screen; a disposal that is none they take for another than the decoder. What is beyond a table

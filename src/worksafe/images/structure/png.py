@@ -105,7 +105,7 @@ def refuse_odd_png(data: bytes) -> None:
 def refuse_short_frames(data: bytes) -> None:
     """Refuse an animation of which a frame has fewer pixels than its size asks for.
 
-    Browsers leave the rest see-through or fill it from what has come, the decoder leaves the frame
+    Browsers leave the rest transparent or fill it from what has come, the decoder leaves the frame
     before in its place. It takes as long as all frames are large: ask once that is known.
 
     Parameters

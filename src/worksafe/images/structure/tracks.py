@@ -88,7 +88,7 @@ def refuse_odd_tracks(file: BinaryIO, container: str) -> None:
 def refuse_several_additions(file: BinaryIO) -> None:
     """Refuse a Matroska file of which one block has several things beside it.
 
-    Demuxers keep one of them: the last, or that which says how see-through the block is.
+    Demuxers keep one of them: the last, or that which says how transparent the block is.
 
     Parameters
     ----------

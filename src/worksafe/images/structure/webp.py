@@ -1,4 +1,4 @@
-"""A WebP's chunks: whether it moves, how large it is, and whether it is see-through.
+"""A WebP's chunks: whether it moves, how large it is, and whether it is transparent.
 
 References
 ----------
@@ -68,7 +68,7 @@ def _lossless_size(data: bytes, at: int) -> tuple[int, int]:
 
 
 def refuse_odd_webp(data: bytes) -> None:
-    """Refuse an animation whose frames are see-through where the file says that none is.
+    """Refuse an animation whose frames are transparent where the file says that none is.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def refuse_odd_webp(data: bytes) -> None:
     if has_several_frames(data) and not _number(data, _FLAGS_AT, 1) & _ALPHA:
         for kind, at in _pictures(data):
             if kind == b"ALPH" or (kind == b"VP8L" and data[at + _ALPHA_AT] & _ALPHA):
-                raise UndecodableImageError("the webp denies that its frames are see-through")
+                raise UndecodableImageError("the webp denies that its frames are transparent")
 
 
 def frames_said_to_be_opaque(data: bytes) -> Iterator[bytes]:
@@ -101,7 +101,7 @@ def frames_said_to_be_opaque(data: bytes) -> Iterator[bytes]:
     Yields
     ------
     bytes
-        A file of each, which says that it may be see-through.
+        A file of each, which says that it may be transparent.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def frames_said_to_be_opaque(data: bytes) -> Iterator[bytes]:
             yield b"RIFF" + (len(frame) + 4).to_bytes(4, "little") + b"WEBP" + frame
 
 
-def as_browsers_see_through(data: bytes) -> bytes:
-    """Write down that a picture may be see-through, where the decoder believes that it is not.
+def as_browsers_show_it(data: bytes) -> bytes:
+    """Write down that a picture may be transparent, where the decoder believes that it is not.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""What the wall around decoding costs: whole checks with it, without it, and with all behind it.
+"""What decoding in processes of its own costs: checks as they are, without it, and with all there.
 
-Usage: python benchmarks/bench_wall.py [ROUNDS]
+Usage: python benchmarks/bench_isolation.py [ROUNDS]
 
 Each round checks the same files through a Moderator in turns (A B A B): as it is, with everything
-decoded in this process, and with everything decoded behind the wall. The pictures are openly
+decoded in this process, and with everything decoded in others. The pictures are openly
 licensed photographs (scikit-image, scikit-learn) at 2 megapixels.
 """
 
@@ -23,10 +23,10 @@ from worksafe import Moderator, Settings
 from worksafe.images.deadline import NO_DEADLINE, Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.formats import sniff_format
+from worksafe.images.isolated.pool import DecoderPool
 from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener, Read
 from worksafe.images.pictures import Pictures
-from worksafe.images.wall import Wall
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")
 MEGAPIXELS = 2.0
@@ -48,8 +48,8 @@ class Here(Opener):
         yield decode_image(read, self._limits, side_px)
 
 
-class Behind(Opener):
-    """Decodes everything behind the wall."""
+class Elsewhere(Opener):
+    """Decodes everything in processes of its own."""
 
     @contextmanager
     def open(
@@ -58,7 +58,7 @@ class Behind(Opener):
         """Decode what was read."""
         assert isinstance(read, bytes)  # noqa: S101 - all are
         name = sniff_format(read).name
-        with self._wall.open(read, name, self._limits, side_px, deadline) as pictures:
+        with self._decoders.open(read, name, self._limits, side_px, deadline) as pictures:
             yield pictures
 
 
@@ -89,19 +89,19 @@ def main(rounds: int) -> None:
     """Print a line for each format."""
     moderator = Moderator(Settings(cache_entries=0))
     moderator.warm_up()
-    limits, wall = ImageLimits(), Wall(os.cpu_count() or 1)
-    openers = [kind(limits, wall) for kind in (Opener, Here, Behind)]
+    limits, decoders = ImageLimits(), DecoderPool(os.cpu_count() or 1)
+    openers = [kind(limits, decoders) for kind in (Opener, Here, Elsewhere)]
     print(f"{os.cpu_count()} cores, {MEGAPIXELS:g} MP, ms for one file; median of {rounds} rounds")
     for image_format in FORMATS:
         files = make_files(image_format)
         for opener in openers:
             time_ms(moderator, opener, files)  # warm
         timed = [[time_ms(moderator, opener, files) for opener in openers] for _ in range(rounds)]
-        as_is, here, behind = (statistics.median(column) for column in zip(*timed, strict=True))
+        as_is, here, elsewhere = (statistics.median(column) for column in zip(*timed, strict=True))
         costs = [statistics.median(row[index] / row[1] for row in timed) - 1 for index in (0, 2)]
         print(
             f"{image_format:>5}: as it is {as_is:6.1f} ({costs[0]:+.1%}), "
-            f"all here {here:6.1f}, all behind the wall {behind:6.1f} ({costs[1]:+.1%})"
+            f"all here {here:6.1f}, all elsewhere {elsewhere:6.1f} ({costs[1]:+.1%})"
         )
     moderator.close()
 

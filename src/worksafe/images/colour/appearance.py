@@ -12,8 +12,8 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from worksafe.errors import UndecodableImageError
-from worksafe.images.cicp import XYZ_PRIMARIES, CodePoints, level_table
-from worksafe.images.profile import (
+from worksafe.images.colour.cicp import XYZ_PRIMARIES, CodePoints, level_table
+from worksafe.images.colour.profile import (
     GENTLE,
     STEEPEST,
     ProfileTransform,

@@ -25,9 +25,9 @@ _WHITES = {"I": (255.0, 65_535.0, 2.0**31 - 1), "F": (255.0, 1.0)}
 def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     """Convert to RGB, scaled down by a whole factor.
 
-    A see-through picture is laid on white and, where that looks different, on black too: what is
+    A transparent picture is laid on white and, where that looks different, on black too: what is
     white on nothing would be invisible on the one, what is black on the other. What forgets that
-    it is see-through, as many a thumbnailer does, shows what lies under the nothing: that comes
+    it is transparent, as many a thumbnailer does, shows what lies under the nothing: that comes
     last, where it looks different from both.
 
     Parameters
@@ -48,7 +48,7 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     if image.mode in _WIDE_MODES:  # Pillow would clip them on the way to an alpha channel
         yield from _stretches(image, factor)
     elif image.has_transparency_data:
-        yield from _see_through(image, factor)
+        yield from _transparent(image, factor)
     else:
         yield _reduce(_narrow_rgb(image), factor)
 
@@ -84,7 +84,7 @@ def _reduce(image: Image.Image, factor: int) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def _see_through(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+def _transparent(image: Image.Image, factor: int) -> Iterator[Image.Image]:
     on_black, nothing = _split(_reduced(image, factor, "RGBa"))
     yield Image.fromarray(on_black + nothing)
     if not _differ(nothing, np.zeros_like(nothing)):

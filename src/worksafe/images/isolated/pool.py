@@ -1,10 +1,7 @@
-"""The wall: risky formats are decoded in processes of their own, which may crash, hang or burst.
+"""Decoders in processes of their own, which may crash, hang or burst: the service goes on."""
 
-What comes back over the wall is plain text and pixels; nothing in it is run.
-"""
-
-import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -13,33 +10,30 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from multiprocessing.connection import Connection
 from pathlib import Path
-from socket import SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socketpair
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import numpy as np
-
-from worksafe.errors import (
-    DecoderCrashedError,
-    DecodeTimeError,
-    InputError,
-    input_error,
-)
+from worksafe.errors import DecoderCrashedError, DecodeTimeError, InputError
 from worksafe.images.deadline import NO_DEADLINE, Deadline
+from worksafe.images.isolated.messages import (
+    Begun,
+    Ended,
+    Job,
+    Message,
+    Shown,
+    receive,
+    send_job,
+)
 from worksafe.images.limits import ImageLimits
-from worksafe.images.pictures import DecodedImage, FilmedPictures, Pictures, View
-from worksafe.images.resize import RgbImage
+from worksafe.images.pictures import DecodedImage, FilmedPictures, Pictures, Summary, View
 
-_MODULE = "worksafe.images.walled"
-_TEXT_BYTES = 65_536
-_PIXEL_BYTES = 256 * 1024**2
+_MODULE = "worksafe.images.isolated.worker"
 _STALL_S = 10
-_ENDED = "end"
 
 
-class Wall:
+class DecoderPool:
     """Keeps decoding processes, and starts a new one for each that dies.
 
     Parameters
@@ -63,7 +57,7 @@ class Wall:
         side_px: int,
         deadline: Deadline = NO_DEADLINE,
     ) -> Iterator[Pictures]:
-        """Decode a file behind the wall.
+        """Decode a file in a process of its own.
 
         Parameters
         ----------
@@ -94,18 +88,18 @@ class Wall:
         InputError
             As `decode_image`; for a video while its views are gone through.
         """
-        job = _Job(source, format_name, limits, side_px, deadline)
+        task = _Task(Job(source, format_name, limits, side_px), deadline)
         with self._turn(deadline):
             process = self._take()
             try:
                 try:
-                    pictures = process.work(job)
+                    pictures = process.work(task)
                 except DecoderCrashedError:
                     if process.is_fresh or process.has_begun:
                         raise
                     process.kill()  # it was dying while it was idle: no fault of this file
                     process = _Process()
-                    pictures = process.work(job)
+                    pictures = process.work(task)
                 yield pictures
             finally:
                 if process.is_idle:
@@ -152,28 +146,16 @@ def _kill_all(processes: "list[_Process]") -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """What one process has to decode, and until when somebody waits for it."""
+class _Task:
+    """A job, and until when somebody waits for it."""
 
-    source: bytes | Path
-    format_name: str
-    limits: ImageLimits
-    side_px: int
+    job: Job
     deadline: Deadline
 
     @property
-    def head(self) -> bytes:
-        said: dict[str, Any] = {
-            "format": self.format_name, "limits": asdict(self.limits), "side_px": self.side_px
-        }  # fmt: skip
-        if isinstance(self.source, Path):
-            said["path"] = os.fsencode(self.source.absolute()).hex()
-        return json.dumps(said).encode()
-
-    @property
     def until(self) -> float:
-        """When it has been silent for too long, from now on."""
-        return time.monotonic() + self.deadline.cut(self.limits.decode_s)
+        """When its process has been silent for too long, from now on."""
+        return time.monotonic() + self.deadline.cut(self.job.limits.decode_s)
 
     def give_up(self) -> NoReturn:
         self.deadline.check()
@@ -184,9 +166,10 @@ class _Process:
     """One decoding process, and the talk with it."""
 
     def __init__(self) -> None:
-        ours, theirs = socketpair()
-        for direction in (SO_SNDTIMEO, SO_RCVTIMEO):  # of each piece, where it has stopped midway
-            ours.setsockopt(SOL_SOCKET, direction, struct.pack("ll", _STALL_S, 0))
+        ours, theirs = socket.socketpair()
+        # Of each piece, where it has stopped midway.
+        for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", _STALL_S, 0))
         with theirs:
             self._popen = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", _MODULE, str(theirs.fileno())],
@@ -204,85 +187,61 @@ class _Process:
     def is_alive(self) -> bool:
         return self._popen.poll() is None
 
-    def work(self, job: _Job) -> Pictures:
+    def work(self, task: _Task) -> Pictures:
         self.is_idle = self.has_begun = False
         try:
-            self._talk.send_bytes(job.head)
-            if isinstance(job.source, bytes):
-                self._talk.send_bytes(job.source)
+            send_job(self._talk, task.job)
         except OSError as error:
             raise _crashed() from error
-        begun = self._hear(job, job.until)
+        begun = self._hear(task, task.until)
         self.has_begun = True
-        if begun["is_video"]:
-            film = FilmedPictures(job.format_name, iter(()))
-            film.views = self._film(film, job)
+        if isinstance(begun, Begun) and begun.is_video:
+            film = FilmedPictures(format=task.job.format_name)
+            film.views = self._film(film, task)
             return film
-        return self._picture(job)
+        return self._picture(task)
 
-    def _picture(self, job: _Job) -> DecodedImage:
-        until = job.until
+    def _picture(self, task: _Task) -> DecodedImage:
+        until = task.until
         views: list[View] = []
-        while True:
-            said = self._hear(job, until)
-            if said["kind"] == _ENDED:
-                self.is_idle = True
-                return DecodedImage(
-                    job.format_name,
-                    int(said["width"]),
-                    int(said["height"]),
-                    int(said["frames"]),
-                    tuple(views),
-                    float(said["unseen"]),
-                    bool(said["odd_thumbnail"]),
-                )
-            views.append(self._view(said))
-
-    def _film(self, film: FilmedPictures, job: _Job) -> Iterator[View]:
-        until = job.until
-        while True:
-            said = self._hear(job, until)
-            film.width, film.height = int(said["width"]), int(said["height"])
-            film.frames, film.unseen = int(said["frames"]), float(said["unseen"])
-            film.duration_s = float(said["duration_s"])
-            if said["kind"] == _ENDED:
-                self.is_idle = True
-                return
-            if said["kind"] == "view":
-                view = self._view(said)
-                around = tuple(self._view(near) for near in said["around"])
-                yield replace(view, around=around)
-                until = job.until
-
-    def _view(self, said: dict[str, Any]) -> View:
-        return View(
-            int(said["frame"]),
-            self._pixels(said["shape"]),
-            float(said["time_s"]),
-            is_preview=bool(said["is_preview"]),
-            is_still=bool(said["is_still"]),
+        while not isinstance(message := self._hear(task, until), Ended):
+            if isinstance(message, Shown):
+                views.append(message.view)
+        self.is_idle = True
+        known = message.summary
+        return DecodedImage(
+            task.job.format_name,
+            known.width,
+            known.height,
+            known.frames,
+            tuple(views),
+            known.unseen,
+            known.odd_thumbnail,
         )
 
-    def _pixels(self, shape: list[int]) -> RgbImage:
-        height, width = (int(side) for side in shape)
-        data = self._read(3 * height * width)
-        return np.frombuffer(data, dtype=np.uint8).reshape(height, width, 3)
+    def _film(self, film: FilmedPictures, task: _Task) -> Iterator[View]:
+        until = task.until
+        while not self.is_idle:
+            message = self._hear(task, until)
+            if not isinstance(message, Begun):
+                _update(film, message.summary)
+            if isinstance(message, Shown):
+                yield message.view
+                until = task.until
+            self.is_idle = isinstance(message, Ended)
 
-    def _hear(self, job: _Job, until: float) -> dict[str, Any]:
+    def _hear(self, task: _Task, until: float) -> Message:
         try:
-            if not self._talk.poll(max(0.0, until - time.monotonic())):
-                job.give_up()
+            has_come = self._talk.poll(max(0.0, until - time.monotonic()))
         except OSError as error:
             raise _crashed() from error
-        said: dict[str, Any] = json.loads(self._read(_TEXT_BYTES))
-        if said["kind"] == "error":
-            self.is_idle = said["code"] != DecoderCrashedError.code  # with that it ends
-            raise input_error(said["code"], said["message"])
-        return said
-
-    def _read(self, most: int) -> bytes:
+        if not has_come:
+            task.give_up()
         try:
-            return self._talk.recv_bytes(min(most, _PIXEL_BYTES))
+            return receive(self._talk)
+        except InputError as error:
+            self.is_idle = not isinstance(error, DecoderCrashedError)  # with that it ends
+            raise
         except (OSError, EOFError) as error:
             raise _crashed() from error
 
@@ -290,6 +249,11 @@ class _Process:
         self._popen.kill()
         self._popen.wait()
         self._talk.close()
+
+
+def _update(film: FilmedPictures, known: Summary) -> None:
+    for field in fields(Summary):
+        setattr(film, field.name, getattr(known, field.name))
 
 
 def _environment() -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image
 
-from worksafe.images.exif import read_blocks, read_entries
+from worksafe.images.metadata.exif import read_blocks, read_entries
 from worksafe.images.resize import RgbImage
 
 _UPRIGHT = 1

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from worksafe.errors import UndecodableImageError
-from worksafe.images.cicp import CodePoints
+from worksafe.images.colour.cicp import CodePoints
 
 _MAX_BYTES = 2 * 1024**2
 _MODES_BY_SPACE = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}

@@ -9,7 +9,7 @@ from PIL import Image
 from colour_profiles import SRGB, linear, with_curve
 from pictures import chunk_after_header, encode, photo, photographs
 from worksafe.errors import UndecodableImageError
-from worksafe.images.cicp import level_table
+from worksafe.images.colour.cicp import level_table
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage

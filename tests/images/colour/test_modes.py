@@ -78,7 +78,7 @@ def test_an_opaque_alpha_channel_costs_no_second_view() -> None:
     assert len(decode(encode(photo().convert("RGBA"), "PNG")).views) == 1
 
 
-def test_see_through_palettes_give_two_views() -> None:
+def test_transparent_palettes_give_two_views() -> None:
     image = Image.new("P", (40, 40), 0)
     image.putpalette([255, 255, 255, 0, 0, 0])
     image.info["transparency"] = 0
@@ -86,7 +86,7 @@ def test_see_through_palettes_give_two_views() -> None:
     assert len(decode(encode(image, "GIF", transparency=0)).views) == 2
 
 
-def test_a_see_through_picture_of_odd_sides_is_reduced_as_a_whole() -> None:
+def test_a_transparent_picture_of_odd_sides_is_reduced_as_a_whole() -> None:
     picture = photo("coffee").convert("RGBA").resize((1301, 997))
     picture.putalpha(128)
 

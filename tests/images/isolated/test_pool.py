@@ -25,17 +25,17 @@ from worksafe.errors import (
 )
 from worksafe.images.deadline import Deadline
 from worksafe.images.decode import decode_image
+from worksafe.images.isolated.pool import DecoderPool, _Process
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import DecodedImage
-from worksafe.images.wall import Wall, _Process
 
 LIMITS = ImageLimits()
 GIF = encode(photo("cat").quantize(64), "GIF")
 
 
 @pytest.fixture
-def wall() -> Iterator[Wall]:
-    made = Wall(2)
+def pool() -> Iterator[DecoderPool]:
+    made = DecoderPool(2)
     yield made
     made.close()
 
@@ -49,22 +49,22 @@ def long_gif(frames: int = 1500) -> bytes:
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "TIFF", "AVIF"])
-def test_pictures_come_over_the_wall_as_they_are(image_format: str, wall: Wall) -> None:
+def test_pictures_come_as_they_are(image_format: str, pool: DecoderPool) -> None:
     data = encode(photo("cat"), image_format)
     here = decode_image(data, LIMITS, 320)
 
-    with wall.open(data, here.format, LIMITS, 320) as there:
+    with pool.open(data, here.format, LIMITS, 320) as there:
         views = list(there.views)
 
     assert (there.width, there.height, there.frames) == (here.width, here.height, here.frames)
     assert np.array_equal(views[0].pixels, here.views[0].pixels)
 
 
-def test_a_process_serves_again_also_after_a_damaged_file(wall: Wall) -> None:
+def test_a_process_serves_again_also_after_a_damaged_file(pool: DecoderPool) -> None:
     before = decoders()
     for data in (GIF, GIF[:300], GIF):
         try:
-            with wall.open(data, "gif", LIMITS, 320) as pictures:
+            with pool.open(data, "gif", LIMITS, 320) as pictures:
                 assert list(pictures.views)
         except UndecodableImageError:
             assert data is not GIF
@@ -73,10 +73,10 @@ def test_a_process_serves_again_also_after_a_damaged_file(wall: Wall) -> None:
 
 
 def test_a_process_that_is_killed_costs_its_own_picture_and_is_replaced(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = decoders()
-    with wall.open(GIF, "gif", LIMITS, 320):
+    with pool.open(GIF, "gif", LIMITS, 320):
         pass
     (pid,) = decoders() - before
     go_on = _Process._picture
@@ -87,76 +87,76 @@ def test_a_process_that_is_killed_costs_its_own_picture_and_is_replaced(
 
     with monkeypatch.context() as patched:
         patched.setattr(_Process, "_picture", killed_in_its_midst)
-        with pytest.raises(DecoderCrashedError), wall.open(long_gif(), "gif", LIMITS, 320):
+        with pytest.raises(DecoderCrashedError), pool.open(long_gif(), "gif", LIMITS, 320):
             pass
 
-    with wall.open(GIF, "gif", LIMITS, 320) as pictures:
+    with pool.open(GIF, "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
-def test_a_process_that_died_while_it_was_idle_is_not_used(wall: Wall) -> None:
+def test_a_process_that_died_while_it_was_idle_is_not_used(pool: DecoderPool) -> None:
     before = decoders()
-    wall.warm_up()
+    pool.warm_up()
     (pid,) = decoders() - before
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # until it is dead, and nobody has noticed
 
-    with wall.open(GIF, "gif", LIMITS, 320) as pictures:
+    with pool.open(GIF, "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
-def test_a_signal_to_all_of_a_service_stops_no_decoder(wall: Wall) -> None:
+def test_a_signal_to_all_of_a_service_stops_no_decoder(pool: DecoderPool) -> None:
     before = decoders()
-    wall.warm_up()
+    pool.warm_up()
     (pid,) = decoders() - before
-    with wall.open(GIF, "gif", LIMITS, 320):  # it is past its start
+    with pool.open(GIF, "gif", LIMITS, 320):  # it is past its start
         pass
 
     for one in (signal.SIGTERM, signal.SIGINT):
         os.kill(pid, one)
-    with wall.open(GIF, "gif", LIMITS, 320):
+    with pool.open(GIF, "gif", LIMITS, 320):
         pass
 
     assert decoders() - before == {pid}
 
 
 def test_a_process_that_stopped_while_it_was_idle_holds_nobody_up(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = encode(Image.new("RGB", (1000, 1000)), "TIFF")  # more than a socket takes unread
     before = decoders()
     with monkeypatch.context() as patched:  # of this one alone
-        patched.setattr("worksafe.images.wall._STALL_S", 1)
-        wall.warm_up()
+        patched.setattr("worksafe.images.isolated.pool._STALL_S", 1)
+        pool.warm_up()
     (pid,) = decoders() - before
-    with wall.open(GIF, "gif", LIMITS, 320):
+    with pool.open(GIF, "gif", LIMITS, 320):
         pass
     os.kill(pid, signal.SIGSTOP)
 
-    with wall.open(large, "tiff", LIMITS, 320) as pictures:
+    with pool.open(large, "tiff", LIMITS, 320) as pictures:
         assert list(pictures.views)
 
     assert pid not in decoders()
 
 
-def test_a_picture_that_takes_too_long_is_given_up_and_its_process_ended(wall: Wall) -> None:
+def test_a_picture_that_takes_too_long_is_given_up_and_its_process_ended(pool: DecoderPool) -> None:
     before = decoders()
     long = long_gif()
 
     with (
         pytest.raises(DecodeTimeError),
-        wall.open(long, "gif", replace(LIMITS, decode_s=0.3), 320),
+        pool.open(long, "gif", replace(LIMITS, decode_s=0.3), 320),
     ):
         pass
 
     assert not decoders() - before
 
 
-def test_a_deadline_ends_decoding_and_waiting_for_it(wall: Wall) -> None:
+def test_a_deadline_ends_decoding_and_waiting_for_it(pool: DecoderPool) -> None:
     before, long = decoders(), long_gif()
 
     def decode(seconds: float) -> None:
-        with wall.open(long, "gif", LIMITS, 320, Deadline(seconds)):
+        with pool.open(long, "gif", LIMITS, 320, Deadline(seconds)):
             pass
 
     with ThreadPoolExecutor() as threads:  # more than there are processes
@@ -165,22 +165,22 @@ def test_a_deadline_ends_decoding_and_waiting_for_it(wall: Wall) -> None:
 
     assert [type(fault) for fault in faults] == [DeadlineExceededError] * 5
     assert not decoders() - before
-    with wall.open(encode(photo("cat"), "GIF"), "gif", LIMITS, 320) as pictures:
+    with pool.open(encode(photo("cat"), "GIF"), "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
-def test_a_picture_that_needs_too_much_memory_is_an_error(wall: Wall) -> None:
+def test_a_picture_that_needs_too_much_memory_is_an_error(pool: DecoderPool) -> None:
     before = decoders()
     moves = {"save_all": True, "append_images": [quadrants(4000, 4000).rotate(90)]}
     large = encode(quadrants(4000, 4000), "PNG", compress_level=1, **moves)
 
     with (
         pytest.raises(DecoderCrashedError),
-        wall.open(large, "png", replace(LIMITS, decoder_bytes=40_000_000), 320),
+        pool.open(large, "png", replace(LIMITS, decoder_bytes=40_000_000), 320),
     ):
         pass
 
-    with wall.open(large, "png", LIMITS, 320) as pictures:  # by another process
+    with pool.open(large, "png", LIMITS, 320) as pictures:  # by another process
         assert len(list(pictures.views)) == 2
     assert len(decoders() - before) <= 1
 
@@ -188,7 +188,7 @@ def test_a_picture_that_needs_too_much_memory_is_an_error(wall: Wall) -> None:
 def test_a_decoder_knows_none_of_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSAFE_CACHE_URL", "redis://:secret@host/0")
     before = decoders()
-    made = Wall(1)
+    made = DecoderPool(1)
 
     with made.open(encode(photo("cat"), "GIF"), "gif", LIMITS, 320):
         (pid,) = decoders() - before
@@ -197,14 +197,14 @@ def test_a_decoder_knows_none_of_our_settings(monkeypatch: pytest.MonkeyPatch) -
     made.close()
 
 
-def test_a_film_by_its_path_and_by_its_bytes_is_the_same(wall: Wall, tmp_path: Path) -> None:
+def test_a_film_by_its_path_and_by_its_bytes_is_the_same(pool: DecoderPool, tmp_path: Path) -> None:
     data = quiet_film_with({60: scene("astronaut")}, frames=100)
     path = tmp_path / "film.mp4"
     path.write_bytes(data)
 
     found = []
     for source in (data, path):
-        with wall.open(source, "mp4", LIMITS, 320) as pictures:
+        with pool.open(source, "mp4", LIMITS, 320) as pictures:
             frames = [(view.frame, view.time_s, len(view.around)) for view in pictures.views]
             found.append((frames, pictures.frames, pictures.duration_s))
 
@@ -212,57 +212,57 @@ def test_a_film_by_its_path_and_by_its_bytes_is_the_same(wall: Wall, tmp_path: P
     assert 60 in [frame for frame, _, _ in found[0][0]]
 
 
-def test_a_film_that_is_given_up_halfway_leaves_no_process_behind(wall: Wall) -> None:
+def test_a_film_that_is_given_up_halfway_leaves_no_process_behind(pool: DecoderPool) -> None:
     before = decoders()
-    with wall.open(quiet_film_with({}), "mp4", LIMITS, 320) as pictures:
+    with pool.open(quiet_film_with({}), "mp4", LIMITS, 320) as pictures:
         next(iter(pictures.views))
 
     assert not decoders() - before
 
 
 def test_a_film_that_shows_nothing_new_for_too_long_is_given_up(
-    wall: Wall, monkeypatch: pytest.MonkeyPatch
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     still = np.full((64, 64, 3), 90, dtype=np.uint8)
     data = film(320, lambda _: still, fps=1000)  # a frame is chosen every 300
-    with wall.open(data, "mp4", LIMITS, 320) as pictures:
+    with pool.open(data, "mp4", LIMITS, 320) as pictures:
         assert len(list(pictures.views)) > 1
 
     clock = SimpleNamespace(monotonic=itertools.count(step=LIMITS.decode_s / 100).__next__)
-    monkeypatch.setattr("worksafe.images.wall.time", clock)  # each frame is slow to come
-    with wall.open(data, "mp4", LIMITS, 320) as pictures:
+    monkeypatch.setattr("worksafe.images.isolated.pool.time", clock)  # each frame is slow to come
+    with pool.open(data, "mp4", LIMITS, 320) as pictures:
         with pytest.raises(DecodeTimeError):
             list(pictures.views)
         assert 0 < pictures.frames < 300
 
 
-def test_a_film_that_is_not_there_is_an_error(wall: Wall, tmp_path: Path) -> None:
+def test_a_film_that_is_not_there_is_an_error(pool: DecoderPool, tmp_path: Path) -> None:
     with (
         pytest.raises(UnreadableSourceError),
-        wall.open(tmp_path / "none.mp4", "mp4", LIMITS, 320) as pictures,
+        pool.open(tmp_path / "none.mp4", "mp4", LIMITS, 320) as pictures,
     ):
         list(pictures.views)
 
 
 def test_a_decoder_that_dies_while_idle_costs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     before = decoders()
-    wall = Wall(1)
+    pool = DecoderPool(1)
     data = encode(quadrants(), "GIF")
-    with wall.open(data, "gif", LIMITS, 320) as pictures:
+    with pool.open(data, "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
     (pid,) = decoders() - before
     monkeypatch.setattr(_Process, "is_alive", property(lambda _: True))  # not known to be dead yet
     os.kill(pid, signal.SIGKILL)
 
-    with wall.open(data, "gif", LIMITS, 320) as pictures:
+    with pool.open(data, "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
 
-    wall.close()
+    pool.close()
 
 
-def test_processes_end_with_the_wall() -> None:
+def test_processes_end_with_the_pool() -> None:
     before = decoders()
-    made = Wall(1)
+    made = DecoderPool(1)
     made.warm_up()
     assert decoders() - before
 
@@ -272,12 +272,12 @@ def test_processes_end_with_the_wall() -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_files_have_the_same_codes_behind_the_wall(name: str, wall: Wall) -> None:
+def test_broken_files_have_the_same_codes_there(name: str, pool: DecoderPool) -> None:
     data, code = BROKEN[name]
     if code in {"empty_image", "not_an_image"}:
-        pytest.skip("refused before the wall")
+        pytest.skip("refused before the pool")
 
-    with pytest.raises(InputError) as caught, wall.open(data, "gif", LIMITS, 320):
+    with pytest.raises(InputError) as caught, pool.open(data, "gif", LIMITS, 320):
         pass
 
     assert caught.value.code == code
@@ -288,19 +288,19 @@ def test_nothing_in_the_current_folder_is_run(
 ) -> None:
     (tmp_path / "resource.py").write_text("raise SystemExit('run')")
     monkeypatch.chdir(tmp_path)
-    made = Wall(1)
+    made = DecoderPool(1)
 
     with made.open(GIF, "gif", LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
 def test_a_relative_path_means_what_it_means_to_the_caller(
-    wall: Wall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pool: DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with wall.open(GIF, "gif", LIMITS, 320):
+    with pool.open(GIF, "gif", LIMITS, 320):
         pass  # a process is running, in the folder that this one was in
     (tmp_path / "film.mp4").write_bytes(quiet_film_with({}, frames=30))
     monkeypatch.chdir(tmp_path)
 
-    with wall.open(Path("film.mp4"), "mp4", LIMITS, 320) as pictures:
+    with pool.open(Path("film.mp4"), "mp4", LIMITS, 320) as pictures:
         assert list(pictures.views)
