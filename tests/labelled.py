@@ -1,10 +1,17 @@
-"""Labelled pictures whose scores a test says itself."""
+"""Labelled pictures, and scores of them that a test says itself."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from worksafe.evaluation.datasets import Example
 from worksafe.evaluation.scoring import Scored
 from worksafe.results import Action
+
+
+def make_example(category: str, label: str, **changes: object) -> Example:
+    """Make a labelled picture, of which only the labels are said."""
+    made = Example(Path("x"), "train", category, label, "", False, "s", "g")
+    return replace(made, **changes)  # type: ignore[arg-type]  # names of fields
 
 
 def make_scored(

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from pictures import encode, photo, photographs
 from worksafe.cli.main import app
 from worksafe.errors import DatasetError, SettingsError
 
@@ -109,3 +110,29 @@ def test_a_sheet_that_could_not_be_written_is_found_before_the_scoring(
     assert isinstance(failure, SettingsError)
     assert "one of .png, .jpg, .webp, not 'errors'" in str(failure)
     assert not (tmp_path / "out").exists()
+
+
+def test_evaluate_writes_its_tables(tmp_path: Path) -> None:
+    rows = ["path,split,category,label,source,group"]
+    for index, name in enumerate(sorted(photographs())):
+        (tmp_path / f"{name}.jpg").write_bytes(encode(photo(name)))
+        label = "neutral," if index % 2 else "violence,firearm"
+        rows.append(f"{name}.jpg,val,{label},web,g{index}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+
+    result = runner.invoke(
+        app,
+        ["evaluate", "--data", str(tmp_path), "--split", "val", "--out", str(tmp_path / "out")],
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "violence.firearm" in (tmp_path / "out" / "hazards-val.md").read_text()
+    assert "violence.firearm,3,1,3," in (tmp_path / "out" / "hazards-val.csv").read_text()
+
+
+def test_a_split_without_pictures_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,split,category,label,source,group\n")
+
+    result = runner.invoke(app, ["evaluate", "--data", str(tmp_path), "--split", "val"])
+
+    assert isinstance(result.exception, DatasetError)

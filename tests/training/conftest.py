@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recipes import RECIPES
 from worksafe.evaluation.datasets import Example, read_manifest
 from worksafe.training.config import TrainingConfig, read_config
 
-RECIPES = Path(__file__).parents[2] / "src" / "worksafe" / "training" / "configs"
 SHOWS = {  # what the generated pictures of each label look like
     "violence.blood": (200, 20, 20),
     "violence.firearm": (60, 60, 70),

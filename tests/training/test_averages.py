@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from worksafe.errors import TrainingError
@@ -109,3 +109,35 @@ def test_a_file_that_is_broken_is_named(labels: LabelsConfig, tmp_path: Path) ->
         is_trained_here(broken)
     with pytest.raises(TrainingError, match=r"broken\.safetensors cannot be read as safetensors"):
         refuse_other_labels(labels, [broken])
+
+
+def test_what_is_kept_lies_between_the_start_and_the_average(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    few = replace(config.optimiser, examples=64, start_share=1.0)
+
+    list(train(replace(config, optimiser=few), examples, None, tmp_path))
+    kept = load_file(tmp_path / "network.safetensors")
+    start = load_file(tmp_path / "start.safetensors")
+    assert all(torch.allclose(kept[name], start[name]) for name in start)
+
+    none = replace(few, start_share=0.0)  # the run is over: only the mixture is made anew
+    list(train(replace(config, optimiser=none), examples, None, tmp_path))
+    average = load_file(tmp_path / "network.safetensors")
+    assert not torch.allclose(average["norm.weight"], start["norm.weight"], atol=1e-7)
+
+
+def test_runs_are_averaged(
+    config: TrainingConfig, examples: list[Example], finished: Path, tmp_path: Path
+) -> None:
+    few = replace(config.optimiser, examples=64, start_share=0.0)
+    short = replace(config, optimiser=few)
+    list(train(short, examples, None, tmp_path))
+    alone = load_file(tmp_path / "network.safetensors")
+    other = load_file(finished / "network.safetensors")
+
+    list(train(short, examples, None, tmp_path, others=[finished / "network.safetensors"]))
+
+    mean = load_file(tmp_path / "network.safetensors")
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, (alone[name] + other[name]) / 2)

@@ -1,5 +1,3 @@
-"""What a measurement leaving sources out refuses, before it reads a picture."""
-
 from pathlib import Path
 
 import pytest
@@ -7,17 +5,21 @@ from typer.testing import CliRunner, Result
 
 pytest.importorskip("torch", reason="PyTorch is not installed: make test-train installs it")
 
+from dataclasses import replace
+
+from recipes import RECIPES
 from worksafe.cli.main import app
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example
 from worksafe.training.averages import save_weights
-from worksafe.training.config import TrainingConfig
-from worksafe.training.crossvalidate import cross_validate_probe
+from worksafe.training.config import ExportConfig, TrainingConfig
+from worksafe.training.crossvalidate import cross_validate, cross_validate_probe
+from worksafe.training.folds import SourceFigures
 from worksafe.training.networks.vit import VisionTransformer
 
 pytestmark = pytest.mark.train
 
-RECIPE = Path(__file__).parents[2] / "src" / "worksafe" / "training" / "configs" / "tiny.toml"
+TINY = str(RECIPES / "tiny.toml")
 
 
 @pytest.fixture
@@ -30,7 +32,14 @@ def trained(config: TrainingConfig, tmp_path: Path) -> Path:
 
 
 def measure(data: Path, results: Path, initial: Path, *more: str) -> Result:
-    arguments = ["crossvalidate", str(RECIPE), "--data", str(data), "--results", str(results)]
+    arguments = [
+        "crossvalidate",
+        str(RECIPES / "tiny.toml"),
+        "--data",
+        str(data),
+        "--results",
+        str(results),
+    ]
     arguments += ["--initial", str(initial), *more]
     if "--frozen" not in more:
         arguments += ["--run-dir", str(results / "run")]
@@ -71,7 +80,32 @@ def test_what_the_yardstick_would_end_in_is_said_before_pictures_are_read(
 
 
 def test_only_folds_need_a_folder(data: Path) -> None:
-    without = CliRunner().invoke(app, ["crossvalidate", str(RECIPE), "--data", str(data)])
+    without = CliRunner().invoke(app, ["crossvalidate", TINY, "--data", str(data)])
 
     assert without.exit_code == 2
     assert "the folds need --run-dir" in without.output
+
+
+def test_folds_are_scored_at_the_exported_size_and_scored_anew_when_it_or_the_mixture_changes(
+    config: TrainingConfig, examples: list[Example], tmp_path: Path
+) -> None:
+    few = replace(config.optimiser, examples=32, probe_start=False)
+
+    def figures(*, start_share: float, side_px: int) -> tuple[int, list[SourceFigures]]:
+        optimiser = replace(few, start_share=start_share)
+        recipe = replace(config, optimiser=optimiser, export=ExportConfig(side_px=side_px))
+        steps, run = 0, cross_validate(recipe, examples, None, tmp_path)
+        while True:
+            try:
+                next(run)
+                steps += 1
+            except StopIteration as end:
+                return steps, end.value
+
+    steps, first = figures(start_share=0.0, side_px=64)
+    again = [figures(start_share=0.0, side_px=96), figures(start_share=0.5, side_px=64)]
+
+    assert steps > 0
+    assert [steps for steps, _ in again] == [0, 0]  # nothing is trained twice
+    assert all(other != first for _, other in again)
+    assert figures(start_share=0.0, side_px=64) == (0, first)

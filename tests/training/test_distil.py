@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
+from recipes import RECIPES
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example, read_pixels
 from worksafe.training.config import NetworkConfig, TeacherConfig, TrainingConfig, read_config
@@ -26,13 +27,11 @@ from worksafe.training.train import train
 
 pytestmark = pytest.mark.train
 
-CONFIGS = Path(__file__).parents[2] / "src" / "worksafe" / "training" / "configs"
-
 
 @pytest.fixture
 def config() -> TrainingConfig:
     """Give a recipe of 64 px that is taught at 96."""
-    tiny = read_config(CONFIGS / "tiny.toml")
+    tiny = read_config(RECIPES / "tiny.toml")
     optimiser = replace(tiny.optimiser, examples=64, probe_start=False, start_share=0.0)
     return replace(
         tiny,

@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed: make test-train i
 import onnx
 import torch
 from onnx import TensorProto, helper
+from safetensors.torch import save_file
 
 from worksafe.errors import TrainingError
 from worksafe.training.averages import save_weights
@@ -230,3 +231,23 @@ def test_a_backbone_of_timm_sees_pictures_on_the_scale_of_its_weights(
     expected = (picture - mean[:, None, None]) / std[:, None, None]
     torch.testing.assert_close(maps, expected, atol=1e-5, rtol=1e-5)
     assert {*network.state_dict()} == {"head.weight", "head.bias"}  # files are as they were
+
+
+def test_pretrained_weights_are_taken_over_and_fitted_to_the_size(tmp_path: Path) -> None:
+    source = VisionTransformer(3, 224)
+    torch.nn.init.normal_(source.pos_embed)
+    tensors = {name: t for name, t in source.state_dict().items() if not name.startswith("head.")}
+    save_file(tensors, tmp_path / "whole.safetensors")
+    network = VisionTransformer(5, 96, merge_after=4)
+
+    network.start_from(tmp_path / "whole.safetensors")
+
+    loaded = network.state_dict()
+    for name in ("blocks.3.attn.qkv.weight", "norm.bias", "patch_embed.proj.weight"):
+        assert torch.equal(loaded[name], tensors[name])
+    assert torch.equal(network.pos_embed[:, 0], source.pos_embed[:, 0])
+    assert network.pos_embed.shape == (1, 37, 192)
+    del tensors["norm.bias"]
+    save_file(tensors, tmp_path / "part.safetensors")
+    with pytest.raises(TrainingError, match=r"norm\.bias"):
+        network.start_from(tmp_path / "part.safetensors")
