@@ -91,7 +91,7 @@ def test_of_a_long_preview_only_scores_are_kept() -> None:
     assert not score(along(True, 2400, 1201), maps=True, is_preview=True).maps
 
 
-def test_somebody_who_gives_up_is_asked_before_each_part() -> None:
+def test_somebody_who_gives_up_is_asked_on_view_part() -> None:
     asked: list[View] = []
     noise = np.random.default_rng(0).integers(0, 256, (1200, 120, 3), dtype=np.uint8)
     view = View(0, noise)

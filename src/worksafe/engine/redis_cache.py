@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _PREFIX = "worksafe:"
-_QUESTION_S = 0.2
+_QUESTION_S = 0.2  # then the image is scored: that takes no longer than waiting
 _QUESTIONS_AT_ONCE = 8
 _KEPT_S = 7 * 24 * 3600
-_PAUSE_S = 5.0
+_PAUSE_S = 5.0  # without questions, once the server did not answer
 _MOST_SAID = 200  # characters, in a line of the log
 
 Kind = Literal["read", "write"]

@@ -20,7 +20,7 @@ def score_image(
     pictures: Pictures,
     detectors: Sequence[Detector],
     idle: IdlePlaces,
-    before_each: Callable[[View], None] = lambda _: None,
+    on_view: Callable[[View], None] = lambda _: None,
     look: Look = PLAIN,
 ) -> ImageScores:
     """Score all views of an image and keep the highest of each label.
@@ -33,7 +33,7 @@ def score_image(
         All that apply.
     idle : IdlePlaces
         Where they run at once.
-    before_each : callable, optional
+    on_view : callable, optional
         Called with each view before it is scored, and before each of its parts; what it raises
         ends the work.
     look : Look, optional
@@ -48,7 +48,7 @@ def score_image(
     InternalError
         If there was nothing to look at, or a score is no number.
     """
-    scored = _score_frames(pictures.views, _Looking(detectors, idle, before_each, look))
+    scored = _score_frames(pictures.views, _Looking(detectors, idle, on_view, look))
     latest = {one.frame: one for one in scored}
     frames = [latest[frame] for frame in sorted(latest)]
     is_video = pictures.duration_s is not None
@@ -113,7 +113,7 @@ class _Looking:
 
     detectors: Sequence[Detector]
     idle: IdlePlaces
-    before_each: Callable[[View], None]
+    on_view: Callable[[View], None]
     look: Look
     known: dict[bytes, Scores] = field(default_factory=dict)  # parts that other views show, too
 
@@ -133,6 +133,6 @@ class _Looking:
         return self.known[key]
 
     def _score(self, view: View, pixels: RgbImage) -> Scores:
-        self.before_each(view)
+        self.on_view(view)
         scored = self.idle.map(lambda detector: detector.score(pixels, self.look), self.detectors)
         return combine(scored)

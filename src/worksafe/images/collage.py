@@ -11,7 +11,7 @@ from worksafe.images.resize import RgbImage
 Window = tuple[slice, slice]  # rows and columns of a picture
 
 _LINES = 40  # across a seam that are looked at
-_NARROWEST_PX = 32
+_NARROWEST_PX = 32  # there is nothing to be seen in less
 _STEP_PX = 3  # from one side of a seam to the other: compression and scaling blur it
 _NEAR_PX = 6  # beside a seam, where a picture goes on as it was
 _JUMP = 10  # of 255, from one side to the other
@@ -21,7 +21,7 @@ _FOR_ALIKE = 0.3  # so many more for sides that go together, as those of an edge
 _EVEN = 20  # of 255, between the darkest and the brightest of a border between pictures
 _LEAST = 0.18  # of the picture's side: five in a row, and borders between them
 _WIDEST = 1 / 12  # a border, of the side of what it divides
-_DEPTH = 3
+_DEPTH = 3  # rows of columns of rows
 
 
 def find_pictures(picture: RgbImage) -> list[Window]:

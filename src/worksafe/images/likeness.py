@@ -6,12 +6,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from worksafe.images.resize import RgbImage
 from worksafe.images.scenes import mean_change, sketch
 
-_ODD = 0.12
+_ODD = 0.12  # of what black and white differ by, in the mean: another picture
 _MIDDLE = slice(4, 12)  # of a sketch: where people look
 _INNER = slice(1, 15)
 _ODD_IN_PART = 0.15  # previews are sharpened; 0.09 at most without that, of 400 pictures
 _PART_PX = 2  # of the sketch's sixteen: one part in 64
-_SAME_SHAPE = 0.02
+_SAME_SHAPE = 0.02  # previews have whole pixels, so width by height is never quite the same
 _LEVELS = 255.0
 _BAR_LEVELS_IN_THE_MEAN = 5.0  # 4.4 at most, of 336 previews with bars
 _BAR_LEVELS = 60  # between the darkest and the brightest place of bars, after compression

@@ -18,9 +18,8 @@ from worksafe.images.resize import RgbImage
 if TYPE_CHECKING:
     from worksafe.results import Box  # which a process that decodes does without
 
-LONG = (
-    2.5  # times as long as wide: telephones' screens are up to 2.4, and seen well enough as a whole
-)
+# Times as long as wide: telephones' screens are up to 2.4, and seen well enough as a whole.
+LONG = 2.5
 _STEP = 2 / 3  # from one square to the next, of a side: what lies across an edge is whole in one
 _MOST = 16  # of a picture; of one that is longer still they are no squares any more
 _NARROWEST_PX = 32  # there is nothing to be seen in less

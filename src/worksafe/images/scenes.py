@@ -15,7 +15,7 @@ _Cells = NDArray[np.floating]
 
 _SKETCH_PX = 16
 _CELL_PX = 4  # of the picture that detail is taken from, for each place of the sketch
-_DETAIL_WEIGHT = 4.0
+_DETAIL_WEIGHT = 4.0  # beside colours: neighbours differ by a few levels where there is detail
 _WHOLE_SHARE = 0.4  # how far a change of one sixteenth counts as one of the whole
 _BLOCK_PX = 4  # of the sketch: differences count for a sixteenth of the picture at a time
 _SAME = 0.03  # what dithering and compression change

@@ -39,7 +39,7 @@ OPEN_OPTIONS = {
 }
 
 _SPACING_S = 1.0
-_NEW_SCENE = 0.10
+_NEW_SCENE = 0.10  # 0 to 1, as `change` tells: in the whole picture, or a quarter in a part
 _MOST_PASSED = 300  # frames, whatever their times say
 _SCENES_PER_S = 2.0  # beyond the evenly spaced frames, in the long run...
 _SCENES_AT_ONCE = 8.0  # ...and at once
