@@ -1,4 +1,5 @@
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,30 @@ def test_evaluate_writes_its_tables(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "violence.firearm" in (tmp_path / "out" / "hazards-val.md").read_text()
     assert "violence.firearm,3,1,3," in (tmp_path / "out" / "hazards-val.csv").read_text()
+
+
+def test_a_damaged_picture_is_in_no_figure_and_is_named(data: Path, tmp_path: Path) -> None:
+    (data / "4.png").write_bytes((data / "4.png").read_bytes()[:60])
+    out = tmp_path / "out"
+
+    arguments = ["--data", str(data), "--split", "val", "--out", str(out), "--no-pictures"]
+    result = runner.invoke(app, ["evaluate", *arguments])
+
+    assert result.exit_code == 0, result.output
+    assert (out / "hazards-val-unchecked.csv").read_text().startswith("path,why\n4.png,the png ")
+    assert "1 of the pictures could not be checked" in (out / "hazards-val.md").read_text()
+    assert json.loads((out / "hazards-val.json").read_text())["pictures"] == 29
+
+
+def test_pictures_none_of_which_can_be_checked_are_an_error(data: Path, tmp_path: Path) -> None:
+    for picture in data.glob("*.png"):
+        picture.write_bytes(b"no picture")
+
+    arguments = ["--data", str(data), "--split", "val", "--out", str(tmp_path / "out")]
+    result = runner.invoke(app, ["evaluate", *arguments, "--no-pictures"])
+
+    assert isinstance(result.exception, DatasetError)
+    assert "no picture can be checked" in str(result.exception)
 
 
 def test_a_split_without_pictures_is_an_error(tmp_path: Path) -> None:

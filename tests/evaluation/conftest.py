@@ -7,6 +7,7 @@ from PIL import Image
 from fakes import brightness_detector
 from worksafe import Moderator
 from worksafe.evaluation.datasets import Example, read_manifest
+from worksafe.evaluation.scoring import Scored, score_examples
 
 HEADER = "path,split,category,label,sublabel,source,group\n"
 
@@ -30,3 +31,8 @@ def brightness(tmp_path: Path) -> list[Example]:
         rows.append(f"{index}.png,test,{what},s{index % 3},g{index}\n")
     (tmp_path / "manifest.csv").write_text(HEADER + "".join(rows))
     return read_manifest(tmp_path)
+
+
+@pytest.fixture
+def scored(brightness: list[Example], moderator: Moderator) -> list[Scored]:
+    return [one for one in score_examples(moderator, brightness) if isinstance(one, Scored)]

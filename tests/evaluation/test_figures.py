@@ -5,17 +5,16 @@ from PIL import Image
 
 from labelled import make_scored
 from worksafe import Moderator
-from worksafe.evaluation.datasets import Example
 from worksafe.evaluation.figures import draw_figures
 from worksafe.evaluation.report import FIGURES
-from worksafe.evaluation.scoring import score_examples
+from worksafe.evaluation.scoring import Scored
 from worksafe.evaluation.sheet import draw_sheet
 from worksafe.evaluation.subjects import Subject, find_subjects
 
 
 @pytest.fixture
-def subjects(brightness: list[Example], moderator: Moderator) -> list[Subject]:
-    return find_subjects(list(score_examples(moderator, brightness)), moderator.labels)
+def subjects(scored: list[Scored], moderator: Moderator) -> list[Subject]:
+    return find_subjects(scored, moderator.labels)
 
 
 def test_figures_are_pictures_of_a_readable_size(subjects: list[Subject], tmp_path: Path) -> None:

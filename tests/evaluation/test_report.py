@@ -17,7 +17,7 @@ from worksafe.evaluation.report import (
     write_report,
 )
 from worksafe.evaluation.robustness import robustness_rows, score_changes
-from worksafe.evaluation.scoring import score_examples
+from worksafe.evaluation.scoring import Scored
 from worksafe.evaluation.subjects import find_subjects
 
 ORIGIN = Origin(
@@ -32,8 +32,7 @@ ORIGIN = Origin(
 
 
 @pytest.fixture
-def report(brightness: list[Example], moderator: Moderator) -> Report:
-    scored = list(score_examples(moderator, brightness))
+def report(brightness: list[Example], scored: list[Scored], moderator: Moderator) -> Report:
     neutral = [one for one in scored if not one.example.label]
     rows = robustness_rows(list(score_changes(moderator, brightness)), neutral)
     return measure(ORIGIN, scored, find_subjects(scored, moderator.labels), rows)

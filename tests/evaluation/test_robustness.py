@@ -14,20 +14,20 @@ from worksafe.evaluation.robustness import (
     robustness_rows,
     score_changes,
 )
-from worksafe.evaluation.scoring import score_examples
+from worksafe.evaluation.scoring import Scored
 from worksafe.models import hazards
 from worksafe.models.registry import DETECTORS
 
 
 def test_brightness_stays_in_a_mirror_and_moves_where_a_crop_cuts_the_dark_edge(
-    brightness: list[Example], moderator: Moderator
+    brightness: list[Example], scored: list[Scored], moderator: Moderator
 ) -> None:
     pixels = np.full((40, 40, 3), 200, np.uint8)
     pixels[:, :2] = 0
     for example in brightness:
         if example.label:
             Image.fromarray(pixels).save(example.path)
-    neutral = [one for one in score_examples(moderator, brightness) if not one.example.label]
+    neutral = [one for one in scored if not one.example.label]
 
     rows = robustness_rows(list(score_changes(moderator, brightness)), neutral)
 

@@ -3,8 +3,7 @@ import pytest
 
 from labelled import make_scored
 from worksafe import Moderator
-from worksafe.evaluation.datasets import Example
-from worksafe.evaluation.scoring import score_examples
+from worksafe.evaluation.scoring import Scored
 from worksafe.evaluation.subjects import find_subjects, subject_row
 from worksafe.models.spec import Label
 
@@ -15,9 +14,7 @@ LABELS = [
 ]
 
 
-def test_figures_equal_those_by_hand(brightness: list[Example], moderator: Moderator) -> None:
-    scored = list(score_examples(moderator, brightness))
-
+def test_figures_equal_those_by_hand(scored: list[Scored], moderator: Moderator) -> None:
     category, label = find_subjects(scored, moderator.labels)
     row = subject_row(label)
 

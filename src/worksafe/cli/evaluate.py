@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -12,11 +13,12 @@ from rich.progress import track
 
 from worksafe.cli.shown import print_markdown
 from worksafe.engine.detector import load_detectors
-from worksafe.errors import SettingsError
+from worksafe.errors import DatasetError, SettingsError
 from worksafe.evaluation.card import fill_card, find_blocks
-from worksafe.evaluation.datasets import MANIFEST, NEUTRAL, SPLITS, read_split
+from worksafe.evaluation.datasets import MANIFEST, NEUTRAL, SPLITS, Example, read_split
 from worksafe.evaluation.markdown import decision_lines, subject_lines, write_markdown
 from worksafe.evaluation.report import (
+    TABLES,
     Measured,
     Origin,
     Report,
@@ -32,7 +34,7 @@ from worksafe.evaluation.robustness import (
     robustness_rows,
     score_changes,
 )
-from worksafe.evaluation.scoring import Scored, measuring_settings, score_examples
+from worksafe.evaluation.scoring import Scored, Unchecked, measuring_settings, score_examples
 from worksafe.evaluation.sheet import draw_sheet
 from worksafe.evaluation.subjects import Row, find_subjects
 from worksafe.models.hazards import SPEC, read_spec
@@ -79,7 +81,7 @@ def evaluate_detectors(
     Raises
     ------
     DatasetError
-        If the manifest is wrong, or has no usable pictures of that split.
+        If the manifest is wrong, has no usable pictures of that split, or none can be checked.
     SettingsError
         If matplotlib is absent and pictures are wanted, the sheet's name is of no picture, or the
         card has no place for the figures.
@@ -97,12 +99,12 @@ def evaluate_detectors(
     command = f"worksafe evaluate --split {split}" + " --robustness" * robustness
     command += f" --hazards {hazards.name}" if hazards else ""
     with Moderator(measuring_settings(), detectors=load_detectors(specs)) as moderator:
-        scored = _with_bar(score_examples(moderator, examples), len(examples), "scoring", console)
+        scored, unchecked = _score(moderator, examples, data, console)
         rows = _robustness(moderator, specs, scored, console) if robustness else []
         subjects = find_subjects(scored, moderator.labels)
-        origin = _origin(data, split, command, len(examples), moderator)
+        origin = _origin(data, split, command, len(scored), moderator)
     with console.status("drawing bootstrap intervals"):
-        report = measure(origin, scored, subjects, rows)
+        report = measure(origin, scored, subjects, rows, unchecked)
     write_report(report, out)
     drawn = {}
     if pictures:
@@ -116,6 +118,9 @@ def evaluate_detectors(
     if card:
         text = fill_card(card.read_text(encoding="utf-8"), out, measured)
         card.write_text(text, encoding="utf-8")
+    if unchecked:
+        where = report_path(out, split, TABLES["unchecked"] + ".csv")
+        console.print(f"{len(unchecked)} pictures could not be checked: {where}", style="yellow")
     _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
 
 
@@ -145,6 +150,23 @@ def _refuse_card(card: Path, split: str, out: Path) -> None:
 
 def _with_bar(items: Iterable[T], total: int, title: str, console: Console) -> list[T]:
     return list(track(items, total=total, description=title, console=console))
+
+
+def _score(
+    moderator: Moderator, examples: Sequence[Example], data: Path, console: Console
+) -> tuple[list[Scored], list[Row]]:
+    """Score all pictures; tell which of them could not be checked, by their paths in the data."""
+    done = _with_bar(score_examples(moderator, examples), len(examples), "scoring", console)
+    scored = [one for one in done if isinstance(one, Scored)]
+    unchecked = [
+        {"path": os.path.relpath(one.example.path, data), "why": one.reason}
+        for one in done
+        if isinstance(one, Unchecked)
+    ]
+    if not scored:
+        msg = f"no picture can be checked; of the first: {unchecked[0]['why']}"
+        raise DatasetError(msg)
+    return scored, unchecked
 
 
 def _robustness(

@@ -69,6 +69,7 @@ def section_lines(report: Report, heading: str, kinds: int | None = None) -> Lin
         ("sources", "Sources", source_lines),
         ("kinds", "Ordinary pictures", lambda rows: kind_lines(rows[:kinds])),
         ("robustness", "Robustness", robustness_lines),
+        ("unchecked", "Not checked", unchecked_lines),
     ]
     lines: Lines = []
     for name, title, write in sections:
@@ -199,6 +200,14 @@ def robustness_lines(rows: Sequence[Row]) -> Lines:
                 for head, of in zip(counted, by_label.values(), strict=True)
             ),
         ),
+    ]
+
+
+def unchecked_lines(rows: Sequence[Row]) -> Lines:
+    """Say how many pictures are in no figure."""
+    return [
+        f"{len(rows):,} of the pictures could not be checked, and are in no figure: their names "
+        "and the reasons are in the table beside this report."
     ]
 
 

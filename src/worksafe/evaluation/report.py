@@ -18,6 +18,7 @@ TABLES = {
     "sources": "-sources",
     "kinds": "-kinds",
     "robustness": "-robustness",
+    "unchecked": "-unchecked",
 }
 FIGURES = {
     "ROC": "-roc.png",
@@ -85,6 +86,7 @@ def measure(
     scored: Sequence[Scored],
     subjects: Iterable[Subject],
     robustness: Sequence[Row] = (),
+    unchecked: Sequence[Row] = (),
 ) -> Report:
     """Measure everything; the bootstraps take some seconds.
 
@@ -98,6 +100,8 @@ def measure(
         From `find_subjects`.
     robustness : sequence of dict, optional
         From `robustness_rows`.
+    unchecked : sequence of dict, optional
+        Pictures that could not be checked: path, and why. They are in no figure.
 
     Returns
     -------
@@ -110,6 +114,7 @@ def measure(
         "sources": source_rows(subjects),
         "kinds": kind_rows(scored),
         "robustness": list(robustness),
+        "unchecked": list(unchecked),
     }
     return Report(origin, {name: rows for name, rows in tables.items() if rows})
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from worksafe.errors import DatasetError
 from worksafe.evaluation.datasets import Example, read_pixels
 from worksafe.evaluation.metrics import roc_auc
-from worksafe.evaluation.scoring import Scored, score_examples
+from worksafe.evaluation.scoring import Scored, Unchecked, score_examples
 from worksafe.evaluation.subjects import Row, fixed
 from worksafe.images.source import Source
 from worksafe.models.spec import DetectorSpec, Label
@@ -86,6 +87,9 @@ def score_changes(
             return change(Image.fromarray(read_pixels(example, _MOST_PX)))
 
         for scored in score_examples(moderator, shown, open_changed):
+            if isinstance(scored, Unchecked):
+                msg = f"{scored.example.path}, {name}: {scored.reason}"
+                raise DatasetError(msg)
             yield name, scored
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from worksafe.errors import DatasetError
 from worksafe.evaluation.datasets import Example
 from worksafe.images.source import Source
 from worksafe.moderator import Moderator
@@ -34,6 +33,14 @@ class Scored:
     fired: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A labelled picture that cannot be checked, and why."""
+
+    example: Example
+    reason: str
+
+
 def measuring_settings() -> Settings:
     """Read the settings, but for how pictures are looked at, which differs between machines.
 
@@ -52,8 +59,8 @@ def score_examples(
     moderator: Moderator,
     examples: Sequence[Example],
     open_picture: Callable[[Example], Source] = attrgetter("path"),
-) -> Iterator[Scored]:
-    """Score labelled pictures.
+) -> Iterator[Scored | Unchecked]:
+    """Score labelled pictures; one that is damaged spoils no other.
 
     Parameters
     ----------
@@ -66,20 +73,14 @@ def score_examples(
 
     Yields
     ------
-    Scored
+    Scored or Unchecked
         In the order of `examples`.
-
-    Raises
-    ------
-    DatasetError
-        If a picture cannot be checked.
     """
     results = moderator.check_many(open_picture(example) for example in examples)
     for example, result in zip(examples, results, strict=True):
         if result.scores is None:
-            reason = result.error.message if result.error else "no scores"
-            msg = f"{example.path}: {reason}"
-            raise DatasetError(msg)
+            yield Unchecked(example, result.error.message if result.error else "no scores")
+            continue
         reasons = [reason.label or reason.rule for reason in result.reasons]
         yield Scored(
             example=example,
