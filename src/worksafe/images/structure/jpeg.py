@@ -50,7 +50,10 @@ def claims_pictures(data: bytes) -> bool:
 
 
 def refuse_odd_jpeg(data: bytes) -> None:
-    """Go through the scans of every JPEG in the file: any may be one of the pictures of an MPO.
+    """Go through the scans of every JPEG in the file, of an MPO any of which may be shown.
+
+    One that lies in another's EXIF is looked at when it is taken out: cut off, it seems to go on
+    with the scans of the other.
 
     Parameters
     ----------
@@ -70,17 +73,20 @@ def refuse_odd_jpeg(data: bytes) -> None:
         msg = f"the file holds more than {MAX_JPEGS} JPEGs"
         raise UndecodableImageError(msg)
     budget = 4 * len(data) + _JPEG_SPARE_BYTES
-    heads: list[bytes] = []
+    heads, are_shown = list[bytes](), claims_pictures(data)
     for at in starts:
-        head_end, end = _walk_scans(data, markers, at + 2, budget)
+        is_shown = at == 0 or are_shown
+        head_end, end = _walk_scans(data, markers, at + 2, budget, _Drawn() if is_shown else None)
         heads.append(data[at:head_end])
         budget -= end - at
     refuse_odd_gain_map(heads)
 
 
-def _walk_scans(data: bytes, markers: Sequence[int], at: int, budget: int) -> tuple[int, int]:
+def _walk_scans(
+    data: bytes, markers: Sequence[int], at: int, budget: int, drawn: "_Drawn | None"
+) -> tuple[int, int]:
     """Go through a JPEG, and tell where its pixels begin and where it ends."""
-    scans, start, head_end, exif, drawn = 0, at, len(data), 0, _Drawn()
+    scans, start, head_end, exif = 0, at, len(data), 0
     while (place := bisect_left(markers, at)) < len(markers):
         at = markers[place] + 2
         if data[at - 1] == _EOI:
@@ -93,7 +99,8 @@ def _walk_scans(data: bytes, markers: Sequence[int], at: int, budget: int) -> tu
             if scans > MAX_SCANS:
                 msg = f"the jpeg has more than {MAX_SCANS} scans"
                 raise UndecodableImageError(msg)
-            drawn.add(data[at + 2 : at + 2 + 1 + 2 * _MOST_COMPONENTS + 3])
+            if drawn:
+                drawn.add(data[at + 2 : at + 2 + 1 + 2 * _MOST_COMPONENTS + 3])
         exif += data[at - 1] == _APP1 and data.startswith(_EXIF, at + 2)
         if exif > MAX_EXIF:
             msg = f"the file has more than {MAX_EXIF} EXIF blocks"
