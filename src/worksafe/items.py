@@ -170,7 +170,7 @@ def in_error(index: int, name: str | None, policy: Policy, error: InputError) ->
 
 
 def outcome_of(task: Task[Moderation], index: int, name: str | None, policy: Policy) -> Moderation:
-    """Give the result of an item's task, with what it waited; of one that never ran, an error."""
+    """Return the result of an item's task, with what it waited; of one that never ran, an error."""
     try:
         moderation = task.result()
     except InputError as error:

@@ -107,7 +107,7 @@ class Moderator:
         return choose_policy(self.policies, self.settings.policy if policy is None else policy)
 
     def look(self, thorough: Thorough | None = None, *, maps: bool = False) -> Look:
-        """Tell how closely to look: as the settings say, where nothing else is given."""
+        """Return how closely to look: as the settings say, where nothing else is given."""
         return Look(thorough or self.settings.thorough, maps)
 
     @property
@@ -336,7 +336,7 @@ class Moderator:
         self.is_ready = True
 
     def __enter__(self) -> Self:
-        """Be closed at the end of a ``with``."""
+        """Enter a ``with`` block, which closes it at its end."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,7 +16,7 @@ TIME_DIGITS = 2
 
 
 def category_of(label: str) -> str:
-    """Tell the category of a ``category.label``; a category is its own."""
+    """Return the category of a ``category.label``; a category is its own."""
     return label.partition(".")[0]
 
 
@@ -275,7 +275,7 @@ class Timing:
 
 
 def elapsed_ms(began: float) -> float:
-    """Tell how many milliseconds ago it was that `time.perf_counter` gave this, in seconds."""
+    """Return how many milliseconds ago it was that `time.perf_counter` gave this, in seconds."""
     return (time.perf_counter() - began) * 1000
 
 

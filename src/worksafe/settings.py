@@ -225,7 +225,7 @@ class Settings(BaseSettings):
         )
 
     def deadline_for(self, images: int) -> float:
-        """Tell the seconds allowed for a request with so many images; a day at most."""
+        """Return the seconds allowed for a request with so many images; a day at most."""
         return min(_DAY_S, self.deadline_s + self.deadline_per_image_s * max(0, images - 1))
 
     @classmethod

@@ -111,7 +111,7 @@ def allow_one_byte_more(request: Request) -> None:
 
 
 def is_too_large(request: Request) -> bool:
-    """Tell whether a body has more bytes than a request may have, as it says or as they came."""
+    """Return whether a body has more bytes than a request may have, as it says or as they came."""
     ceiling = current_app.config["MAX_CONTENT_LENGTH"]
     taken = request.content_length
     if taken is None:

@@ -122,7 +122,7 @@ def _clock(seconds: float) -> str:
 
 
 def exit_status(results: Sequence[Moderation]) -> int:
-    """Tell the exit status for some results: the highest that applies.
+    """Return the exit status for some results: the highest that applies.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def redact_image(
 
 
 def _is_same_file(image: str, to: str) -> bool:
-    """Tell whether two names lead to one file, be it by links; devices and pipes are none."""
+    """Return whether two names lead to one file, be it by links; devices and pipes are none."""
     try:
         return Path(to).is_file() and Path(to).samefile(image)
     except (OSError, ValueError):  # one is not there, or no path at all

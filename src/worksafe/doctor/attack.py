@@ -37,7 +37,7 @@ class Answered:
 
 
 def is_there(url: str) -> bool:
-    """Tell whether anything answers at a service's address."""
+    """Return whether anything answers at a service's address."""
     try:
         httpx.get(f"{url.rstrip('/')}/healthz", timeout=PATIENCE_S, trust_env=False)
     except httpx.HTTPError:

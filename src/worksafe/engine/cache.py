@@ -24,7 +24,7 @@ class ResultCache(Protocol):
     """Keeps what was found."""
 
     def get(self, key: str) -> Found | None:
-        """Give what is kept under a key; None where nothing is."""
+        """Return what is kept under a key; None where nothing is."""
 
     def put(self, key: str, found: Found) -> None:
         """Keep something."""
@@ -33,7 +33,7 @@ class ResultCache(Protocol):
         """Say what it is, for people."""
 
     def close(self) -> None:
-        """Let go of what it holds; it keeps nothing more."""
+        """Drop what it holds; it keeps nothing more."""
 
 
 class MemoryCache:
@@ -53,7 +53,7 @@ class MemoryCache:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Found | None:
-        """Give what is kept under a key."""
+        """Return what is kept under a key."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -79,14 +79,14 @@ class MemoryCache:
         return f"in memory, {self._entries} results at most" if self._entries else "off"
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Drop what it holds."""
         with self._lock:
             self._entries = self._taken = 0
             self._kept.clear()
 
 
 def _weight(found: Found) -> int:
-    """Tell how many entries something takes: its memory, by that of a still picture."""
+    """Return how many entries something takes: its memory, by that of a still picture."""
     return sum(1 + len(frame.scores.regions) // _REGIONS for frame in found.scores.frames)
 
 
@@ -127,11 +127,11 @@ class Recall:
         return self._cache.describe()
 
     def close(self) -> None:
-        """Let go of where results are kept."""
+        """Close what keeps results."""
         self._cache.close()
 
     def get(self, key: str) -> Found | None:
-        """Give what was found in the same bytes before."""
+        """Return what was found in the same bytes before."""
         return self._cache.get(key)
 
     def put(self, key: str, found: Found) -> None:

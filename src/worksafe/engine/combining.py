@@ -115,7 +115,7 @@ def join_parts(whole: Scores, parts: Sequence[tuple[Scores, Box]]) -> Scores:
 
 
 def _placed(regions: Iterable[Region], box: Box) -> tuple[Region, ...]:
-    """Tell where in the picture regions of a part of it are."""
+    """Move regions of a part of a picture to where they lie in the picture."""
     left, top, across, down = box
     places = [(region, region.box) for region in regions]
     return tuple(
@@ -142,5 +142,5 @@ def _span(start: float, size: float, places: int) -> slice:
 
 
 def _nearest(few: int, many: int) -> NDArray[np.intp]:
-    """Tell for each of many places which of few lies there."""
+    """Return for each of many places which of few lies there."""
     return (np.arange(many) * few) // many

@@ -50,7 +50,7 @@ class Look:
             raise ValueError(msg)
 
     def side_px(self, specs: Iterable[DetectorSpec]) -> int:
-        """Tell the longest side that some detectors want of a picture."""
+        """Return the longest side that some detectors want of a picture."""
         return max(
             spec.side_px
             if self.thorough == "never"

@@ -117,7 +117,7 @@ class Finder:
         return Found(scored, info), decode_ms
 
     def side_px(self, look: Look) -> int:
-        """Tell the longest side that the detectors want of a picture, in pixels."""
+        """Return the longest side that the detectors want of a picture, in pixels."""
         return look.side_px(detector.spec for detector in self._detectors)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ _LIBRARIES = (
 
 @cache
 def provenance(package: Path = _PACKAGE) -> str:
-    """Tell this code from any other that may decode, choose frames or calibrate otherwise.
+    """Return a fingerprint of this code: other code may decode or calibrate otherwise.
 
     A version does not: it stays the same from one commit to the next, and what an old decoder let
     pass would be answered long after it was mended.

@@ -106,7 +106,7 @@ class RedisCache:
         self._askers = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, "redis")
 
     def get(self, key: str) -> Found | None:
-        """Give what is kept under a key; None, too, where Redis does not answer, or nonsense."""
+        """Return what is kept under a key; None, too, where Redis does not answer, or nonsense."""
         kept = self._ask("read", lambda: self._redis.get(_PREFIX + key))
         if kept is None:
             return None
@@ -174,7 +174,7 @@ class RedisCache:
             _log.warning("the result cache %s: %s", does, self._said(error))
 
     def _said(self, error: Exception) -> str:
-        """Give Redis's own words, without the password, should they hold it."""
+        """Return Redis's own words, without the password, should they hold it."""
         password = self._redis.connection_pool.connection_kwargs.get("password")
         said = _words(error) or f"nothing whole within {_QUESTION_S} s"
         return said.replace(password, "…") if password else said

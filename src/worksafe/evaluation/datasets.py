@@ -140,7 +140,7 @@ def _refuse_leakage(manifest: Path, examples: list[Example]) -> None:
 
 
 def choose_split(examples: Iterable[Example], split: str) -> list[Example]:
-    """Give the pictures of one split that are sure of their label: all but the weak ones.
+    """Return the pictures of one split that are sure of their label: all but the weak ones.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def _grouped(result: Moderation) -> list[list[Reason]]:
 
 
 def _has_place(result: Moderation, reason: Reason) -> bool:
-    """Tell whether a reason's label has regions or a map."""
+    """Return whether a reason's label has regions or a map."""
     if result.scores is None or reason.label is None:
         return False
     scores = scores_in(result.frames, reason.frame, result.scores)

@@ -263,7 +263,7 @@ class _Decoding:
         ]
 
     def _factor(self, image: Image.Image) -> int:
-        """Tell by how much a picture may be reduced, so that twice what is wanted is left."""
+        """Return by how much a picture may be reduced, so that twice what is wanted is left."""
         return max(1, max(image.size) // (2 * side_for_parts(*image.size, self.side_px)))
 
     def _scale_in_decoder(self, image: JpegImageFile) -> None:

@@ -55,7 +55,7 @@ def resolve_name(host: str, port: int) -> list[str]:
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address is one of the open internet, whatever it is wrapped in.
+    """Return whether an address is one of the open internet, whatever it is wrapped in.
 
     Parameters
     ----------

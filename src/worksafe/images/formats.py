@@ -70,7 +70,7 @@ _PICTURES = _HEIC_BRANDS | _AVIF_BRANDS
 
 
 def sniff_format(data: bytes) -> ImageFormat:
-    """Tell an image's format by its magic bytes.
+    """Return an image's format, by its magic bytes.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def sniff_format(data: bytes) -> ImageFormat:
 
 
 def _by_mark(data: bytes) -> ImageFormat | None:
-    """Tell a format that begins by a mark of its own."""
+    """Return a format that begins by a mark of its own."""
     if data.startswith(b"RIFF"):
         return _RIFF_FORMATS.get(data[8:12])
     return next((known for prefix, known in _PREFIXES if data.startswith(prefix)), None)

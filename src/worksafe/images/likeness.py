@@ -18,7 +18,7 @@ _BAR_LEVELS = 60  # between the darkest and the brightest place of bars, after c
 
 
 def shows_what_is_hidden(thumbnail: RgbImage, picture: RgbImage) -> bool:
-    """Tell whether a preview shows what its picture does not, be it in a small part.
+    """Return whether a preview shows what its picture does not, be it in a small part.
 
     Programs that cover a part of a picture, or cut one out, may leave the preview as it was.
 
@@ -40,7 +40,7 @@ def shows_what_is_hidden(thumbnail: RgbImage, picture: RgbImage) -> bool:
 
 
 def _change_in_part(some: RgbImage, other: RgbImage) -> float:
-    """Tell how far two pictures differ in the part where they do most, 0 to 1."""
+    """Return how far two pictures differ in the part where they do most, 0 to 1."""
     first, second = (sketch([one])[0, _INNER, _INNER].astype(float) for one in (some, other))
     parts = sliding_window_view(np.abs(first - second).mean(axis=-1), (_PART_PX, _PART_PX))
     return float(parts.mean(axis=(-1, -2)).max()) / _LEVELS
@@ -63,7 +63,7 @@ def _middle(picture: RgbImage, shape: float) -> tuple[slice, slice]:
 
 
 def _has_bars(thumbnail: RgbImage, shape: float) -> bool:
-    """Tell whether there is nothing to be seen beside the middle that is so wide."""
+    """Return whether there is nothing to be seen beside the middle that is so wide."""
     rows, columns = _middle(thumbnail, shape)
     is_beside = np.ones(thumbnail.shape[:2], dtype=bool)
     is_beside[
@@ -77,7 +77,7 @@ def _has_bars(thumbnail: RgbImage, shape: float) -> bool:
 
 
 def shows_something_else(other: RgbImage, picture: RgbImage) -> bool:
-    """Tell whether what may be shown in a picture's place is another picture.
+    """Return whether what may be shown in a picture's place is another picture.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ Read = bytes | Path | Image.Image | NDArray[Any]
 
 
 def has_video() -> bool:
-    """Tell whether PyAV, which decodes videos, is installed."""
+    """Return whether PyAV, which decodes videos, is installed."""
     return importlib.util.find_spec("av") is not None
 
 

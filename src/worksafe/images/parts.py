@@ -48,12 +48,12 @@ class Part:
 
 
 def is_long(width: int, height: int) -> bool:
-    """Tell whether a picture of this shape is to be looked at in parts."""
+    """Return whether a picture of this shape is to be looked at in parts."""
     return max(width, height) > LONG * min(width, height) >= LONG * _NARROWEST_PX
 
 
 def side_for_parts(width: int, height: int, side_px: int) -> int:
-    """Tell how long a picture's longest side has to stay.
+    """Return how long a picture's longest side has to stay.
 
     Parameters
     ----------

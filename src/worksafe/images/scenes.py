@@ -60,7 +60,7 @@ def _cell_means(cells: _Cells) -> _Cells:
 
 
 def largest_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
-    """Tell how far frames differ where they differ most, a sixteenth of the picture at a time.
+    """Return how far frames differ where they differ most, a sixteenth of the picture at a time.
 
     Parameters
     ----------
@@ -81,13 +81,13 @@ def largest_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
 
 
 def mean_change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
-    """Tell how far frames differ over the whole picture; arguments and result as the above."""
+    """Return how far frames differ over the whole picture; arguments and result as the above."""
     mean: NDArray[np.float64] = np.abs(some - other).mean(axis=(-1, -2, -3, -4)) / _LEVELS
     return mean
 
 
 def change(some: Sketch, other: Sketch) -> NDArray[np.float64]:
-    """Tell how far frames differ: over the whole picture, or more in a part of it; as the above."""
+    """Return how far frames differ: over the whole picture, or more in a part; as the above."""
     in_part = _WHOLE_SHARE * largest_change(some, other)
     larger: NDArray[np.float64] = np.maximum(mean_change(some, other), in_part)
     return larger
@@ -176,7 +176,7 @@ class SceneChooser:
         return max(float(self._compare(drawn.astype(np.int16), change).min()) for drawn in seen)
 
     def _compare(self, drawn: Sketch, measure: Measure) -> NDArray[np.float64]:
-        """Tell how far a frame is from each that is kept."""
+        """Return how far a frame is from each that is kept."""
         if not self._kept:
             return np.empty(0)
         drawings = _together([*(kept.drawn for kept in self._kept), drawn])

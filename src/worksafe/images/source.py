@@ -84,7 +84,7 @@ def read_source(source: Source, limits: ImageLimits) -> bytes | Image.Image | ND
 
 
 def is_video(head: bytes | bytearray | memoryview) -> bool:
-    """Tell from a file's first bytes whether it is a video."""
+    """Return whether a file is a video, by its first bytes."""
     try:
         return sniff_format(bytes(head)).is_video
     except InputError:
@@ -92,7 +92,7 @@ def is_video(head: bytes | bytearray | memoryview) -> bool:
 
 
 def film_path(source: Source) -> Path | None:
-    """Give the path of a source that is a video's: such a file need not be read as a whole."""
+    """Return the path of a source that is a video's: such a file need not be read as a whole."""
     if not isinstance(source, str | os.PathLike):
         return None
     try:
@@ -137,7 +137,7 @@ class PieceReader:
         self._limits.check_bytes(len(self._data), is_video=is_video(self._data[:_HEAD_BYTES]))
 
     def whole(self) -> bytes:
-        """Give all pieces as one."""
+        """Return all pieces as one."""
         return bytes(self._data)
 
 

@@ -235,7 +235,7 @@ class _Track:
             raise UndecodableImageError("the video is damaged or cut off: a part cannot be read")
 
     def end(self) -> Iterator[View]:
-        """Give the chosen ones for which no frame came after them; a player halts at the last."""
+        """Yield the chosen ones for which no frame came after them; a player halts at the last."""
         if self._waiting and not self._passed:
             self._waiting.append(replace(self._waiting.pop(), is_still=self._is_other))
         yield from self._waiting
@@ -331,7 +331,7 @@ def _turn_upright(pixels: NDArray[Any], frame: VideoFrame) -> RgbImage:
 
 
 def _is_mirrored(frame: VideoFrame) -> bool:
-    """Tell whether the file's matrix mirrors, before it turns."""
+    """Return whether the file's matrix mirrors, before it turns."""
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False
@@ -361,7 +361,7 @@ def _upright_size(frame: VideoFrame, pixel_shape: float) -> tuple[int, int]:
 
 
 def pixel_shape(stream: VideoStream) -> float:
-    """Tell how wide pixels are shown, by their height; some players ignore it, so not by much."""
+    """Return how wide pixels are shown, by their height; some players ignore it, so not by much."""
     shape = float(stream.sample_aspect_ratio or 1)
     if not 1 / _WIDEST_PIXEL <= shape <= _WIDEST_PIXEL:
         msg = f"the video's pixels are {shape:g} times as wide as high"

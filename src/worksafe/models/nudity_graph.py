@@ -25,7 +25,7 @@ _BOX_WIDTH = 64  # sixteen distances for each of four sides
 
 
 def make_lean(model: bytes, wanted: Sequence[bool], above: float) -> bytes:
-    """Let NudeNet answer the same in less time: divide its convolutions, and skip its boxes.
+    """Make NudeNet answer the same in less time: divide its convolutions, and skip its boxes.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def divide_convolutions(graph: onnx.GraphProto) -> None:
 def _activated_convolution(
     split: onnx.NodeProto, made_by: Mapping[str, onnx.NodeProto]
 ) -> onnx.NodeProto | None:
-    """Give the convolution whose output, after a SiLU, a node divides; None if it does not."""
+    """Return the convolution whose output, after a SiLU, a node divides; None if it does not."""
     product = made_by.get(split.input[0]) if split.op_type == "Split" else None
     if product is None or product.op_type != "Mul":
         return None
@@ -180,7 +180,7 @@ def _of_scales(branch: str) -> list[str]:
 def _needed(
     nodes: Sequence[onnx.NodeProto], wanted: Iterable[str], without: Iterable[str]
 ) -> list[onnx.NodeProto]:
-    """Give those nodes that compute some tensors from others that are known, in their order."""
+    """Return those nodes that compute some tensors from others that are known, in their order."""
     missing, known = set(wanted), set(without)
     needed = []
     for node in reversed(nodes):  # each comes after what it needs

@@ -12,7 +12,7 @@ CATEGORIES: tuple[str, ...] = tuple(
 
 
 def does_count(name: str) -> bool:
-    """Tell whether a label makes its category's score; one that is not registered yet does.
+    """Return whether a label makes its category's score; one that is not registered yet does.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def does_count(name: str) -> bool:
 
 
 def known_label(name: str) -> str:
-    """Give a label's name back; raises ValueError, which names all, where there is none."""
+    """Return a label's name; raises ValueError, which names all, where there is none."""
     if name not in LABELS:
         msg = f"{name} is no label; known are {', '.join(LABELS)}"
         raise ValueError(msg)

@@ -42,7 +42,7 @@ def decide(scored: ImageScores, policy: Policy) -> Decision:
 
 
 def suitability(scores: Scores, policy: Policy) -> int:
-    """Tell how suitable for work an image is.
+    """Return how suitable for work an image is.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def _reason(rule_name: str, scored: ImageScores, policy: Policy) -> Reason | Non
 def _score_and_frame(
     rule_name: str, scored: ImageScores, policy: Policy
 ) -> tuple[float, int | None] | None:
-    """Tell what a rule compares, and which frame has it; None where nothing is known of it."""
+    """Return what a rule compares, and which frame has it; None where nothing is known of it."""
     if rule_name == UNSEEN:
         return round(scored.unseen, SCORE_DIGITS), None
     known = scored.scores.labels if "." in rule_name else scored.scores.categories

@@ -117,7 +117,7 @@ class Policy(BaseModel):
     video: VideoRule = VideoRule()
 
     def weight_of(self, label: str) -> float:
-        """Tell how much a label's score costs suitability; less where it only is reported.
+        """Return how much a label's score costs suitability; less where it only is reported.
 
         A label that no registered detector has, as of one that is being tried, counts.
         """

@@ -42,7 +42,7 @@ def agreed(frames: Sequence[FrameScores], name: str, rule: VideoRule) -> tuple[f
 
 
 def _windows(times_ms: Sequence[float], within_s: float) -> Iterator[tuple[int, int]]:
-    """Give the first and the last of frames that are near each other, as many at once as are."""
+    """Yield the first and the last of frames that are near each other, as many at once as are."""
     within_ms = round(within_s * 1000, 3)
     first = 0
     for last, time_ms in enumerate(times_ms):
@@ -54,7 +54,7 @@ def _windows(times_ms: Sequence[float], within_s: float) -> Iterator[tuple[int, 
 
 
 def _ms(time_s: float) -> float:
-    """Tell a time as answers hold it in whole milliseconds: 8.3 less 7.3 seconds is more than 1."""
+    """Return a time as answers have it, in whole milliseconds: 8.3 less 7.3 s is more than 1."""
     return round(round(time_s, TIME_DIGITS) * 1000, 0)
 
 

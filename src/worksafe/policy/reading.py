@@ -70,7 +70,7 @@ def _mistake(found: ErrorDetails) -> FieldError:
 
 
 def _has_comma(found: ErrorDetails) -> bool:
-    """Tell whether a number was written with a comma, which YAML takes for the end of it."""
+    """Return whether a number was written with a comma, which YAML takes for the end of it."""
     if found["type"] == "extra_forbidden":  # {review: 0,5} is review 0, and a member 5
         return str(found["loc"][-1]).isdecimal()
     return isinstance(found["input"], str) and bool(_COMMA.fullmatch(found["input"]))

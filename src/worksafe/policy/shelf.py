@@ -142,6 +142,6 @@ class PolicyShelf:
 
 
 def _is_settled(changed: Signature) -> bool:
-    """Tell whether all of it was written a while ago, or by a clock that is ahead of ours."""
+    """Return whether all of it was written a while ago, or by a clock that is ahead of ours."""
     now_ns = time.time_ns()
     return not any(0 <= now_ns - written_ns < _SETTLED_NS for _, written_ns, *_ in changed)

@@ -98,7 +98,7 @@ def read_results(path: Path) -> list[Stored]:
 
 
 def _documents(text: str, path: Path) -> Iterator[tuple[int, Any]]:
-    """Give each document, and the line that it begins on."""
+    """Yield each document, and the line that it begins on."""
     decoder, at, line = json.JSONDecoder(), 0, 1
     while (begin := _NEXT.search(text, at)) is not None:
         line += text.count("\n", at, begin.start())
@@ -153,7 +153,7 @@ def _result(found: Mapping[str, Any], check: str) -> Stored:
 
 
 def _has_all(scores: Scores) -> bool:
-    """Tell whether all was scored that a rule can be about, or that makes a category's score."""
+    """Return whether all was scored that a rule can be about, or that makes a category's score."""
     return scores.categories.keys() >= set(CATEGORIES) and scores.labels.keys() >= LABELS.keys()
 
 

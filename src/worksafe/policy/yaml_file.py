@@ -60,7 +60,7 @@ class YamlFile:
     lines: Mapping[FieldPath, int]
 
     def line_of(self, field: FieldPath) -> int:
-        """Tell the line of a value, or of the nearest one around it that stands in the file."""
+        """Return the line of a value, or of the nearest one around it that stands in the file."""
         while field and field not in self.lines:
             field = field[:-1]
         return self.lines.get(field, 1)
@@ -198,7 +198,7 @@ def _scalar(node: Node, field: FieldPath) -> Any:  # noqa: ANN401 - whatever YAM
 
 
 def _is_text(value: str) -> bool:
-    """Tell whether all of it are characters: half of one cannot stand in any answer."""
+    """Return whether all of it are characters: half of one cannot stand in any answer."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 

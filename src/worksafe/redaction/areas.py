@@ -53,7 +53,7 @@ class Area:
         return self.box[2] * self.box[3] * (1.0 if self.mask is None else float(self.mask.mean()))
 
     def pixels(self, width: int, height: int) -> tuple[slice, slice]:
-        """Tell which rows and columns of a picture of this size are in the box."""
+        """Return which rows and columns of a picture of this size are in the box."""
         x, y, w, h = self.box
         return (
             slice(round(y * height), max(round((y + h) * height), round(y * height) + 1)),

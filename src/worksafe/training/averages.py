@@ -28,7 +28,7 @@ _OUTPUTS = "outputs"
 def mix(
     network: HazardsNetwork, others: Sequence[Path], start: Path, start_share: float
 ) -> HazardsNetwork:
-    """Give the mean of a network and those of other runs, moved towards the start.
+    """Return the mean of a network and those of other runs, moved towards the start.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def save_weights(weights: dict[str, Tensor], path: Path, outputs: Sequence[str])
 
 
 def is_trained_here(path: Path) -> bool:
-    """Tell whether a file holds what a run of ours has learnt, and not pretrained weights.
+    """Return whether a file holds what a run of ours has learnt, and not pretrained weights.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class Platt:
     offset: float
 
     def rounded(self) -> "Platt":
-        """Give it as contracts keep it."""
+        """Return it as contracts keep it."""
         return Platt(round(self.slope, _FIT_DIGITS), round(self.offset, _FIT_DIGITS))
 
     def apply(self, logits: Floats) -> Floats:

@@ -175,7 +175,7 @@ class TrainingPictures(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return len(self._drawn)
 
     def __getitem__(self, position: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Give the picture (3, side, side), its targets and their weights (outputs,)."""
+        """Return the picture (3, side, side), its targets and their weights (outputs,)."""
         index = int(self._drawn[position])
         rng = np.random.default_rng((self._seed, position))
         image = self._read(index)
@@ -213,7 +213,7 @@ class Pictures(Dataset[Tensor]):
         return len(self._examples)
 
     def __getitem__(self, position: int) -> Tensor:
-        """Give the picture, (3, side, side)."""
+        """Return the picture, (3, side, side)."""
         return to_tensor(read_pixels(self._examples[position], 2 * self._side_px), self._side_px)
 
 

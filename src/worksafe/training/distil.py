@@ -1,4 +1,4 @@
-"""Let a network learn from an earlier one, which sees the same pictures larger or in more detail.
+"""Distillation: a network learns from an earlier one that sees the same pictures larger.
 
 References
 ----------

@@ -189,7 +189,7 @@ def _compare_on_average(expected: Logits, found: Logits) -> None:
 
 
 def _learnt_pictures(examples: Sequence[Example], side_px: int) -> Iterator[NDArray[np.float32]]:
-    """Give some of the pictures that were learnt from, any label's."""
+    """Yield some of the pictures that were learnt from, any label's."""
     learnt = choose_split(examples, "train")
     chosen = np.random.default_rng(0).permutation(len(learnt))[:_RANGE_PICTURES]
     pictures = Pictures([learnt[position] for position in chosen], side_px)

@@ -121,7 +121,7 @@ def leave_sources_out(examples: Sequence[Example], count: int) -> list[Fold]:
 
 
 def _deal(units: dict[tuple[str, str], list[Example]], count: int) -> dict[tuple[str, str], int]:
-    """Give each unit, the largest first, to the fold that has least of its main label."""
+    """Return each unit, the largest first, to the fold that has least of its main label."""
     loads = [Counter[str]() for _ in range(count)]
     fold_of = {}
     for unit, members in sorted(units.items(), key=lambda item: (-len(item[1]), item[0])):

@@ -12,7 +12,7 @@ from worksafe.engine.runtime import look_at_machine
 
 
 def fast_precision() -> torch.autocast:
-    """Give the context in which a training step's forward pass is to be computed."""
+    """Return the context in which a training step's forward pass is to be computed."""
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=_has_bf16())
 
 

@@ -74,7 +74,7 @@ def refuse_unbuildable(config: TrainingConfig) -> None:
 
 
 def find_gaps(labels: LabelsConfig, examples: Sequence[Example]) -> list[str]:
-    """Tell what pictures are wanting for, which spoils some figures and stops nothing.
+    """Return what pictures are wanting for, which spoils some figures and stops nothing.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def find_gaps(labels: LabelsConfig, examples: Sequence[Example]) -> list[str]:
 def _unshown(
     labels: LabelsConfig, examples: Sequence[Example], split: str, effect: str
 ) -> list[str]:
-    """Tell which labels a split has no picture of."""
+    """Return which labels a split has no picture of."""
     shown = {example.label for example in examples if example.split == split}
     unshown = [name for name in labels.outputs if "." in name and name not in shown]
     return [f"no pictures of {name} in {split}: {effect}" for name in unshown]

@@ -29,7 +29,7 @@ _WEIGHT = ".weight"
 
 
 def quantise(path: Path, pictures: Iterable[NDArray[np.float32]], kept: tuple[str, ...]) -> None:
-    """Let a network's linear layers compute in eight bits.
+    """Quantise a network's linear layers to eight bits.
 
     Weights get a scale for each output; inputs one scale for the layer, from the least and the
     most that the pictures make of them. Weights take seven of the eight bits: on processors
@@ -90,6 +90,6 @@ class _Reader(CalibrationDataReader):
         self._pictures: Iterator[NDArray[np.float32]] = iter(pictures)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Give the next picture, None after the last."""
+        """Return the next picture, None after the last."""
         planes = next(self._pictures, None)
         return None if planes is None else {"pixels": planes}

@@ -73,7 +73,7 @@ def claim_folder(
 
 
 def _has_begun(run_dir: Path) -> bool:
-    """Tell whether a folder holds something of a run, or of its folds or its glance."""
+    """Return whether a folder holds something of a run, or of its folds or its glance."""
     return any(any(run_dir.glob(pattern)) for name in _HELD for pattern in (name, f"*/{name}"))
 
 

@@ -118,7 +118,7 @@ def _shows(check: Check, category: str) -> bool:
 
 
 def _is_about(reason: Reason, category: str) -> bool:
-    """Tell whether a reason sets a flag; a label that does not count does where it blocks."""
+    """Return whether a reason sets a flag; a label that does not count does where it blocks."""
     if reason.category != category:
         return False
     return reason.rule == category or LABELS[reason.rule].counts or reason.action is Action.BLOCK

@@ -162,7 +162,7 @@ def _by_code_points(code_points: Iterable[CodePoints]) -> Iterator[_Change]:
 
 
 def _differ(shown: Image.Image, stored: Image.Image) -> bool:
-    """Tell whether a picture changed much in any part of it."""
+    """Return whether a picture changed much in any part of it."""
     tiles = zip(_tiles(shown), _tiles(stored), strict=True)
     return any(_apart(one, other).mean() > _SEEN_LEVELS for one, other in tiles if one.size)
 
@@ -174,7 +174,7 @@ def _tiles(picture: Image.Image) -> Iterator[RgbImage]:
 
 @lru_cache(maxsize=16)
 def _is_plain(transform: ProfileTransform) -> bool:
-    """Tell whether a profile changes no picture by much: curves and a matrix near those of sRGB.
+    """Return whether a profile changes no picture by much: curves and a matrix near those of sRGB.
 
     Greys of all levels tell of the curves, a few colours of the matrix.
     """

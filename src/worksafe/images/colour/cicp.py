@@ -59,7 +59,7 @@ def read_code_points(image_format: ImageFormat, data: bytes) -> frozenset[CodePo
 
 @lru_cache(maxsize=64)
 def level_table(transfer: int) -> tuple[int, ...] | None:
-    """Tell what a screen shows for each of 256 stored levels.
+    """Return what a screen shows for each of 256 stored levels.
 
     Parameters
     ----------

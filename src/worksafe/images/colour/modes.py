@@ -54,7 +54,7 @@ def to_rgb(image: Image.Image, factor: int) -> Iterator[Image.Image]:
 
 
 def early_passes(image: Image.Image, *, whole_rows: bool) -> Iterator[Image.Image]:
-    """Give what an interlaced picture shows before all of it is there.
+    """Yield what an interlaced picture shows before all of it is there.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def _reduced(image: Image.Image, factor: int, mode: str) -> NDArray[np.uint8]:
 
 
 def _differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Tell whether two pictures differ by more than too little to be seen."""
+    """Return whether two pictures differ by enough to be seen."""
     seen = sum(
         np.count_nonzero(np.maximum(mine, its) - np.minimum(mine, its) > _SEEN_LEVELS)
         for mine, its in zip(one, other, strict=True)  # by rows, which are small

@@ -69,7 +69,7 @@ def _refuse_early_pixels(data: bytes, header: int, bits: int, colours: int) -> N
 
 
 def has_runs(data: bytes) -> bool:
-    """Tell whether a BMP is of runs, whose decoder takes its time.
+    """Return whether a BMP is of runs, whose decoder takes its time.
 
     Parameters
     ----------

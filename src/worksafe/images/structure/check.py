@@ -48,7 +48,7 @@ def check_structure(image_format: ImageFormat, data: bytes) -> None:
 
 
 def is_dear(image_format: ImageFormat, data: bytes) -> bool:
-    """Tell whether a picture of a cheap format may be dear.
+    """Return whether a picture of a cheap format may be dear.
 
     So are several in one, a BMP of runs, and a large WebP.
 
@@ -76,7 +76,7 @@ def is_dear(image_format: ImageFormat, data: bytes) -> bool:
 
 
 def readings(image_format: ImageFormat, data: bytes) -> list[bytes]:
-    """Give a file as viewers read it: of an AVIF with a film inside, film and picture.
+    """Return a file as viewers read it: of an AVIF with a film inside, film and picture.
 
     Parameters
     ----------

@@ -65,13 +65,13 @@ def _is_binary_applied(data: bytes) -> bool:
 
 
 def _content(data: bytes, at: int) -> bytes:
-    """Give what comes after the name, to the end of its segment."""
+    """Return what comes after the name, to the end of its segment."""
     length = int.from_bytes(data[at - 2 : at], "big") - 2 - len(_BINARY)
     return data[at + len(_BINARY) :][:length]
 
 
 def _needs_headroom(content: bytes) -> bool:
-    """Tell whether the first picture is for a screen that goes beyond white."""
+    """Return whether the first picture is for a screen that goes beyond white."""
     flags = content[_FLAGS_AT]
     numbers = [
         int.from_bytes(content[at : at + 4].ljust(4, b"\x00"), "big")

@@ -100,7 +100,7 @@ class _Frame:
         return self.x == self.y == 0 and self.width >= screen[0] and self.height >= screen[1]
 
     def enlarge(self, screen: tuple[int, int]) -> tuple[int, int]:
-        """Tell how large a screen must be to hold it too."""
+        """Return how large a screen must be to hold it too."""
         return max(screen[0], self.x + self.width), max(screen[1], self.y + self.height)
 
 
@@ -129,7 +129,7 @@ def as_browsers_dispose(data: bytes) -> bytes:
 
 
 def is_interlaced(data: bytes) -> bool:
-    """Tell whether the first frame comes as every eighth row, then those between."""
+    """Return whether the first frame comes as every eighth row, then those between."""
     first = next((at for at in _blocks(data) if data[at] == _IMAGE), len(data))
     return bool(int.from_bytes(data[first + 9 : first + 10], "big") & _INTERLACED)
 
@@ -156,7 +156,7 @@ def _blocks(data: bytes) -> Iterator[int]:
 
 
 def _table_bytes(flags: bytes) -> int:
-    """Tell the size of the colour table that a GIF's flags announce."""
+    """Return the size of the colour table that a GIF's flags announce."""
     if not flags or not flags[0] & _TABLE:
         return 0
     return int(3 * 2 ** ((flags[0] & 7) + 1))

@@ -29,7 +29,7 @@ _NO_FILM = re.compile(rb"hdlr.{8}(?:auxv|soun|text|sbtl|subt|meta)", re.DOTALL) 
 
 
 def has_track(data: bytes) -> bool:
-    """Tell whether a file has a film inside.
+    """Return whether a file has a film inside.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def has_track(data: bytes) -> bool:
 
 
 def has_item(data: bytes) -> bool:
-    """Tell whether a file has a picture, beside or without a film."""
+    """Return whether a file has a picture, beside or without a film."""
     return _ITEMS in [box.kind for box in _outermost(data)]
 
 

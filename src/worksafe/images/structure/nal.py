@@ -108,7 +108,7 @@ def _is_by_lengths(codec: str, about: bytes) -> bool:
 
 
 def _kept_units(about: bytes) -> Iterator[bytes | memoryview]:
-    """Give the units in what a container says of HEVC: some lists, of each how many and them."""
+    """Yield the units in what a container says of HEVC: some lists, of each how many and them."""
     at = _LISTS_AT
     for _ in range(about[at - 1] if len(about) >= at else 0):
         count, at = int.from_bytes(about[at + 1 : at + 3], "big"), at + 3
@@ -118,7 +118,7 @@ def _kept_units(about: bytes) -> Iterator[bytes | memoryview]:
 
 
 def _kept_sets(about: bytes) -> Iterator[bytes | memoryview]:
-    """Give the units in what a container says of H.264: two lists, of each how many and them."""
+    """Yield the units in what a container says of H.264: two lists, of each how many and them."""
     at = _SETS_AT
     for mask in (_TYPE, 0xFF):
         count, at = about[at] & mask if at < len(about) else 0, at + 1

@@ -146,7 +146,7 @@ def _refuse_missing(missing: int) -> None:
 
 
 def _frame_bytes(width: int, height: int, bits: int, interlaced: int) -> int:
-    """Tell how many bytes a frame's rows have, each with one for its filter."""
+    """Return how many bytes a frame's rows have, each with one for its filter."""
     total = 0
     for x, y, across, down in _PASSES if interlaced else [(0, 0, 1, 1)]:
         columns, rows = -(-(width - x) // across), -(-(height - y) // down)
@@ -156,13 +156,13 @@ def _frame_bytes(width: int, height: int, bits: int, interlaced: int) -> int:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Give kinds and the first bytes of what they hold, up to the end."""
+    """Yield kinds and the first bytes of what they hold, up to the end."""
     for kind, at, length in _places(data):
         yield kind, data[at : at + min(length, _HEAD_BYTES)]
 
 
 def _places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Give kinds, where what they hold begins and how long it is, up to the end."""
+    """Yield kinds, where what they hold begins and how long it is, up to the end."""
     at = 8
     for _ in range(MAX_CHUNKS):
         kind = data[at + 4 : at + 8]

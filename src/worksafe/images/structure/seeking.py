@@ -86,7 +86,7 @@ def _find_all(kind: bytes, file: BinaryIO, at: int, end: int) -> Iterator[int]:
 
 
 def _fragments(box: bytes) -> Iterator[int]:
-    """Give the places that a ``sidx`` names, from its beginning on."""
+    """Yield the places that a ``sidx`` names, from its beginning on."""
     place, body = int.from_bytes(box[:4], "big"), BOX_HEAD_BYTES
     if place == 1:
         place, body = int.from_bytes(box[body : body + 8], "big"), body + 8
@@ -99,7 +99,7 @@ def _fragments(box: bytes) -> Iterator[int]:
 
 
 def _points_of_access(box: bytes) -> Iterator[int]:
-    """Give the places that a ``tfra`` names."""
+    """Yield the places that a ``tfra`` names."""
     version, lengths, count = struct.unpack_from(">B7xII", box, BOX_HEAD_BYTES)
     numbers = sum(1 + (lengths >> shift & 3) for shift in (0, 2, 4))  # bytes of what follows
     form = struct.Struct(f">{'IQ'[version > 0] * 2}{numbers}x")

@@ -179,7 +179,7 @@ def refuse_misread(page: TiffImageFile) -> None:
 
 
 def _has_too_many_parts(page: TiffImageFile, *, is_planar: bool) -> bool:
-    """Tell whether there are more strips or tiles than the picture has room for, or both."""
+    """Return whether there are more strips or tiles than the picture has room for, or both."""
     tags = page.tag_v2
     if STRIPOFFSETS in tags and TILEOFFSETS in tags:
         return True

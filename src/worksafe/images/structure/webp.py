@@ -21,7 +21,7 @@ _PICTURES = frozenset({b"VP8L", b"VP8 ", b"ALPH"})
 
 
 def has_several_frames(data: bytes) -> bool:
-    """Tell whether a file says that it moves.
+    """Return whether a file says that it moves.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def refuse_odd_webp(data: bytes) -> None:
 
 
 def frames_said_to_be_opaque(data: bytes) -> Iterator[bytes]:
-    """Give the lossless frames of an animation that say they have no alpha, though all have.
+    """Yield the lossless frames of an animation that say they have no alpha, though all have.
 
     Browsers draw such a frame over the one before, alpha and all; the decoder blends it.
 

@@ -218,7 +218,7 @@ def _read_files(
 
 
 def _read(found: Found, options: DatasetOptions) -> Iterator[tuple[float | None, int, RgbImage]]:
-    """Give the moment, the original's area and the pixels of each picture of a file."""
+    """Yield the moment, the original's area and the pixels of each picture of a file."""
     if found.is_video:
         for frame in spaced_frames(found.path, options.every_s):
             yield frame.time_s, frame.pixels.size // 3, frame.pixels

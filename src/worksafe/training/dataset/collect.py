@@ -47,7 +47,7 @@ class Found:
 
     @property
     def is_video(self) -> bool:
-        """Tell by the name's ending; pictures are told by their bytes."""
+        """Return whether it is a video, by its name's ending; pictures are told by their bytes."""
         return self.path.suffix.lower() in VIDEO_SUFFIXES
 
 

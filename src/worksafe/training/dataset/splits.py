@@ -53,7 +53,7 @@ class SplitPlan:
 
 
 def assign_splits(groups: Sequence[str], sources: Sequence[str], plan: SplitPlan) -> list[str]:
-    """Give each picture a split, by its group's name alone: other groups change nothing.
+    """Return each picture a split, by its group's name alone: other groups change nothing.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class HazardsNetwork(nn.Module, ABC):
 
     @abstractmethod
     def layer_of(self, name: str) -> int:
-        """Tell how deep a parameter lies: 1 to `depth`, and `depth` + 1 for the head."""
+        """Return how deep a parameter lies: 1 to `depth`, and `depth` + 1 for the head."""
 
     @abstractmethod
     def start_from(self, path: Path) -> None:
@@ -116,10 +116,10 @@ class ConvolutionalNetwork(HazardsNetwork):
 
     @abstractmethod
     def features(self, pixels: Tensor) -> Tensor:
-        """Give the last feature map, (batch, channels, rows, columns)."""
+        """Return the last feature map, (batch, channels, rows, columns)."""
 
     def summary(self, pixels: Tensor) -> Tensor:
-        """Give the mean of the last feature map, (batch, channels)."""
+        """Return the mean of the last feature map, (batch, channels)."""
         return self.features(pixels).mean(dim=(2, 3))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:

@@ -98,7 +98,7 @@ class MobileNetV2(ConvolutionalNetwork):
         self._layers = {f"backbone.{name}": i for i, name in enumerate(convolutions, 1)}
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Give the last feature map, (batch, 1280, side / 32, side / 32)."""
+        """Return the last feature map, (batch, 1280, side / 32, side / 32)."""
         maps: Tensor = self.backbone(pixels)
         return maps
 

@@ -54,7 +54,7 @@ class TimmNetwork(ConvolutionalNetwork):
         self._layers = {part: i for i, part in enumerate(parts, 1)}
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Give the last feature map; pictures come as x / 127.5 - 1, and are scaled as timm's."""
+        """Return the last feature map; pictures come as x / 127.5 - 1, and are scaled as timm's."""
         maps: Tensor = self.backbone.forward_features(pixels * self.scale + self.shift)
         return maps
 

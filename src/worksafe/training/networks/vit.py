@@ -208,7 +208,7 @@ class VisionTransformer(HazardsNetwork):
         return logits, places.unflatten(2, (self.rows, self.columns))
 
     def summary(self, pixels: Tensor) -> Tensor:
-        """Give the class token beside the mean of the places, (batch, 2 * width)."""
+        """Return the class token beside the mean of the places, (batch, 2 * width)."""
         tokens = self.tokens(pixels)
         return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=1)
 
@@ -218,7 +218,7 @@ class VisionTransformer(HazardsNetwork):
         return torch.cat([torch.ones(WIDTH), torch.full((WIDTH,), PLACES_TRUST)])
 
     def tokens(self, pixels: Tensor) -> Tensor:
-        """Give the class token and one token for each place, (batch, 1 + places, width)."""
+        """Return the class token and one token for each place, (batch, 1 + places, width)."""
         patches = self.patch_embed(pixels) + self.pos_embed[:, 1:]
         cls = (self.cls_token + self.pos_embed[:, :1]).expand(patches.shape[0], -1, -1)
         if self.merge_after:
