@@ -144,6 +144,13 @@ def test_one_image_is_not_taken_for_many() -> None:
             moderator.check_many(one)
 
 
+def test_many_images_are_not_taken_for_one() -> None:
+    moderator, several = Moderator(detectors=[brightness_detector()]), ["picture.jpg"]
+
+    with pytest.raises(TypeError, match="check_many takes several"):
+        moderator.check(several)  # type: ignore[arg-type]  # the mistake
+
+
 def slow_moderator(
     release: threading.Event,
     shadow_policy: str | None = None,

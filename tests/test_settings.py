@@ -31,28 +31,49 @@ def test_arguments_come_before_the_environment_before_the_file_before_defaults(
     ("text", "message"),
     [
         ("prt = 1", "there is no setting prt"),
-        ("port = 70000", "WORKSAFE_PORT"),
+        ("port = 70000", "the setting port "),
         ("deadline_s = 0", "deadline_s"),
-        ("deadline_s = inf", "WORKSAFE_DEADLINE_S"),
-        ("deadline_s = 1e10", "WORKSAFE_DEADLINE_S"),
-        ("deadline_per_image_s = 1e10", "WORKSAFE_DEADLINE_PER_IMAGE_S"),
-        ("decode_s = 3e6", "WORKSAFE_DECODE_S"),
-        ("decoder_bytes = 9223372036854775808", "WORKSAFE_DECODER_BYTES"),
-        ('host = ""', "WORKSAFE_HOST"),
-        ('host = " "', "WORKSAFE_HOST"),
-        ("deadline_s = nan", "WORKSAFE_DEADLINE_S"),
-        ("deadline_per_image_s = inf", "WORKSAFE_DEADLINE_PER_IMAGE_S"),
-        ("decode_s = inf", "WORKSAFE_DECODE_S"),
-        ("fetch_s = nan", "WORKSAFE_FETCH_S"),
-        ('fetch_hosts = "a.example.com"', "WORKSAFE_FETCH_HOSTS"),
+        ("deadline_s = inf", "the setting deadline_s "),
+        ("deadline_s = 1e10", "the setting deadline_s "),
+        ("deadline_per_image_s = 1e10", "the setting deadline_per_image_s "),
+        ("decode_s = 3e6", "the setting decode_s "),
+        ("decoder_bytes = 9223372036854775808", "the setting decoder_bytes "),
+        ('host = ""', "the setting host "),
+        ('host = " "', "the setting host "),
+        ("deadline_s = nan", "the setting deadline_s "),
+        ("deadline_per_image_s = inf", "the setting deadline_per_image_s "),
+        ("decode_s = inf", "the setting decode_s "),
+        ("fetch_s = nan", "the setting fetch_s "),
+        ('fetch_hosts = "a.example.com"', "the setting fetch_hosts "),
         ("port = ", r"worksafe\.toml, which WORKSAFE_CONFIG names"),
     ],
 )
 def test_mistakes_are_named(text: str, message: str, file: Path) -> None:
     file.write_text(text)
 
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message) as caught:
         Settings.load()
+
+    assert "worksafe.toml" in str(caught.value)
+
+
+def test_all_mistakes_are_named_with_where_they_were_made(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text('prt = 1\nwaiting = "x"')
+    monkeypatch.setenv("WORKSAFE_MAX_IMAGE_BYTES", "32MB")
+    monkeypatch.setenv("WORKSAFE_CACHE_URL", "user:secret@host")
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(port="80x")
+
+    said = str(caught.value)
+    assert f"there is no setting prt ({file})" in said
+    assert f"the setting waiting ({file}): must be a whole number, not 'x'" in said
+    assert "(WORKSAFE_MAX_IMAGE_BYTES): must be a whole number, not '32MB'" in said
+    assert "the setting port (WORKSAFE_PORT): must be a whole number, not '80x'" in said
+    assert "(WORKSAFE_CACHE_URL): must begin with redis:// or rediss://" in said
+    assert "secret" not in said
 
 
 def test_a_file_that_is_not_there_is_not_ignored(file: Path) -> None:

@@ -10,7 +10,7 @@
     │   ├── ImageSideError             a side longer than the ceiling
     │   ├── ImageFramesError           an animation too long to look through
     │   ├── NotAnImageError            the bytes are of no format that is accepted
-    │   ├── UndecodableImageError      an accepted format, but damaged or cut off
+    │   ├── UndecodableImageError      an accepted format, but damaged, cut off or of a rare kind
     │   ├── InvalidBase64Error         the base64 or data URL does not decode
     │   ├── UnreadableSourceError      the path or file object cannot be read
     │   ├── DecodeTimeError            decoding took too long
@@ -84,7 +84,7 @@ class NotAnImageError(InputError):
 
 
 class UndecodableImageError(InputError):
-    """The bytes begin like an accepted format, but are damaged or cut off."""
+    """The bytes begin like an accepted format, but are damaged, cut off or of a rare kind."""
 
     code = "undecodable_image"
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from ulid import ULID
 
@@ -20,7 +20,7 @@ from worksafe.engine.redis_cache import RedisCache
 from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.images.deadline import Deadline
 from worksafe.images.isolated.pool import DecoderPool
-from worksafe.images.open import Opener
+from worksafe.images.open import Opener, load_fetcher
 from worksafe.images.pictures import Pictures, View
 from worksafe.images.source import Source
 from worksafe.items import Item, ItemChecker, name_of, outcome_of, refuse_no_set
@@ -33,9 +33,6 @@ from worksafe.policy.shelf import PolicyShelf
 from worksafe.redaction.redactor import Redacted, Redaction, Redactor
 from worksafe.results import Check, ModelInfo, Moderation, Timing, elapsed_ms
 from worksafe.settings import Settings
-
-if TYPE_CHECKING:
-    from worksafe.images.fetch import Fetcher
 
 OnFrame = Callable[[str | None, float], None]
 
@@ -87,7 +84,9 @@ class Moderator:
         self._detectors = tuple(detectors)
         self.admission = Admission(running, self.settings.waiting)
         self._decoders = DecoderPool(cores)
-        self._opener = Opener(self.settings.limits, self._decoders, self._fetcher())
+        fetch_urls, hosts = self.settings.fetch_urls, self.settings.fetch_hosts
+        fetcher = load_fetcher(hosts, self.settings.fetch_s) if fetch_urls else None
+        self._opener = Opener(self.settings.limits, self._decoders, fetcher)
         looks = [look.info for detector in self._detectors for look in detector.spec.looks]
         self._recall = Recall(self._cache(), looks, self.settings.limits, self.runtime.key)
         self._finder = Finder(self._opener, self._detectors, self._recall, IdlePlaces(running))
@@ -145,7 +144,11 @@ class Moderator:
             If there is no such policy.
         ClosedError
             If it is closed.
+        TypeError
+            If there are several.
         """
+        if isinstance(source, list | tuple | set):
+            raise TypeError("check takes one image; check_many takes several")
         return next(self.check_many([source], policy, look))
 
     def check_many(
@@ -350,13 +353,6 @@ class Moderator:
         self._finder.close()
         self._decoders.close()
         self._recall.close()
-
-    def _fetcher(self) -> "Fetcher | None":
-        if not self.settings.fetch_urls:
-            return None
-        from worksafe.images.fetch import Fetcher  # noqa: PLC0415 - 0.1 s that few need
-
-        return Fetcher(self.settings.fetch_hosts, self.settings.fetch_s)
 
     def _cache(self) -> ResultCache:
         url, entries = self.settings.cache_url, self.settings.cache_entries

@@ -5,8 +5,9 @@ import ipaddress
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
@@ -22,9 +23,16 @@ from worksafe.engine.cores import count_cores
 from worksafe.errors import SettingsError
 from worksafe.images.limits import ImageLimits
 from worksafe.policy.document import DEFAULT
+from worksafe.wording import not_that, plain
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _DEFAULT_LIMITS = ImageLimits()
-_FILE_VARIABLE = "WORKSAFE_CONFIG"
+_PREFIX = "WORKSAFE_"
+_FILE_VARIABLE = f"{_PREFIX}CONFIG"
+_OTHER_VARIABLES = {f"{_PREFIX}DATA"}  # of commands
+_REDIS = ("redis://", "rediss://")
 _HOST = re.compile(r"[\w.:-]+", re.ASCII)
 
 Positive = Annotated[int, Field(ge=1)]
@@ -53,11 +61,18 @@ def _as_in_urls(host: str) -> str:
         is_host = False
     if not is_host:
         msg = (
-            f"{host!r} is the host of no URL: give whole names or single addresses, without "
-            "scheme, port, path or brackets; of names in other letters their xn-- form"
+            f"{host!r} is not a host: give whole names or single addresses, without scheme, port, "
+            "path, brackets or wildcards; names in other letters in their xn-- form"
         )
         raise ValueError(msg)
     return host
+
+
+def _of_redis(url: str) -> str:
+    if not url.startswith(_REDIS):
+        msg = f"must begin with {' or '.join(_REDIS)}"
+        raise ValueError(msg)
+    return url
 
 
 Host = Annotated[str, AfterValidator(_as_in_urls)]
@@ -129,7 +144,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="WORKSAFE_", env_ignore_empty=True, frozen=True, extra="forbid"
+        env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
     host: Annotated[str, Field(pattern=r"^[^\s/]+$")] = "127.0.0.1"
@@ -159,7 +174,7 @@ class Settings(BaseSettings):
     decode_s: Seconds = _DEFAULT_LIMITS.decode_s
     decoder_bytes: Annotated[int, Field(ge=1, lt=2**63)] = _DEFAULT_LIMITS.decoder_bytes
     cache_entries: Annotated[int, Field(ge=0)] = 4096
-    cache_url: Annotated[str | None, Field(pattern=r"^rediss?://")] = None
+    cache_url: Annotated[str, AfterValidator(_of_redis)] | None = None
     fetch_urls: bool = False
     fetch_hosts: Annotated[frozenset[Host], NoDecode, BeforeValidator(_from_json)] = frozenset()
     fetch_s: Seconds = 8.0
@@ -185,19 +200,20 @@ class Settings(BaseSettings):
         try:
             return cls(**given)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            if first["type"] == "extra_forbidden":
-                msg = f"there is no setting {name}"
-                raise SettingsError(msg) from error
-            variable = f"WORKSAFE_{first['loc'][0]}".upper()
-            msg = f"the setting {name} ({variable}): {first['msg'].removeprefix('Value error, ')}"
-            raise SettingsError(msg) from error
+            mistakes = [_mistake(one, given) for one in error.errors(include_url=False)]
+            raise SettingsError("\n".join(mistakes)) from error
         except (OSError, ValueError) as error:  # the file is absent, or no TOML
-            file = os.environ.get(_FILE_VARIABLE)
+            file = _file_name()
             reason = getattr(error, "strerror", None) or str(error)
             msg = f"{file}, which {_FILE_VARIABLE} names, cannot be read: {reason}"
             raise SettingsError(msg) from error
+
+    @classmethod
+    def unknown_variables(cls) -> list[str]:
+        """Name the environment's variables that look like settings and are none."""
+        known = {f"{_PREFIX}{name}".upper() for name in cls.model_fields}
+        known |= {_FILE_VARIABLE, *_OTHER_VARIABLES}
+        return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
 
     @property
     def needed_policies(self) -> tuple[str, ...]:
@@ -238,8 +254,24 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the sources in order: arguments, environment, file."""
-        file = os.environ.get(_FILE_VARIABLE)
+        file = _file_name()
         if file and not Path(file).is_file():  # the library would read nothing and say nothing
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
         sources = (init_settings, env_settings)
         return (*sources, TomlConfigSettingsSource(settings_cls, file)) if file else sources
+
+
+def _mistake(error: "ErrorDetails", given: Mapping[str, object]) -> str:
+    """Say which setting is wrong, and where it was said; a URL may hold a password."""
+    name = ".".join(str(part) for part in error["loc"])
+    setting = str(error["loc"][0])
+    variable = f"{_PREFIX}{setting}".upper()
+    where = variable if setting in given or os.environ.get(variable) else _file_name() or variable
+    if error["type"] == "extra_forbidden":
+        return f"there is no setting {name}" + (f" ({where})" if where != variable else "")
+    value = "" if setting == "cache_url" else not_that(error["input"])
+    return f"the setting {name} ({where}): {plain(error)}{value}"
+
+
+def _file_name() -> str | None:
+    return os.environ.get(_FILE_VARIABLE)

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from pictures import BROKEN, encode, photo
 from worksafe.api.app import create_app
 from worksafe.api.response_schemas import CheckResponse
-from worksafe.models.registry import CATEGORIES, LABELS
+from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY
 
@@ -52,7 +52,7 @@ def test_a_multipart_request_gets_the_documented_answer(client: FlaskClient) -> 
     assert document["id"].startswith("chk_")
     assert document["taxonomy"] == TAXONOMY
     assert document["policy"]["name"] == "default"
-    assert [model["name"] for model in document["models"]] == ["nudenet-320n", "hazards"]
+    assert [model["name"] for model in document["models"]] == [spec.name for spec in DETECTORS]
     assert document["decision"] in {"allow", "review", "block"}
     assert document["suitability"] == min(r["suitability"] for r in document["results"])
     assert [result["id"] for result in document["results"]] == ["a.jpg", "b.png"]

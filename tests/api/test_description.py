@@ -6,6 +6,7 @@ from openapi_spec_validator import validate
 
 from pictures import encode, photo
 from worksafe.api.app import create_app
+from worksafe.models.registry import DETECTORS
 from worksafe.moderator import Moderator
 
 PHOTO = encode(photo())
@@ -145,8 +146,7 @@ def test_taxonomy_and_models(client: FlaskClient) -> None:
         "drugs.tobacco",
     }
     assert {model["name"]: model["license"] for model in models} == {
-        "nudenet-320n": "AGPL-3.0",
-        "hazards": "GPL-3.0-or-later",
+        spec.name: spec.licence for spec in DETECTORS
     }
 
 
@@ -155,4 +155,6 @@ def test_what_is_not_there_is_a_problem_document(client: FlaskClient) -> None:
         assert response.status_code == status
         assert response.content_type == "application/problem+json"
         assert response.get_json(force=True)["status"] == status
+    assert "/docs lists" in client.get("/nowhere").get_json(force=True)["detail"]
+    assert "takes OPTIONS, POST" in client.get("/v1/check").get_json(force=True)["detail"]
     assert "POST" in client.get("/v1/check").headers["Allow"]

@@ -29,6 +29,15 @@ def test_doctor_says_where_results_are_kept(
     assert "secret" not in line
 
 
+def test_doctor_names_variables_that_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSAFE_POLICYDIR", "policies")
+
+    run = runner.invoke(app, ["doctor"], env={"COLUMNS": "200"})
+
+    (line,) = [line for line in run.output.splitlines() if line.startswith("ignored")]
+    assert "WORKSAFE_POLICYDIR: there are no such settings" in line
+
+
 @pytest.mark.parametrize(
     "url",
     ["localhost", "http://[::1", "http://localhost:foo", "http://localhost:0", "ftp://localhost"],
@@ -37,4 +46,4 @@ def test_a_service_to_attack_needs_a_url(url: str) -> None:
     run = runner.invoke(app, ["doctor", "--hostile", url])
 
     assert run.exit_code == 2
-    assert "is no URL" in run.output
+    assert "is not a URL" in run.output

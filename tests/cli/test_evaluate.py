@@ -99,7 +99,7 @@ def test_without_matplotlib_nothing_is_scored(
     failure = evaluate(data, tmp_path / "out")
 
     assert isinstance(failure, SettingsError)
-    assert "pip install 'worksafe[evaluate]'" in str(failure)
+    assert "pip install '.[evaluate]'" in str(failure)
     assert not (tmp_path / "out").exists()
 
 
@@ -139,9 +139,24 @@ def test_a_damaged_picture_is_in_no_figure_and_is_named(data: Path, tmp_path: Pa
     result = runner.invoke(app, ["evaluate", *arguments])
 
     assert result.exit_code == 0, result.output
-    assert (out / "hazards-val-unchecked.csv").read_text().startswith("path,why\n4.png,the png ")
-    assert "1 of the pictures could not be checked" in (out / "hazards-val.md").read_text()
+    assert (
+        (out / "hazards-val-unchecked.csv").read_text().startswith('path,why\n4.png,"the png data')
+    )
+    assert "in no figure: 1." in (out / "hazards-val.md").read_text()
     assert json.loads((out / "hazards-val.json").read_text())["pictures"] == 29
+
+
+def test_a_label_that_nobody_reports_is_said(data: Path, tmp_path: Path) -> None:
+    manifest = data / "manifest.csv"
+    manifest.write_text(
+        manifest.read_text().replace("\n4.png,val,violence,blade", "\n4.png,val,violence,gun")
+    )
+
+    arguments = ["--data", str(data), "--split", "val", "--out", str(tmp_path / "out")]
+    result = runner.invoke(app, ["evaluate", *arguments, "--no-pictures"])
+
+    assert result.exit_code == 0, result.output
+    assert "no detector reports violence.gun" in result.output
 
 
 def test_pictures_none_of_which_can_be_checked_are_an_error(data: Path, tmp_path: Path) -> None:

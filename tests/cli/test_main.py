@@ -60,6 +60,20 @@ def test_a_port_that_is_taken_is_one_line_and_status_2(
     assert f"cannot listen on 127.0.0.1, port {port}: Address already in use" in said
 
 
+@pytest.mark.parametrize("command", [["serve"], ["check", "a.jpg"]])
+def test_a_device_that_is_not_there_is_one_line_and_status_2(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["worksafe", *command])
+    monkeypatch.setenv("WORKSAFE_DEVICE", "cuda")
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 2
+    assert "install onnxruntime-gpu in its place" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [["serve"], ["check", "a.jpg"], ["doctor"]])
 def test_a_malformed_cache_url_is_one_line_and_status_2(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

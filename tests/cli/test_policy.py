@@ -120,7 +120,7 @@ def test_nothing_to_compare_is_an_error_and_not_no_change(
 
         assert [type(one) for one in said] == [StoredResultsError] * 3
         assert "it holds no results" in str(said[0])
-        assert "1 results do not hold what decides" in str(said[2])
+        assert "do not hold what decides on them: 1." in str(said[2])
 
 
 @pytest.mark.parametrize("command", ["check", "redact"])

@@ -125,6 +125,7 @@ def test_every_detector_has_weights_a_licence_and_a_card(spec: DetectorSpec) -> 
     assert spec.licence
     assert spec.source
     card = ROOT / "docs" / "model-cards" / f"{spec.name}.md"
+    assert card.exists(), f"write {card.relative_to(ROOT)}"
     text = card.read_text()
     assert spec.weights.sha256 in text
     if spec.glance:

@@ -32,7 +32,7 @@ def test_reads_a_manifest(tmp_path: Path) -> None:
         ),
         ("a.png,training,neutral,,w,g\n", ":2: split is 'training'"),
         ("a.png,train,neutral,blood,w,g\n", "a neutral picture has no label"),
-        ("a.png,train,violence,,w,g\n", "any other has one"),
+        ("a.png,train,violence,,w,g\n", "wants a label"),
         ("a.png,train,neutral,,w,\n", ":2: group is empty"),
         ("a.png,train,neutral\n", ":2: fewer cells than columns"),
         ("a.png,train,neutral,,Flickr, Inc,g\n", ":2: more cells than columns"),

@@ -43,15 +43,15 @@ def test_the_version_follows_the_content_and_not_the_layout(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("nudity:", "nudty:"), "rules.nudty: is no category or label"),
-        (("drugs.tobacco:", "drugs.tabaco:"), "rules.drugs.tabaco: is no category or label"),
+        (("nudity:", "nudty:"), "rules.nudty: is not a category or label"),
+        (("drugs.tobacco:", "drugs.tabaco:"), "rules.drugs.tabaco: is not a category or label"),
         (("review: 0.2", "review: 0.9"), "rules.nudity.*must not be above block"),
         (("review: 0.2", "review: 20"), "rules.nudity.review.*less than or equal to 1"),
         (("{block: 0.5}", "{}"), "needs a threshold"),
         (("on_error: block", "on_error: ignore"), "on_error"),
         (("on_error: block", "on_eror: block"), "on_eror"),
         (("name: school", "name: The School"), "name"),
-        (("name: school", "weights: {nudity: 1}\nname: school"), "weights.nudity: is no label"),
+        (("name: school", "weights: {nudity: 1}\nname: school"), "weights.nudity: is not a label"),
     ],
 )
 def test_mistakes_are_named_with_file_and_field(

@@ -29,11 +29,11 @@ def test_a_setting_of_the_wrong_kind_is_named(text: str, mistake: str, tmp_path:
 @pytest.mark.parametrize(
     ("setting", "mistake"),
     [
-        ("seed = -1", "seed: Input should be greater than or equal to 0"),
-        ("[optimiser]\nbatch = 0", "optimiser.batch: Input should be greater than 0"),
+        ("seed = -1", "seed: must be greater than or equal to 0"),
+        ("[optimiser]\nbatch = 0", "optimiser.batch: must be greater than 0"),
         ("[optimiser]\nvalidate_every = 0", "optimiser.validate_every"),
-        ("[optimiser]\nlr = nan", "optimiser.lr: Input should be a finite number"),
-        ('[optimiser]\nexamples = "many"', "optimiser.examples: Input should be a valid integer"),
+        ("[optimiser]\nlr = nan", "optimiser.lr: must be a finite number"),
+        ('[optimiser]\nexamples = "many"', "optimiser.examples: must be a whole number"),
         ("[optimiser]\nexamples = 8", "optimiser: examples are fewer than one batch"),
         ("[sampling]\nneutral_share = 1.2", "sampling.neutral_share"),
         ("[glance]\nsettles_below = 3.0", "glance.settles_below"),

@@ -420,4 +420,4 @@ def test_without_the_extra_the_command_says_what_to_install(
     result = CliRunner().invoke(app, ["dataset", str(tree), "--to", str(tmp_path / "out")])
 
     assert isinstance(result.exception, DatasetError)
-    assert "pip install 'worksafe[train]'" in str(result.exception)
+    assert "pip install '.[train]'" in str(result.exception)

@@ -6,7 +6,13 @@ from typing import Any
 
 from flask import Flask, Response, current_app
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
 from worksafe.api.response_schemas import Problem
 from worksafe.errors import (
@@ -24,6 +30,7 @@ from worksafe.errors import (
     WeightsError,
     WorksafeError,
 )
+from worksafe.wording import plain
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -68,6 +75,7 @@ STATUS_BY_ERROR: dict[type[WorksafeError], HTTPStatus] = {
     TrainingError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
+_OF_JSON = {"model_type": "must be an object", "list_type": 'must be a list, such as ["a", "b"]'}
 _CODE_BY_HTTP_ERROR: dict[type[HTTPException], str] = {
     RequestEntityTooLarge: "body_too_large",
     UnsupportedMediaType: "unsupported_media_type",
@@ -140,9 +148,7 @@ def request_error_from(error: ValidationError) -> RequestError:
     )
     if code == "unknown_field":
         return RequestError(code, f"there is no field {field}", field)
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "model_type":  # the schema's own words are about Python
-        message = "must be an object"
+    message = _OF_JSON.get(first["type"], plain(first))
     return RequestError(code, f"{field}: {message}" if field else message, field)
 
 
@@ -166,6 +172,10 @@ def _answer_http(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
         most = current_app.config["MAX_CONTENT_LENGTH"]
         detail = f"the body has more than {most} bytes, the limit (WORKSAFE_MAX_REQUEST_BYTES)"
+    elif isinstance(error, NotFound):
+        detail = "there is nothing at this address; /docs lists what there is"
+    elif isinstance(error, MethodNotAllowed):
+        detail = f"this address takes {', '.join(sorted(error.valid_methods or ()))}"
     response = problem(status, code, detail)
     for name, value in error.get_headers():
         if name.lower() != "content-type":  # Allow of a 405, Location of a redirect

@@ -234,4 +234,5 @@ def _source(entry: ImageEntry) -> bytes | Url | InputError:
         letters = (text or "").encode("ascii").translate(None, _SPACES)
         return base64.b64decode(letters, validate=True)
     except (binascii.Error, ValueError):  # ValueError: characters beyond ASCII
-        return InvalidBase64Error("the text is no valid base64")
+        hint = "; of a data URL the member is data_url" * (text or "").startswith("data:")
+        return InvalidBase64Error(f"the text is not valid base64 (RFC 4648, 4, padded){hint}")

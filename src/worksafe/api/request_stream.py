@@ -100,7 +100,7 @@ def refuse_coding(request: Request) -> None:
     """Raise UnsupportedCoding where a body is compressed: what it grows to is not known."""
     coding = request.content_encoding
     if coding and coding.strip().lower() != "identity":
-        msg = f"the body must come as it is, without the content coding {coding}"
+        msg = f"send the body uncompressed, without the content coding {coding}"
         raise UnsupportedCoding(msg)
 
 

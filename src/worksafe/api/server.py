@@ -105,7 +105,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         app = create_app(moderator)
         models = ", ".join(f"{model.name} {model.version}" for model in moderator.models)
         _log.info(
-            "ready: %s, the policy %s; it describes itself at http://%s:%s/docs",
+            "ready: %s, the policy %s; API documentation: http://%s:%s/docs",
             *(models, self._settings.policy, self._settings.host, self._settings.port),
         )
         return_freed_pages()

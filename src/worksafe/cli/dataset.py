@@ -12,6 +12,7 @@ from rich.table import Table
 
 from worksafe.errors import DatasetError
 from worksafe.evaluation.datasets import NEUTRAL, SPLITS, Example
+from worksafe.wording import how_to_install
 
 
 def make_dataset(
@@ -50,7 +51,8 @@ def make_dataset(
         If PyAV or pdqhash is not installed, or the tree or an option is wrong.
     """
     if any(importlib.util.find_spec(name) is None for name in ("av", "pdqhash")):
-        raise DatasetError("data sets need PyAV and pdqhash: pip install 'worksafe[train]'")
+        msg = f"data sets need PyAV and pdqhash: {how_to_install('train')}"
+        raise DatasetError(msg)
     from worksafe.training.dataset.build import DatasetOptions, build_dataset
     from worksafe.training.dataset.splits import SplitPlan
 

@@ -36,15 +36,19 @@ def describe() -> None:
         table.add_row("runtime", f"{on}: {runtime.why}")
         if runtime.name != PORTABLE.name:
             table.add_row(
-                "", f"{PORTABLE.name} for what is in eight bits: scores are alike everywhere"
+                "", f"networks in int8 by {PORTABLE.name}, so that scores match on all machines"
             )
         table.add_row("formats", ", ".join(formats))
-        table.add_row("policies", ", ".join(sorted(moderator.policies)))
+        folder = moderator.settings.policy_dir
+        own = f", with those of {folder}" if folder else ""
+        table.add_row("policies", escape(", ".join(sorted(moderator.policies)) + own))
         shadow = moderator.settings.shadow_policy
         beside = f", beside it {shadow}" if shadow else ""
         table.add_row("decides", moderator.settings.policy + beside)
         table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
         table.add_row("cache", escape(moderator.describe_cache()))
+        if unknown := Settings.unknown_variables():
+            table.add_row("ignored", f"{', '.join(unknown)}: there are no such settings")
     Console().print(table)
 
 
@@ -71,7 +75,7 @@ def attack_service(url: str, host: str | None) -> None:
     except ValueError:  # brackets or a port that are none
         named, is_url = None, False
     if named is None or not is_url:
-        msg = f"{url} is no URL: give one like http://localhost:8000"
+        msg = f"{url} is not a URL: give one like http://localhost:8000"
         raise typer.BadParameter(msg)
     if not _is_here(named) and named != host:
         msg = f"{named} is not this machine; if it is yours, say so with --host {named}"
@@ -86,7 +90,7 @@ def attack_service(url: str, host: str | None) -> None:
     console = Console()
     if wrong:
         console.print(_table(wrong))
-    console.print(f"{cases - len(wrong)} of {cases} odd and hostile inputs were answered rightly")
+    console.print(f"{cases - len(wrong)} of {cases} odd and hostile inputs were answered correctly")
     raise typer.Exit(1 if wrong else 0)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -39,8 +40,9 @@ from worksafe.evaluation.sheet import draw_sheet
 from worksafe.evaluation.subjects import Row, find_subjects
 from worksafe.models.hazards import SPEC, read_spec
 from worksafe.models.registry import DETECTORS
-from worksafe.models.spec import DetectorSpec
+from worksafe.models.spec import DetectorSpec, Label
 from worksafe.moderator import Moderator
+from worksafe.wording import how_to_install
 
 T = TypeVar("T")
 _SHEET_SUFFIXES = (".png", ".jpg", ".webp")
@@ -101,6 +103,7 @@ def evaluate_detectors(
     with Moderator(measuring_settings(), detectors=load_detectors(specs)) as moderator:
         scored, unchecked = _score(moderator, examples, data, console)
         rows = _robustness(moderator, specs, scored, console) if robustness else []
+        _warn_of_unknown(scored, moderator.labels, console)
         subjects = find_subjects(scored, moderator.labels)
         origin = _origin(data, split, command, len(scored), moderator)
     with console.status("drawing bootstrap intervals"):
@@ -120,16 +123,15 @@ def evaluate_detectors(
         card.write_text(text, encoding="utf-8")
     if unchecked:
         where = report_path(out, split, TABLES["unchecked"] + ".csv")
-        console.print(f"{len(unchecked)} pictures could not be checked: {where}", style="yellow")
+        console.print(f"not checked: {len(unchecked)}, see {where}", style="yellow")
     _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
 
 
 def _refuse_what_would_fail_later(sheet: Path | None, *, pictures: bool) -> None:
     """Find before the scoring, which takes minutes, what would stop the report after it."""
     if pictures and importlib.util.find_spec("matplotlib") is None:
-        raise SettingsError(
-            "pictures need matplotlib: pip install 'worksafe[evaluate]', or use --no-pictures"
-        )
+        msg = f"pictures need matplotlib: {how_to_install('evaluate')}, or use --no-pictures"
+        raise SettingsError(msg)
     if sheet and sheet.suffix.lower() not in _SHEET_SUFFIXES:
         msg = f"the sheet must be one of {', '.join(_SHEET_SUFFIXES)}, not {sheet.name!r}"
         raise SettingsError(msg)
@@ -167,6 +169,15 @@ def _score(
         msg = f"no picture can be checked; of the first: {unchecked[0]['why']}"
         raise DatasetError(msg)
     return scored, unchecked
+
+
+def _warn_of_unknown(scored: Sequence[Scored], labels: Iterable[Label], console: Console) -> None:
+    """Name labels of the manifest that no detector reports: a typo would leave out pictures."""
+    known = {label.name for label in labels}
+    counts = Counter(one.example.label for one in scored if one.example.label)
+    unknown = [f"{name} ({count})" for name, count in sorted(counts.items()) if name not in known]
+    if unknown:
+        console.print(f"no detector reports {', '.join(unknown)}: not measured", style="yellow")
 
 
 def _robustness(

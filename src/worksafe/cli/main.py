@@ -24,7 +24,7 @@ app = typer.Typer(
     help="How suitable are images for work? Nudity, violence and drugs, offline, on a CPU.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # help is plain text: worksafe[train] is no markup
+    rich_markup_mode=None,  # help is plain text
 )
 
 DataOption = Annotated[
@@ -38,8 +38,8 @@ DataOption = Annotated[
 ThoroughOption = Annotated[
     Thorough | None,
     typer.Option(
-        help="When to look for nudity a second time, at twice the size; with always no glance "
-        "settles violence and drugs either."
+        help="When to look for nudity a second time, at twice the size; 'always' also skips the "
+        "fast first look for violence and drugs."
     ),
 ]
 
@@ -202,9 +202,7 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also score pictures compressed, cropped, blurred…")
     ] = False,
-    pictures: Annotated[
-        bool, typer.Option(help="Draw curves. Needs the extra: pip install worksafe[evaluate].")
-    ] = True,
+    pictures: Annotated[bool, typer.Option(help="Draw curves. Needs the extra 'evaluate'.")] = True,
     sheet: Annotated[
         Path | None,
         typer.Option(help="Write a contact sheet of the worst errors; it shows the pictures."),
@@ -255,7 +253,7 @@ def dataset(
         typer.Option(help="Near duplicates differ in at most so many bits of 256.", min=0, max=64),
     ] = 32,
 ) -> None:
-    """Make a data set from folders of pictures and videos. Needs the extra: worksafe[train]."""
+    """Make a data set from folders of pictures and videos. Needs the extra 'train'."""
     from worksafe.cli.dataset import make_dataset
 
     make_dataset(
@@ -351,7 +349,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train the hazards detector and export it. Needs the extra: pip install worksafe[train]."""
+    """Train the hazards detector and export it. Needs the extra 'train'."""
     from worksafe.cli.train import train_detector
 
     train_detector(

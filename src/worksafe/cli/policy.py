@@ -18,6 +18,7 @@ from worksafe.errors import PolicyError, StoredResultsError
 from worksafe.evaluation.datasets import NEUTRAL, read_split
 from worksafe.evaluation.markdown import table_lines
 from worksafe.evaluation.scoring import measuring_settings
+from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
 from worksafe.policy.document import Policy
 from worksafe.policy.reading import policy_files, read_policies, read_policy, refuse_second
@@ -28,7 +29,7 @@ from worksafe.settings import Settings
 _CHANGED_STATUS = 1
 _WRONG_STATUS = 2
 _NOT_TOLD = (
-    "{} results do not hold what decides on them and were left out: videos without frames "
+    "results left out, since they do not hold what decides on them: {}. Videos without frames "
     "(include=frames), what moves and was stored without `unseen`, or answers without a category "
     "or label that there is today"
 )
@@ -52,11 +53,11 @@ def show(names: Sequence[str]) -> None:
         console.print(table)
         console.print(
             f"on error: {policy.on_error.value}; of a video {policy.video.agree} frames within "
-            f"{policy.video.within_s:g} s, or one of {policy.video.alone:g}",
+            f"{policy.video.within_s:g} s must agree, or one score {policy.video.alone:g}",
             highlight=False,
         )
-        weights = ", ".join(f"{label} {weight:g}" for label, weight in policy.weights.items())
-        console.print(f"weights: {weights or 'as usual'}", highlight=False)
+        weights = ", ".join(f"{label} {policy.weight_of(label):g}" for label in LABELS)
+        console.print(f"weights: {weights}", highlight=False)
 
 
 def validate(paths: Sequence[Path]) -> None:

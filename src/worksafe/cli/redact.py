@@ -102,7 +102,7 @@ def _write(done: Redacted, to: str) -> None:
         return
     path = Path(to)
     if _FORMAT_BY_SUFFIX.get(path.suffix.lower(), done.format) != done.format:
-        msg = f"{to} would hold a file of the format {done.format}: give it another ending"
+        msg = f"the result is a file of the format {done.format}: give {to} another ending"
         raise typer.BadParameter(msg)
     try:
         _write_whole(path, done.data)
@@ -128,8 +128,13 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _summary(done: Redacted, to: str) -> str:
-    covered = ", ".join(f"{area.label} ({area.share:.0%} of the picture)" for area in done.areas)
+    shares: dict[str, list[str]] = {}
+    for area in done.areas:
+        shares.setdefault(area.label, []).append(f"{area.share:.0%}")
+    covered = ", ".join(
+        f"{label} ({' and '.join(of)} of the picture)" for label, of in shares.items()
+    )
     return (
-        f"{to}: {done.format}, was {done.before.action}, is {done.after.action}; "
+        f"{to}: {done.format}; before {done.before.action}, after {done.after.action}; "
         f"covered: {covered or 'nothing'}"
     )

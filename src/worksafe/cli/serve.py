@@ -5,6 +5,7 @@ from typing import Any
 
 from worksafe.api.server import serve
 from worksafe.engine.redis_cache import open_redis
+from worksafe.engine.runtime import choose_runtime, look_at_machine
 from worksafe.errors import SettingsError
 from worksafe.policy.shelf import PolicyShelf
 from worksafe.settings import Settings
@@ -31,6 +32,8 @@ def serve_http(host: str | None, port: int | None) -> None:
     PolicyShelf(settings.policy_dir, settings.needed_policies)
     if settings.cache_url:
         open_redis(settings.cache_url)
+    if settings.runtime != "auto" or settings.device != "auto":
+        choose_runtime(settings.runtime, settings.device, look_at_machine())
     _refuse_taken(settings)
     serve(settings)
 

@@ -18,6 +18,7 @@ from rich.progress import (
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import Example, read_manifest
 from worksafe.training.config import TrainingConfig, read_config
+from worksafe.wording import how_to_install
 
 
 def train_detector(
@@ -275,4 +276,5 @@ def _progress(console: Console) -> Progress:
 
 def _require_pytorch() -> None:
     if importlib.util.find_spec("torch") is None:
-        raise TrainingError("training needs PyTorch: pip install 'worksafe[train]'")
+        msg = f"training needs PyTorch: {how_to_install('train')}"
+        raise TrainingError(msg)

@@ -268,7 +268,7 @@ class Admission:
         except RuntimeError as error:
             if not self._is_closed:  # no more threads can be started
                 raise
-            raise ClosedError("it is closed and takes no more images") from error
+            raise ClosedError("this Moderator is closed and takes no more images") from error
         if place is not None:
             place.hold()
             future.add_done_callback(lambda _: place.let_go())

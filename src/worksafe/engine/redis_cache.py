@@ -14,6 +14,7 @@ from worksafe.engine.found import Found
 from worksafe.engine.plausibility import refuse_impossible
 from worksafe.errors import SettingsError
 from worksafe.models.spec import Label
+from worksafe.wording import how_to_install
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -50,7 +51,7 @@ def open_redis(url: str) -> "Redis":
     try:
         import redis  # noqa: PLC0415 - an extra
     except ImportError as error:
-        msg = "WORKSAFE_CACHE_URL needs Redis's client: pip install 'worksafe[redis]'"
+        msg = f"WORKSAFE_CACHE_URL needs Redis's client: {how_to_install('redis')}"
         raise SettingsError(msg) from error
     _refuse_odd(url)
     try:

@@ -11,6 +11,7 @@ import onnxruntime
 from worksafe.choices import DeviceChoice, RuntimeChoice
 from worksafe.engine.session import OnnxSession, Session
 from worksafe.errors import SettingsError
+from worksafe.wording import how_to_install
 
 RuntimeName = Literal["onnxruntime", "openvino"]
 DeviceName = Literal["cpu", "cuda"]
@@ -118,9 +119,13 @@ def _refuse_what_is_absent(name: RuntimeChoice, device: DeviceChoice, machine: M
     if device == "cuda" and name == "openvino":
         raise SettingsError("OpenVINO runs on the CPU here: WORKSAFE_DEVICE=cuda needs onnxruntime")
     if device == "cuda" and not machine.has_cuda:
-        raise SettingsError("WORKSAFE_DEVICE=cuda: this onnxruntime is not onnxruntime-gpu")
+        raise SettingsError(
+            "WORKSAFE_DEVICE=cuda: this onnxruntime cannot; install onnxruntime-gpu in its place, "
+            "or set cpu"
+        )
     if name == "openvino" and not machine.has_openvino:
-        raise SettingsError("WORKSAFE_RUNTIME=openvino: pip install 'worksafe[openvino]'")
+        msg = f"WORKSAFE_RUNTIME=openvino: it is not installed; {how_to_install('openvino')}"
+        raise SettingsError(msg)
 
 
 def _choose_for_processor(machine: Machine) -> Runtime:

@@ -108,8 +108,14 @@ def _example(folder: Path, manifest: Path, line: int, row: dict[str, str]) -> Ex
         msg = f"{manifest}:{line}: split is {row['split']!r}; it must be one of {SPLITS}"
         raise DatasetError(msg)
     neutral = row["category"] == NEUTRAL
-    if neutral == bool(row["label"]):
-        msg = f"{manifest}:{line}: a neutral picture has no label, any other has one"
+    if neutral and row["label"]:
+        msg = f"{manifest}:{line}: a {NEUTRAL} picture has no label, this one has {row['label']!r}"
+        raise DatasetError(msg)
+    if not (neutral or row["label"]):
+        msg = (
+            f"{manifest}:{line}: the category {row['category']!r} wants a label; of a picture that "
+            f"shows nothing it is {NEUTRAL!r}"
+        )
         raise DatasetError(msg)
     return Example(
         path=folder / row["path"],

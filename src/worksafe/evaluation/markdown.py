@@ -206,8 +206,8 @@ def robustness_lines(rows: Sequence[Row]) -> Lines:
 def unchecked_lines(rows: Sequence[Row]) -> Lines:
     """Say how many pictures are in no figure."""
     return [
-        f"{len(rows):,} of the pictures could not be checked, and are in no figure: their names "
-        "and the reasons are in the table beside this report."
+        f"Pictures that could not be checked, and are in no figure: {len(rows):,}. Their names and "
+        "the reasons are in the table beside this report."
     ]
 
 

@@ -157,7 +157,7 @@ def _beside(decoded: DecodedImage, other: DecodedImage) -> DecodedImage:
 
 
 def _undecodable(name: str, error: Exception) -> InputError:
-    return damaged(f"the {name} data is damaged or cut off", error)
+    return damaged(f"the {name} data is damaged, cut off, or of a kind that is not read", error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import Pictures
 from worksafe.images.source import Source, Url, as_url, film_path, read_head, read_source
 from worksafe.images.structure.check import is_dear
+from worksafe.wording import how_to_install
 
 if TYPE_CHECKING:
     from worksafe.images.fetch import Fetcher
@@ -29,6 +30,13 @@ Read = bytes | Path | Image.Image | NDArray[Any]
 def has_video() -> bool:
     """Return whether PyAV, which decodes videos, is installed."""
     return importlib.util.find_spec("av") is not None
+
+
+def load_fetcher(hosts: frozenset[str], seconds: float) -> "Fetcher":
+    """Make what fetches from URLs; arguments as those of `Fetcher`, whose import takes 0.1 s."""
+    from worksafe.images.fetch import Fetcher  # noqa: PLC0415 - few need it
+
+    return Fetcher(hosts, seconds)
 
 
 class Opener:
@@ -114,12 +122,16 @@ class Opener:
         self, read: bytes | Path, known: ImageFormat, side_px: int, deadline: Deadline
     ) -> AbstractContextManager[Pictures]:
         if known.is_video and not has_video():
-            raise VideoNotSupportedError("videos need PyAV: pip install 'worksafe[video]'")
+            msg = f"videos need PyAV: {how_to_install('video')}"
+            raise VideoNotSupportedError(msg)
         return self._decoders.open(read, known.name, self._limits, side_px, deadline)
 
     def _fetch(self, url: str, deadline: Deadline) -> bytes:
         if self._fetcher is None:
-            raise UrlsOffError("fetching URLs is switched off; set WORKSAFE_FETCH_URLS=true")
+            raise UrlsOffError(
+                "fetching from URLs is switched off here; whoever runs worksafe can allow it "
+                "(WORKSAFE_FETCH_URLS=true, Settings(fetch_urls=True))"
+            )
         return self._fetcher.fetch(url, self._limits, deadline)
 
 

@@ -154,6 +154,9 @@ def _read_path(path: Path, limits: ImageLimits) -> bytes:
     try:
         with path.open("rb") as file:
             return _read_file(file, limits)
+    except IsADirectoryError as error:
+        msg = f"{printable_path(path)} is a folder: name the files in it"
+        raise UnreadableSourceError(msg) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         msg = f"cannot read {printable_path(path)}: {reason}"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Self
 
@@ -17,6 +18,7 @@ from worksafe.models.registry import CATEGORIES, LABELS, does_count
 from worksafe.results import UNSEEN, Action, PolicyInfo
 
 DEFAULT = "default"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 COUNTING_WEIGHT, REPORTED_WEIGHT = 1.0, 0.4  # of labels that a policy does not weigh
 
 
@@ -30,7 +32,14 @@ def _known_label(name: str) -> str:
 
 def _known(name: str, known: set[str], what: str) -> str:
     if name not in known:
-        msg = f"is no {what}; known are {', '.join(sorted(known))}"
+        msg = f"is not a {what}; known are {', '.join(sorted(known))}"
+        raise ValueError(msg)
+    return name
+
+
+def _plain_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        msg = "must be up to 64 lower-case letters, digits, - and _, the first no sign"
         raise ValueError(msg)
     return name
 
@@ -109,7 +118,7 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+    name: Annotated[str, AfterValidator(_plain_name)]
     description: str = ""
     on_error: Action = Action.REVIEW
     rules: Mapping[RuleName, Rule]

@@ -1,21 +1,22 @@
 """Policy files to policies: one, a folder of them, and those that ship."""
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from worksafe.errors import PolicyError, UnknownPolicyError
-from worksafe.policy.document import Policy
+from worksafe.policy.document import Policy, Rule, VideoRule
 from worksafe.policy.rates import resolve_rates
-from worksafe.policy.yaml_file import FieldError, read_yaml
+from worksafe.policy.yaml_file import FieldError, FieldPath, read_yaml
+from worksafe.wording import plain
 
 SHIPPED = Path(__file__).parent / "policies"
-_PLAIN_WORDS = {
+_OF_YAML = {
     "extra_forbidden": "there is no such member",
-    "missing": "is missing",
     "model_type": "must be a mapping",
     "dict_type": "must be a mapping",
     "mapping_type": "must be a mapping",
@@ -27,12 +28,12 @@ _COMMA = re.compile(r"\d+,\d+")
 _HINT = " (numbers are written with a point, as 0.5)"
 
 
-def read_policy(path: Path) -> Policy:
+def read_policy(path: str | os.PathLike[str]) -> Policy:
     """Read a policy file.
 
     Parameters
     ----------
-    path : Path
+    path : str or PathLike
         A YAML file.
 
     Returns
@@ -46,7 +47,10 @@ def read_policy(path: Path) -> Policy:
         several mistakes one to a line.
     """
     try:
-        file = read_yaml(path)
+        file = read_yaml(Path(path))
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise PolicyError(msg) from error
     except FieldError as error:
         raise PolicyError(_line(path, error, error.line or 1)) from error
     content, mistakes = resolve_rates(file.content)
@@ -65,8 +69,18 @@ def _mistake(found: ErrorDetails) -> FieldError:
     field, kind = found["loc"], found["type"]
     if field[-1:] == (_OF_A_NAME,) and kind == "value_error":
         field = field[:-1]
-    what = _PLAIN_WORDS.get(kind, found["msg"].removeprefix("Value error, "))
+    what = _OF_YAML.get(kind, plain(found))
+    if kind == "extra_forbidden":
+        what += f"; known are {', '.join(_model_at(field[:-1]).model_fields)}"
+    elif kind in _OF_YAML and field[:1] == ("rules",):
+        what += ", such as {review: 0.5, block: 0.8}" if field[1:] else "; {} for no rules"
     return FieldError(field, what + (_HINT if _has_comma(found) else ""))
+
+
+def _model_at(field: FieldPath) -> type[BaseModel]:
+    """Return the part of the schema that a mapping in a policy is read by."""
+    parts: dict[str, type[BaseModel]] = {"rules": Rule, "video": VideoRule}
+    return parts.get(str(field[0]), Policy) if field else Policy
 
 
 def _has_comma(found: ErrorDetails) -> bool:
@@ -76,7 +90,7 @@ def _has_comma(found: ErrorDetails) -> bool:
     return isinstance(found["input"], str) and bool(_COMMA.fullmatch(found["input"]))
 
 
-def _line(path: Path, error: FieldError, line: int) -> str:
+def _line(path: str | os.PathLike[str], error: FieldError, line: int) -> str:
     field = ".".join(str(part) for part in error.field) or "the document"
     return f"{path}:{line}: {field}: {error}"
 
@@ -163,7 +177,7 @@ def refuse_second(path: Path, policy: Policy, others: Collection[str]) -> None:
         error = FieldError(("name",), f"another file of this folder has a policy {policy.name!r}")
         try:
             line = read_yaml(path).line_of(error.field)
-        except FieldError:  # it could be read a moment ago
+        except (FieldError, OSError):  # it could be read a moment ago
             line = 1
         raise PolicyError(_line(path, error, line))
 

@@ -80,8 +80,10 @@ def read_yaml(path: Path) -> YamlFile:
 
     Raises
     ------
+    OSError
+        If it cannot be read.
     FieldError
-        If it cannot be read, is no YAML, or says something in two ways.
+        If it is not YAML, or says something in two ways.
     """
     node = _compose(_read_text(path))
     if node is None:
@@ -93,11 +95,8 @@ def read_yaml(path: Path) -> YamlFile:
 def _read_text(path: Path) -> str:
     if path.exists() and not path.is_file():
         raise FieldError((), "is no file")  # whoever opens a pipe waits for its other end
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise FieldError((), f"cannot be read: {error.strerror}") from error
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         msg = f"is larger than {MOST_BYTES // 1024} kB"
         raise FieldError((), msg)

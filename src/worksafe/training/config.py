@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from worksafe.errors import TrainingError
 from worksafe.evaluation.datasets import NEUTRAL
+from worksafe.wording import plain
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -350,7 +351,7 @@ def read_config(path: Path) -> TrainingConfig:
         return _CONFIG.validate_python(table)
     except ValidationError as error:
         mistakes = "; ".join(
-            ": ".join([".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")])
+            ": ".join([".".join(map(str, one["loc"])), plain(one)])
             for one in error.errors(include_url=False, include_input=False)
         )
         msg = f"the recipe {path} is wrong: {mistakes.removeprefix(': ')}"
