@@ -173,7 +173,7 @@ def test_a_tree_without_readable_files_or_with_linked_folders_is_refused(tmp_pat
         collect(tmp_path / "tree")
     (tmp_path / "tree/linked").unlink()
     os.mkfifo(tmp_path / "tree/web/neutral/pipe.jpg")
-    with pytest.raises(DatasetError, match=r"pipe\.jpg is no file"):
+    with pytest.raises(DatasetError, match=r"pipe\.jpg is not a file"):
         collect(tmp_path / "tree")
 
 

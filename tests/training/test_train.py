@@ -134,7 +134,7 @@ def test_a_run_whose_loss_is_no_number_any_more_stops(
 ) -> None:
     wild = replace(config, optimiser=replace(config.optimiser, lr=1e20, head_lr=1e20))
 
-    with pytest.raises(TrainingError, match="the loss is no number any more"):
+    with pytest.raises(TrainingError, match="the loss is not a number any more"):
         list(train(wild, examples, None, tmp_path))
 
 
@@ -147,7 +147,7 @@ def test_a_run_whose_gradient_is_no_number_stops_before_the_step(
     often = replace(config.optimiser, validate_every=1, probe_start=False)
     run_dir = tmp_path / "run"
 
-    with pytest.raises(TrainingError, match="step 1: the gradient is no number any more"):
+    with pytest.raises(TrainingError, match="step 1: the gradient is not a number any more"):
         next(
             train(
                 replace(config, optimiser=often), examples, tmp_path / "steep.safetensors", run_dir

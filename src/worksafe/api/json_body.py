@@ -35,13 +35,13 @@ def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401
     Raises
     ------
     RequestError
-        If it is no JSON, names a member twice, or holds no images or more than it may.
+        If it is not JSON, names a member twice, or holds no images or more than it may.
     """
     _count_values(body, max_images, field)
     try:
         parsed = json.loads(body.decode(), object_pairs_hook=_members)
     except (ValueError, RecursionError) as error:
-        msg = f"the body is no valid JSON: {_where(error)}"
+        msg = f"the body is not valid JSON: {_where(error)}"
         raise RequestError("malformed_json", msg) from error
     images = parsed.get(field) if isinstance(parsed, dict) else None
     if isinstance(images, list):

@@ -116,7 +116,7 @@ def check(
         bool, typer.Option("--frames", help="With --json: the scores of each frame, too.")
     ] = False,
     explain: Annotated[
-        str | None,  # of which an empty one is no folder, and as a path the current one
+        str | None,  # of which an empty one is not a folder, and as a path the current one
         typer.Option(
             metavar="DIR", help="Write a picture for each image that shows why; it shows the image."
         ),

@@ -87,7 +87,7 @@ class Detector:
         Raises
         ------
         InternalError
-            If a score is no number.
+            If a score is not a number.
         """
         settled = self._settle(image, look)
         if settled is not None:
@@ -118,7 +118,7 @@ class Detector:
         wanted = (*self.spec.outputs, *(self.spec.maps if look.maps else ()))
         scores = self.spec.interpret(self.session.run(planes, wanted), placement)
         if not all(map(math.isfinite, scores.labels.values())):  # no threshold would be reached
-            msg = f"the detector {self.spec.name} gave a score that is no number"
+            msg = f"the detector {self.spec.name} gave a score that is not a number"
             raise InternalError(msg)
         return scores
 

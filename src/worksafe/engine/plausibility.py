@@ -75,4 +75,4 @@ def _refuse_frames(frames: Sequence[FrameScores], image: ImageInfo) -> None:
 
 
 def _are_within(most: float, values: Iterable[float]) -> bool:
-    return all(0 <= value <= most for value in values)  # which nothing is that is no number
+    return all(0 <= value <= most for value in values)  # which nothing is that is not a number

@@ -80,7 +80,9 @@ def _refuse_odd(url: str) -> None:
         )
         raise SettingsError(msg)
     if not re.fullmatch(r"/?\d*", parts.path, re.ASCII):
-        raise SettingsError("the database of WORKSAFE_CACHE_URL is no number, as in redis://host/0")
+        raise SettingsError(
+            "the database of WORKSAFE_CACHE_URL is not a number, as in redis://host/0"
+        )
 
 
 class RedisCache:

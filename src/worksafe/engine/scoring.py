@@ -46,7 +46,7 @@ def score_image(
     Raises
     ------
     InternalError
-        If there was nothing to look at, or a score is no number.
+        If there was nothing to look at, or a score is not a number.
     """
     scored = _score_frames(pictures.views, _Looking(detectors, idle, on_view, look))
     latest = {one.frame: one for one in scored}

@@ -88,7 +88,7 @@ def read_manifest(folder: Path) -> list[Example]:
         msg = f"{manifest} is not UTF-8"
         raise DatasetError(msg) from error
     except csv.Error as error:  # a quote that is never closed
-        msg = f"{manifest} is no table of comma-separated values: {error}"
+        msg = f"{manifest} is not a table of comma-separated values: {error}"
         raise DatasetError(msg) from error
     _refuse_leakage(manifest, examples)
     return examples

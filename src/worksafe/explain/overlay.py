@@ -16,6 +16,7 @@ from worksafe.results import Action, Moderation, Reason, scores_in
 SIDE_PX = 640  # of a panel's picture
 _MOST_PANELS = 6
 _MOST_SHOWN = 4  # pictures of a panel
+_WAYS = "Side by side: as one viewer shows this file, and as others do."
 _GAP_PX = 16
 _LINE_PX = 24
 _FONT_PX = 18
@@ -131,7 +132,7 @@ def _panel(result: Moderation, reasons: Sequence[Reason], shown: Sequence[RgbIma
     width, below = max(across, _NARROWEST_PANEL_PX), max(picture.height for picture in pictures)
     words = [
         line
-        for sentence in _sentences(result, reasons)
+        for sentence in [*_sentences(result, reasons), *[_WAYS] * (len(shown) > 1)]
         for line in textwrap.wrap(sentence, int(width / _CHARACTER_PX))
     ]
     panel = Image.new("RGB", (width, below + _LINE_PX * (len(words) + 1)), _WHITE)

@@ -9,7 +9,7 @@ from worksafe.errors import (
     ImageSideError,
 )
 
-MAX_FRAMES = 20_000  # of anything that moves and is no video
+MAX_FRAMES = 20_000  # of anything that moves and is not a video
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def read_spec(contract: Path) -> DetectorSpec:
     try:
         return make_spec(read_contract(contract), "", str(contract.with_suffix("")))
     except (KeyError, TypeError, AttributeError) as error:
-        msg = f"{contract.name} is no contract of a hazards network"
+        msg = f"{contract.name} is not the contract of a hazards network"
         raise WeightsError(msg) from error
 
 

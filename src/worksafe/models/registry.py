@@ -29,6 +29,6 @@ def does_count(name: str) -> bool:
 def known_label(name: str) -> str:
     """Return a label's name; raises ValueError, which names all, where there is none."""
     if name not in LABELS:
-        msg = f"{name} is no label; known are {', '.join(LABELS)}"
+        msg = f"{name} is not a label; known are {', '.join(LABELS)}"
         raise ValueError(msg)
     return name

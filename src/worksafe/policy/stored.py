@@ -117,7 +117,7 @@ def _documents(text: str, path: Path) -> Iterator[tuple[int, Any]]:
 def _result(found: Mapping[str, Any], check: str) -> Stored:
     index, name = int(found["index"]), found["id"]
     if name is not None and not isinstance(name, str):
-        msg = f"the id {name!r} is no text"
+        msg = f"the id {name!r} is not text"
         raise ValueError(msg)
     if found["status"] == "error":
         return Stored(None, check=check, index=index, id=name)
@@ -186,6 +186,6 @@ def _truth(value: object) -> bool:
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        msg = f"{value!r} is no number"
+        msg = f"{value!r} is not a number"
         raise ValueError(msg)
     return float(value)

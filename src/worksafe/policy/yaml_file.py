@@ -94,7 +94,7 @@ def read_yaml(path: Path) -> YamlFile:
 
 def _read_text(path: Path) -> str:
     if path.exists() and not path.is_file():
-        raise FieldError((), "is no file")  # whoever opens a pipe waits for its other end
+        raise FieldError((), "is not a file")  # whoever opens a pipe waits for its other end
     with path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
@@ -104,7 +104,7 @@ def _read_text(path: Path) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise FieldError((), "is no UTF-8 text", line) from error
+        raise FieldError((), "is not UTF-8 text", line) from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -129,17 +129,17 @@ def _compose(text: str) -> Node | None:
         loader = _Loader(text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        msg = f"is no YAML: the character {chr(error.character)!r} is not allowed"
+        msg = f"is not YAML: the character {chr(error.character)!r} is not allowed"
         raise FieldError((), msg, line) from error
     try:
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line if mark else loader.line
-        msg = f"is no YAML: {error.problem or error.context}"
+        msg = f"is not YAML: {error.problem or error.context}"
         raise FieldError((), msg, line + 1) from error
     except _MISFITS as error:
-        raise FieldError((), f"is no YAML: {error}", loader.line + 1) from error
+        raise FieldError((), f"is not YAML: {error}", loader.line + 1) from error
     finally:
         loader.dispose()
 

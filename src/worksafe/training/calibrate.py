@@ -61,7 +61,7 @@ def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
     Raises
     ------
     TrainingError
-        If a logit is no number, or no scale is found.
+        If a logit is not a number, or no scale is found.
 
     References
     ----------
@@ -69,7 +69,7 @@ def fit_platt(logits: Floats, truths: Bools, weights: Floats) -> Platt:
        smoothed targets keep a label of five pictures from being certain of itself.
     """
     if not np.isfinite(logits).all():
-        raise TrainingError("scores cannot be calibrated: some logits are no numbers")
+        raise TrainingError("scores cannot be calibrated: some logits are not numbers")
     positives, negatives = int(truths.sum()), int((~truths).sum())
     if not positives:
         return Platt(1.0, 0.0)

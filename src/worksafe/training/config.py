@@ -53,7 +53,7 @@ class LabelsConfig:
             raise ValueError("a label is named twice")
         parts = [*self.categories, *(name for some in self.categories.values() for name in some)]
         if odd := [part for part in parts if not part or "." in part or part == NEUTRAL]:
-            msg = f"{odd[0]!r} is no name of a category or label"
+            msg = f"{odd[0]!r} is not the name of a category or label"
             raise ValueError(msg)
         if unknown := sorted((named - {*self.outputs}) | (named & {*self.categories})):
             msg = f"there is no label {unknown[0]}: its category's labels are to name it"

@@ -232,7 +232,7 @@ def read_figures(path: Path) -> list[SourceFigures]:
                 for row in csv.DictReader(file)
             ]
         except (KeyError, ValueError) as error:
-            msg = f"{path} is no table of a cross-validation: {error}"
+            msg = f"{path} is not a table of a cross-validation: {error}"
             raise TrainingError(msg) from error
 
 

@@ -171,7 +171,7 @@ def _compare(expected: Logits, found: Logits, examples: Sequence[Example]) -> No
     """Refuse an ONNX network that is not PyTorch's."""
     differences = np.abs(found - expected).max(axis=1)
     worst = int(differences.argmax())
-    if not differences[worst] <= MAX_DIFFERENCE:  # also where it is no number
+    if not differences[worst] <= MAX_DIFFERENCE:  # also where it is not a number
         name = examples[worst].path.name
         msg = f"on {name} a logit of the ONNX network differs by {differences[worst]:.2g}"
         raise TrainingError(msg)

@@ -115,8 +115,8 @@ def train(
     TrainingError
         If the examples cannot be balanced or have labels that the recipe does not name, one of
         `others` is of another shape or of other labels, the folder holds a run of another recipe
-        or of other examples, its glance learns from another mixture, or the loss is no number any
-        more.
+        or of other examples, its glance learns from another mixture, or the loss is not a number
+        any more.
     """
     refuse_unlearnable(config.labels, examples)
     refuse_other_labels(config.labels, [*others, *([initial] if initial else [])])
@@ -278,7 +278,7 @@ def _learn(
 def _refuse_infinite(name: str, value: Tensor, step: int) -> None:
     """Refuse to go on where the weights would be lost; what was saved before is good."""
     if not math.isfinite(value.item()):
-        msg = f"step {step}: the {name} is no number any more; a lower lr may help"
+        msg = f"step {step}: the {name} is not a number any more; a lower lr may help"
         raise TrainingError(msg)
 
 

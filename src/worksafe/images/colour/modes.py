@@ -169,7 +169,7 @@ def _stretches(image: Image.Image, factor: int) -> Iterator[Image.Image]:
 
 
 def _spread(levels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Spread levels between two over 0 to 255; what is no number is black."""
+    """Spread levels between two over 0 to 255; what is not a number is black."""
     grey = np.zeros(levels.shape, dtype=np.uint8)
     if high > low:
         for row in range(0, len(levels), _BAND_ROWS):  # on the way they have eight bytes

@@ -71,7 +71,7 @@ def collect(folder: Path) -> list[Found]:
         If there is no such folder, no file in it, or a file where none belongs.
     """
     if not folder.is_dir():
-        msg = f"{printable_path(folder)} is no folder"
+        msg = f"{printable_path(folder)} is not a folder"
         raise DatasetError(msg)
     found = [_found(folder, path) for path in _files(folder)]
     if not found:
@@ -86,7 +86,7 @@ def _files(folder: Path) -> Iterator[Path]:
             continue
         if not path.is_dir():
             if path.exists() and not path.is_file():  # a pipe is read for ever
-                msg = f"{printable_path(path)} is no file"
+                msg = f"{printable_path(path)} is not a file"
                 raise DatasetError(msg)
             yield path
         elif path.is_symlink():  # it might lead back up the tree
