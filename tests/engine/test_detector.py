@@ -136,7 +136,7 @@ def test_a_score_that_is_no_number_is_an_error_and_no_answer() -> None:
         spec = replace(brightness_detector().spec, interpret=lambda *_, scored=scored: scored)
         detector = replace(brightness_detector(), spec=spec)
 
-        with pytest.raises(InternalError, match="no number"):
+        with pytest.raises(InternalError, match="not a number"):
             detector.score(np.asarray(photo("coffee")))
 
 

@@ -94,5 +94,5 @@ def test_a_manifest_with_a_quote_that_is_never_closed_is_refused(tmp_path: Path)
     text = f'path,split,category,label,source,group\n"0.png,val,neutral,,web,x\n{rows}'
     (tmp_path / "manifest.csv").write_text(text)
 
-    with pytest.raises(DatasetError, match="no table of comma-separated values"):
+    with pytest.raises(DatasetError, match="not a table of comma-separated values"):
         read_manifest(tmp_path)
