@@ -123,7 +123,8 @@ def evaluate_detectors(
         card.write_text(text, encoding="utf-8")
     if unchecked:
         where = report_path(out, split, TABLES["unchecked"] + ".csv")
-        console.print(f"not checked: {len(unchecked)}, see {where}", style="yellow")
+        msg = f"not checked: {len(unchecked)}, see {where}"
+        console.print(msg, style="yellow", markup=False)
     _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
 
 
@@ -177,7 +178,8 @@ def _warn_of_unknown(scored: Sequence[Scored], labels: Iterable[Label], console:
     counts = Counter(one.example.label for one in scored if one.example.label)
     unknown = [f"{name} ({count})" for name, count in sorted(counts.items()) if name not in known]
     if unknown:
-        console.print(f"no detector reports {', '.join(unknown)}: not measured", style="yellow")
+        msg = f"no detector reports {', '.join(unknown)}: not measured"
+        console.print(msg, style="yellow", markup=False)
 
 
 def _robustness(

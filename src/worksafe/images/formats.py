@@ -67,6 +67,7 @@ _ANY_PICTURE = frozenset({b"mif1", b"msf1", b"miaf"})
 _HEIC_CODINGS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _HEIC_BRANDS = _HEIC_CODINGS | {b"mif1", b"msf1"}
 _PICTURES = _HEIC_BRANDS | _AVIF_BRANDS
+_AS_PEOPLE_SAY = {"mp4": "mp4, mov", "matroska": "webm, mkv"}  # whose files are of these, too
 
 
 def sniff_format(data: bytes) -> ImageFormat:
@@ -145,5 +146,5 @@ def _two_formats() -> UndecodableImageError:
 
 
 def _not_an_image() -> NotAnImageError:
-    accepted = ", ".join(image_format.name for image_format in FORMATS)
+    accepted = ", ".join(_AS_PEOPLE_SAY.get(known.name, known.name) for known in FORMATS)
     return NotAnImageError(f"the bytes are none of the accepted formats: {accepted}")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from worksafe.errors import PolicyError
+from worksafe.errors import PolicyError, UnknownPolicyError
 from worksafe.policy.document import Policy
 from worksafe.policy.reading import choose_policy, policy_files, read_folder, read_policies
 
@@ -67,7 +67,11 @@ class PolicyShelf:
         self._own = self._read()
         self._policies = {**self._others, **self._own}
         for name in needed:
-            choose_policy(self._policies, name)
+            try:
+                choose_policy(self._policies, name)
+            except UnknownPolicyError as error:
+                msg = f"{error} (the settings policy and shadow_policy name those that are needed)"
+                raise UnknownPolicyError(msg) from None
         self._looked = time.monotonic()
         self._complaint = ""
         self.is_stale = False
