@@ -112,7 +112,7 @@ class Redactor:
         Scores them.
     limits : ImageLimits
         Of what comes in; what goes out may be a larger file.
-    labels : collection of Label
+    labels : iterable of Label
         All that may be asked for.
     """
 
