@@ -108,6 +108,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "ready: %s, the policy %s; API documentation: http://%s:%s/docs",
             *(models, self._settings.policy, self._settings.host, self._settings.port),
         )
+        if self._settings.cache_url:
+            _log.info("cache: %s", moderator.describe_cache())
         return_freed_pages()
         return app
 
