@@ -147,7 +147,21 @@ def test_a_host_that_no_url_can_have_is_refused_by_name(host: str) -> None:
     with pytest.raises(SettingsError, match="WORKSAFE_FETCH_HOSTS") as caught:
         Settings.load(fetch_hosts=["images.example.com", host])
 
-    assert repr(host) in str(caught.value)
+    assert (repr(host) in str(caught.value)) == ("@" not in host)  # there a password may be
+
+
+@pytest.mark.parametrize(
+    "variable", ["WORKSAFE_HOST", "WORKSAFE_FETCH_HOSTS", "WORKSAFE_CACHE_URL"]
+)
+def test_what_may_be_a_password_is_not_quoted(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "https://user:secret@host/0")
+
+    with pytest.raises(SettingsError, match=variable) as caught:
+        Settings.load()
+
+    assert "secret" not in str(caught.value)
 
 
 def test_names_and_addresses_are_hosts() -> None:

@@ -33,6 +33,8 @@ _PREFIX = "WORKSAFE_"
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
 _OTHER_VARIABLES = {f"{_PREFIX}DATA"}  # of commands
 _REDIS = ("redis://", "rediss://")
+_NO_HOST = re.compile(r"[\s/]")
+_LONGEST_NAMED = 80
 _HOST = re.compile(r"[\w.:-]+", re.ASCII)
 
 Positive = Annotated[int, Field(ge=1)]
@@ -60,10 +62,18 @@ def _as_in_urls(host: str) -> str:
     except ValueError:
         is_host = False
     if not is_host:
+        named = repr(host) if "@" not in host and len(host) <= _LONGEST_NAMED else "one of them"
         msg = (
-            f"{host!r} is not a host: give whole names or single addresses, without scheme, port, "
-            "path, brackets or wildcards; names in other letters in their xn-- form"
+            f"{named} is not a host: give whole names or single addresses, without scheme, port, path, "
+            "brackets or wildcards; names in other letters in their xn-- form"
         )
+        raise ValueError(msg)
+    return host
+
+
+def _to_listen_on(host: str) -> str:
+    if not host or _NO_HOST.search(host):
+        msg = "must be a name or an address, without scheme, path and spaces"
         raise ValueError(msg)
     return host
 
@@ -147,7 +157,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    host: Annotated[str, Field(pattern=r"^[^\s/]+$")] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_to_listen_on)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     threads: Positive | None = None
     runtime: RuntimeChoice = "auto"
@@ -213,7 +223,8 @@ class Settings(BaseSettings):
         """Name the environment's variables that look like settings and are none."""
         known = {f"{_PREFIX}{name}".upper() for name in cls.model_fields}
         known |= {_FILE_VARIABLE, *_OTHER_VARIABLES}
-        return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+        said = [name for name in os.environ if name.upper().startswith(_PREFIX)]
+        return sorted(name for name in said if name.upper() not in known)
 
     @property
     def needed_policies(self) -> tuple[str, ...]:
@@ -262,15 +273,15 @@ class Settings(BaseSettings):
 
 
 def _mistake(error: "ErrorDetails", given: Mapping[str, object]) -> str:
-    """Say which setting is wrong, and where it was said; a URL may hold a password."""
+    """Say which setting is wrong, and where it was said."""
     name = ".".join(str(part) for part in error["loc"])
     setting = str(error["loc"][0])
     variable = f"{_PREFIX}{setting}".upper()
-    where = variable if setting in given or os.environ.get(variable) else _file_name() or variable
+    said = {name.upper() for name, value in os.environ.items() if value}
+    where = variable if setting in given or variable in said else _file_name() or variable
     if error["type"] == "extra_forbidden":
         return f"there is no setting {name}" + (f" ({where})" if where != variable else "")
-    value = "" if setting == "cache_url" else not_that(error["input"])
-    return f"the setting {name} ({where}): {plain(error)}{value}"
+    return f"the setting {name} ({where}): {plain(error)}{not_that(error['input'])}"
 
 
 def _file_name() -> str | None:

@@ -1,5 +1,6 @@
 """Words for people: what a schema says of a wrong value, and what to install."""
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ _PLAIN = {
     "bool_type": "must be true or false",
     "string_type": "must be text",
     "list_type": "must be a list",
+    "frozen_set_type": "must be a list",
 }
 _BEGINNINGS = {"Value error, ": "", "Input should be": "must be", "String should": "must"}
-_LONGEST_SHOWN = 40
+_HARMLESS = re.compile(r"[\w .%+-]{0,40}", re.ASCII)  # no URL, which may hold a password
+_LARGEST_SHOWN = 10**15
 
 
 def plain(error: "ErrorDetails") -> str:
@@ -42,10 +45,12 @@ def plain(error: "ErrorDetails") -> str:
 
 
 def not_that(value: object) -> str:
-    """Quote a wrong value, unless it is long or has parts: ``, not 'x'``, or nothing."""
-    quoted = repr(value)
-    is_short = isinstance(value, str | int | float) and len(quoted) <= _LONGEST_SHOWN
-    return f", not {quoted}" if is_short else ""
+    """Quote a wrong value, ``, not 'x'``; nothing of what is long or may hold a password."""
+    if isinstance(value, str):
+        is_shown = bool(_HARMLESS.fullmatch(value))
+    else:
+        is_shown = isinstance(value, int | float) and abs(value) < _LARGEST_SHOWN
+    return f", not {value!r}" if is_shown else ""
 
 
 def how_to_install(extra: str) -> str:

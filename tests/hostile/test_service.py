@@ -247,7 +247,7 @@ def test_no_crash_of_the_server_leaves_pictures_on_disk(small_service: tuple[str
     assert core == ["0", "0"]
 
 
-def test_a_setting_that_only_the_worker_minds_is_said_in_a_line(tmp_path: Path) -> None:
+def test_a_device_that_is_not_there_is_said_in_a_line(tmp_path: Path) -> None:
     server = subprocess.run(
         [str(Path(sys.executable).parent / "worksafe"), "serve", "--port", str(free_port())],
         cwd=tmp_path,
@@ -258,6 +258,6 @@ def test_a_setting_that_only_the_worker_minds_is_said_in_a_line(tmp_path: Path) 
         check=False,
     )
 
-    assert server.returncode == 4
-    assert "cannot serve: " in server.stderr
+    assert server.returncode == 2
+    assert "WORKSAFE_DEVICE=cuda" in server.stderr
     assert "Traceback" not in server.stderr

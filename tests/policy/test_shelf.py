@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from worksafe.policy import reading as reading_module
 from worksafe.policy import shelf as shelf_module
 from worksafe.policy.document import Policy
 from worksafe.policy.shelf import PolicyShelf
-from worksafe.policy.yaml_file import FieldError, YamlFile, read_yaml
+from worksafe.policy.yaml_file import YamlFile, read_yaml
 
 TEXT = "name: school\nrules:\n  nudity: {block: %s}\n"
 
@@ -192,7 +193,7 @@ def test_a_second_of_one_name_that_cannot_be_read_again_is_a_mistake_like_others
     def read_twice(path: Path) -> YamlFile:
         calls.append(path)
         if calls.count(path) > 1:
-            raise FieldError((), "cannot be read: Too many open files")
+            raise OSError(errno.EMFILE, "Too many open files")
         return read_yaml(path)
 
     monkeypatch.setattr(reading_module, "read_yaml", read_twice)

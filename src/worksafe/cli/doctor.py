@@ -48,7 +48,7 @@ def describe() -> None:
         table.add_row("URLs", "fetched" if moderator.settings.fetch_urls else "not fetched")
         table.add_row("cache", escape(moderator.describe_cache()))
         if unknown := Settings.unknown_variables():
-            table.add_row("ignored", f"{', '.join(unknown)}: there are no such settings")
+            table.add_row("ignored", escape(f"{', '.join(unknown)}: there are no such settings"))
     Console().print(table)
 
 

@@ -83,7 +83,8 @@ def evaluate_detectors(
     Raises
     ------
     DatasetError
-        If the manifest is wrong, has no usable pictures of that split, or none can be checked.
+        If the manifest is wrong, has no usable pictures of that split, or one of them cannot be
+        checked for another reason than what its file is.
     SettingsError
         If matplotlib is absent and pictures are wanted, the sheet's name is of no picture, or the
         card has no place for the figures.
@@ -101,9 +102,9 @@ def evaluate_detectors(
     command = f"worksafe evaluate --split {split}" + " --robustness" * robustness
     command += f" --hazards {hazards.name}" if hazards else ""
     with Moderator(measuring_settings(), detectors=load_detectors(specs)) as moderator:
+        _warn_of_unknown(examples, moderator.labels, console)
         scored, unchecked = _score(moderator, examples, data, console)
         rows = _robustness(moderator, specs, scored, console) if robustness else []
-        _warn_of_unknown(scored, moderator.labels, console)
         subjects = find_subjects(scored, moderator.labels)
         origin = _origin(data, split, command, len(scored), moderator)
     with console.status("drawing bootstrap intervals"):
@@ -118,13 +119,15 @@ def evaluate_detectors(
     path.write_text(write_markdown(report, drawn), encoding="utf-8")
     if sheet:
         draw_sheet(subjects, sheet)
-    if card:
+    if card and not unchecked:
         text = fill_card(card.read_text(encoding="utf-8"), out, measured)
         card.write_text(text, encoding="utf-8")
     if unchecked:
         where = report_path(out, split, TABLES["unchecked"] + ".csv")
         msg = f"not checked: {len(unchecked)}, see {where}"
+        msg += f"; {card} stays as it was, since its figures are of all pictures" if card else ""
         console.print(msg, style="yellow", markup=False)
+        card = None
     _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
 
 
@@ -172,10 +175,12 @@ def _score(
     return scored, unchecked
 
 
-def _warn_of_unknown(scored: Sequence[Scored], labels: Iterable[Label], console: Console) -> None:
+def _warn_of_unknown(
+    examples: Sequence[Example], labels: Iterable[Label], console: Console
+) -> None:
     """Name labels of the manifest that no detector reports: a typo would leave out pictures."""
     known = {label.name for label in labels}
-    counts = Counter(one.example.label for one in scored if one.example.label)
+    counts = Counter(example.label for example in examples if example.label)
     unknown = [f"{name} ({count})" for name, count in sorted(counts.items()) if name not in known]
     if unknown:
         msg = f"no detector reports {', '.join(unknown)}: not measured"

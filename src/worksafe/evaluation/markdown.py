@@ -207,7 +207,7 @@ def unchecked_lines(rows: Sequence[Row]) -> Lines:
     """Say how many pictures are in no figure."""
     return [
         f"Pictures that could not be checked, and are in no figure: {len(rows):,}. Their names and "
-        "the reasons are in the table beside this report."
+        "the reasons are in `hazards-<split>-unchecked.csv`."
     ]
 
 

@@ -4,6 +4,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
+from worksafe.errors import (
+    DatasetError,
+    EmptyImageError,
+    ImageBytesError,
+    ImageFramesError,
+    ImagePixelsError,
+    ImageSideError,
+    NotAnImageError,
+    UndecodableImageError,
+)
 from worksafe.evaluation.datasets import Example
 from worksafe.images.source import Source
 from worksafe.moderator import Moderator
@@ -33,9 +43,23 @@ class Scored:
     fired: str = ""
 
 
+_OF_FILES = {  # codes of what is wrong with a file itself, on any machine and at any time
+    kind.code
+    for kind in (
+        EmptyImageError,
+        ImageBytesError,
+        ImageFramesError,
+        ImagePixelsError,
+        ImageSideError,
+        NotAnImageError,
+        UndecodableImageError,
+    )
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """A labelled picture that cannot be checked, and why."""
+    """A labelled picture that cannot be checked, by what its file is, and why."""
 
     example: Example
     reason: str
@@ -75,12 +99,22 @@ def score_examples(
     ------
     Scored or Unchecked
         In the order of `examples`.
+
+    Raises
+    ------
+    DatasetError
+        If a picture cannot be checked for another reason than what its file is: it is absent, took
+        too long, or the fault is ours. Figures without it would not be those of the data.
     """
     results = moderator.check_many(open_picture(example) for example in examples)
     for example, result in zip(examples, results, strict=True):
-        if result.scores is None:
-            yield Unchecked(example, result.error.message if result.error else "no scores")
+        if result.error and result.error.code in _OF_FILES:
+            yield Unchecked(example, result.error.message)
             continue
+        if result.scores is None:
+            reason = result.error.message if result.error else "no scores"
+            msg = f"{example.path}: {reason}"
+            raise DatasetError(msg)
         reasons = [reason.label or reason.rule for reason in result.reasons]
         yield Scored(
             example=example,

@@ -86,7 +86,7 @@ class Pictures(Protocol):
     def duration_s(self) -> float | None: ...  # noqa: D102
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Summary:
     """What is known of a file, of a video so far.
 
@@ -111,6 +111,12 @@ class Summary:
     odd_thumbnail: bool = False
     duration_s: float = 0.0
 
+    def update(self, other: "Summary") -> None:
+        """Take over what is known by now."""
+        self.width, self.height, self.frames = other.width, other.height, other.frames
+        self.unseen, self.odd_thumbnail = other.unseen, other.odd_thumbnail
+        self.duration_s = other.duration_s
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
@@ -124,6 +130,11 @@ class DecodedImage:
     unseen: float = 0.0
     odd_thumbnail: bool = False
     duration_s: None = None
+
+    @property
+    def summary(self) -> Summary:
+        """What is known of it."""
+        return Summary(self.width, self.height, self.frames, self.unseen, self.odd_thumbnail)
 
     @property
     def picture(self) -> RgbImage:

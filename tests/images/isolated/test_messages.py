@@ -1,13 +1,15 @@
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from worksafe.errors import ImagePixelsError
+from worksafe.errors import DecoderCrashedError, ImagePixelsError
 from worksafe.images.isolated.messages import (
     Begun,
     Ended,
@@ -57,7 +59,11 @@ def test_a_job_comes_as_it_was_given(source: bytes | Path, ends: Ends) -> None:
 def test_what_is_told_comes_as_it_was_told(message: Message, ends: Ends) -> None:
     send(ends[0], message)
 
-    assert receive(ends[1]) == message
+    assert as_told(receive(ends[1])) == as_told(message)
+
+
+def as_told(message: Message) -> tuple[type[Message], dict[str, Any]]:
+    return type(message), asdict(message)
 
 
 def test_a_view_comes_with_its_pixels_and_its_neighbours(ends: Ends) -> None:
@@ -69,7 +75,7 @@ def test_a_view_comes_with_its_pixels_and_its_neighbours(ends: Ends) -> None:
     shown = receive(ends[1])
 
     assert isinstance(shown, Shown)
-    assert shown.summary == Summary(6, 5, 9)
+    assert asdict(shown.summary) == asdict(Summary(6, 5, 9))
     for got, given in ((shown.view, view), (shown.view.around[0], near)):
         assert np.array_equal(got.pixels, given.pixels)
         assert (got.frame, got.time_s) == (given.frame, given.time_s)
@@ -99,5 +105,26 @@ def test_a_decoder_cannot_send_other_pixels_than_it_said(size: int, ends: Ends) 
     ends[0].send_bytes(text)
     ends[0].send_bytes(b"\0" * size)
 
-    with pytest.raises((OSError, ValueError), match=r"bad message length|cannot reshape"):
+    with pytest.raises((OSError, DecoderCrashedError), match=r"bad message length|makes no sense"):
+        receive(ends[1])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"5",
+        b"{}",
+        b"[" * 50_000,
+        b'{"kind": "other"}',
+        b'{"kind": "passed", "summary": {}}',
+        b'{"kind": "ended", "summary": {"width": 1e999, "height": 1, "frames": 1, "unseen": 0}}',
+        b'{"kind": "shown", "shape": [-1, 1], "around": [], "summary": {}}',
+        b"\xff",
+    ],
+    ids=lambda said: said[:20].decode("latin-1"),
+)
+def test_nonsense_is_a_crash_of_the_decoder(said: bytes, ends: Ends) -> None:
+    ends[0].send_bytes(said)
+
+    with pytest.raises(DecoderCrashedError):
         receive(ends[1])

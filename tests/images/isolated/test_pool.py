@@ -81,9 +81,9 @@ def test_a_process_that_is_killed_costs_its_own_picture_and_is_replaced(
     (pid,) = decoders() - before
     go_on = _Process._picture
 
-    def killed_in_its_midst(process: _Process, job: Any) -> DecodedImage:
+    def killed_in_its_midst(process: _Process, task: Any) -> DecodedImage:
         os.kill(pid, signal.SIGKILL)
-        return go_on(process, job)
+        return go_on(process, task)
 
     with monkeypatch.context() as patched:
         patched.setattr(_Process, "_picture", killed_in_its_midst)

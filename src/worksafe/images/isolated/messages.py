@@ -5,6 +5,7 @@ it may have been taken over.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from worksafe.errors import InputError, input_error
+from worksafe.errors import DecoderCrashedError, InputError, input_error
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import Summary, View
 from worksafe.images.resize import RgbImage
 
 _TEXT_BYTES = 65_536
+_NONSENSE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 _FILE_BYTES = 4 * 1024**3
 _PIXEL_BYTES = 256 * 1024**2
 
@@ -55,7 +57,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A frame of a video was passed over: the decoder is alive."""
+    """A frame of a video was passed over."""
 
     summary: Summary
 
@@ -139,9 +141,18 @@ def receive(talk: Connection) -> Message:
     ------
     InputError
         The one that the file has caused there.
+    DecoderCrashedError
+        If it is no message.
     EOFError, OSError
         If the process is gone, stops midway, or says more than it may.
     """
+    try:
+        return _receive(talk)
+    except _NONSENSE as error:
+        raise DecoderCrashedError("the decoder crashed: what it said makes no sense") from error
+
+
+def _receive(talk: Connection) -> Message:
     words: dict[str, Any] = json.loads(talk.recv_bytes(_TEXT_BYTES))
     match words["kind"]:
         case "begun":
@@ -176,7 +187,7 @@ def _view(words: Mapping[str, Any], pixels: RgbImage, around: tuple[View, ...] =
     return View(
         int(words["frame"]),
         pixels,
-        float(words["time_s"]),
+        _finite(words["time_s"]),
         around,
         is_preview=bool(words["is_preview"]),
         is_still=bool(words["is_still"]),
@@ -194,7 +205,14 @@ def _summary(words: Mapping[str, Any]) -> Summary:
         int(words["width"]),
         int(words["height"]),
         int(words["frames"]),
-        float(words["unseen"]),
+        _finite(words["unseen"]),
         bool(words["odd_thumbnail"]),
-        float(words["duration_s"]),
+        _finite(words["duration_s"]),
     )
+
+
+def _finite(value: float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number

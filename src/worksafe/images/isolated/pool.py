@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -27,7 +27,7 @@ from worksafe.images.isolated.messages import (
     send_job,
 )
 from worksafe.images.limits import ImageLimits
-from worksafe.images.pictures import DecodedImage, FilmedPictures, Pictures, Summary, View
+from worksafe.images.pictures import DecodedImage, FilmedPictures, Pictures, View
 
 _MODULE = "worksafe.images.isolated.worker"
 _STALL_S = 10
@@ -194,8 +194,10 @@ class _Process:
         except OSError as error:
             raise _crashed() from error
         begun = self._hear(task, task.until)
+        if not isinstance(begun, Begun):
+            raise _crashed()
         self.has_begun = True
-        if isinstance(begun, Begun) and begun.is_video:
+        if begun.is_video:
             film = FilmedPictures(format=task.job.format_name)
             film.views = self._film(film, task)
             return film
@@ -204,35 +206,38 @@ class _Process:
     def _picture(self, task: _Task) -> DecodedImage:
         until = task.until
         views: list[View] = []
-        while not isinstance(message := self._hear(task, until), Ended):
-            if isinstance(message, Shown):
-                views.append(message.view)
+        while isinstance(message := self._hear(task, until), Shown):
+            views.append(message.view)
+        if not isinstance(message, Ended):
+            raise _crashed()
         self.is_idle = True
         known = message.summary
         return DecodedImage(
-            task.job.format_name,
-            known.width,
-            known.height,
-            known.frames,
-            tuple(views),
-            known.unseen,
-            known.odd_thumbnail,
+            format=task.job.format_name,
+            width=known.width,
+            height=known.height,
+            frames=known.frames,
+            views=tuple(views),
+            unseen=known.unseen,
+            odd_thumbnail=known.odd_thumbnail,
         )
 
     def _film(self, film: FilmedPictures, task: _Task) -> Iterator[View]:
         until = task.until
         while not self.is_idle:
             message = self._hear(task, until)
-            if not isinstance(message, Begun):
-                _update(film, message.summary)
+            if isinstance(message, Begun):
+                raise _crashed()
+            film.update(message.summary)
             if isinstance(message, Shown):
                 yield message.view
                 until = task.until
             self.is_idle = isinstance(message, Ended)
 
     def _hear(self, task: _Task, until: float) -> Message:
-        try:
-            has_come = self._talk.poll(max(0.0, until - time.monotonic()))
+        left_s = until - time.monotonic()
+        try:  # what goes on and on has no more time than what is silent
+            has_come = left_s > 0 and self._talk.poll(left_s)
         except OSError as error:
             raise _crashed() from error
         if not has_come:
@@ -249,11 +254,6 @@ class _Process:
         self._popen.kill()
         self._popen.wait()
         self._talk.close()
-
-
-def _update(film: FilmedPictures, known: Summary) -> None:
-    for field in fields(Summary):
-        setattr(film, field.name, getattr(known, field.name))
 
 
 def _environment() -> dict[str, str]:

@@ -24,7 +24,6 @@ from worksafe.images.isolated.messages import (
     send_error,
 )
 from worksafe.images.limits import ImageLimits
-from worksafe.images.pictures import Summary
 
 _STATM = Path("/proc/self/statm")
 _SPARE_CPU_S = 5  # beyond what the other side waits for
@@ -69,13 +68,12 @@ def _work(talk: Connection, job: Job) -> None:
 
 
 def _decode_picture(talk: Connection, job: Job) -> None:
+    if isinstance(job.source, Path):  # it was a video when it was looked at
+        raise UnreadableSourceError("the file has changed while it was read")
     decoded = decode_image(job.source, job.limits, job.side_px)
-    summary = Summary(
-        decoded.width, decoded.height, decoded.frames, decoded.unseen, decoded.odd_thumbnail
-    )
     for view in decoded.views:
-        send(talk, Shown(summary, view))
-    send(talk, Ended(summary))
+        send(talk, Shown(decoded.summary, view))
+    send(talk, Ended(decoded.summary))
 
 
 def _decode_film(talk: Connection, file: BinaryIO, limits: ImageLimits, side_px: int) -> None:

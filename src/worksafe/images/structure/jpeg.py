@@ -52,8 +52,8 @@ def claims_pictures(data: bytes) -> bool:
 def refuse_odd_jpeg(data: bytes) -> None:
     """Go through the scans of every JPEG in the file, of an MPO any of which may be shown.
 
-    One that lies in another's EXIF is looked at when it is taken out: cut off, it seems to go on
-    with the scans of the other.
+    One that lies in another's EXIF ends where that does: cut off, it seems to go on with the scans
+    of the other.
 
     Parameters
     ----------
@@ -73,21 +73,28 @@ def refuse_odd_jpeg(data: bytes) -> None:
         msg = f"the file holds more than {MAX_JPEGS} JPEGs"
         raise UndecodableImageError(msg)
     budget = 4 * len(data) + _JPEG_SPARE_BYTES
-    heads, are_shown = list[bytes](), claims_pictures(data)
+    heads: list[bytes] = []
+    blocks: list[tuple[int, int]] = []  # of EXIF: where they begin and end
     for at in starts:
-        is_shown = at == 0 or are_shown
-        head_end, end = _walk_scans(data, markers, at + 2, budget, _Drawn() if is_shown else None)
+        stop = min((end for begin, end in blocks if begin < at < end), default=len(data))
+        head_end, end = _walk_scans(data, markers, at + 2, stop, budget=budget, blocks=blocks)
         heads.append(data[at:head_end])
         budget -= end - at
     refuse_odd_gain_map(heads)
 
 
 def _walk_scans(
-    data: bytes, markers: Sequence[int], at: int, budget: int, drawn: "_Drawn | None"
+    data: bytes,
+    markers: Sequence[int],
+    at: int,
+    stop: int,
+    *,
+    budget: int,
+    blocks: list[tuple[int, int]],
 ) -> tuple[int, int]:
-    """Go through a JPEG, and tell where its pixels begin and where it ends."""
-    scans, start, head_end, exif = 0, at, len(data), 0
-    while (place := bisect_left(markers, at)) < len(markers):
+    """Go through a JPEG, and tell where its pixels begin and where it ends; note its EXIF."""
+    scans, start, head_end, exif, drawn = 0, at, stop, 0, _Drawn()
+    while (place := bisect_left(markers, at)) < len(markers) and markers[place] < stop:
         at = markers[place] + 2
         if data[at - 1] == _EOI:
             break
@@ -99,15 +106,17 @@ def _walk_scans(
             if scans > MAX_SCANS:
                 msg = f"the jpeg has more than {MAX_SCANS} scans"
                 raise UndecodableImageError(msg)
-            if drawn:
-                drawn.add(data[at + 2 : at + 2 + 1 + 2 * _MOST_COMPONENTS + 3])
-        exif += data[at - 1] == _APP1 and data.startswith(_EXIF, at + 2)
+            drawn.add(data[at + 2 : at + 2 + 1 + 2 * _MOST_COMPONENTS + 3])
+        end = at + max(2, int.from_bytes(data[at : at + 2], "big"))  # the segment's own length
+        if data[at - 1] == _APP1 and data.startswith(_EXIF, at + 2):
+            exif += 1
+            blocks.append((at, end))
         if exif > MAX_EXIF:
             msg = f"the file has more than {MAX_EXIF} EXIF blocks"
             raise UndecodableImageError(msg)
-        at += max(2, int.from_bytes(data[at : at + 2], "big"))  # the segment's own length
+        at = end
     else:
-        at = len(data)
+        at = stop
     return min(head_end, at), at
 
 
