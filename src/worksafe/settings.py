@@ -64,8 +64,8 @@ def _as_in_urls(host: str) -> str:
     if not is_host:
         named = repr(host) if "@" not in host and len(host) <= _LONGEST_NAMED else "one of them"
         msg = (
-            f"{named} is not a host: give whole names or single addresses, without scheme, port, path, "
-            "brackets or wildcards; names in other letters in their xn-- form"
+            f"{named} is not a host: give whole names or single addresses, without scheme, port, "
+            "path, brackets or wildcards; names in other letters in their xn-- form"
         )
         raise ValueError(msg)
     return host
