@@ -101,8 +101,8 @@ def test_what_would_fail_after_hours_of_training_is_refused_before(
         ('name = "a/b"', "name: must match"),
         ("seed = 20240101120000", "seed: must be less than"),
         ('[labels.categories]\ndrugs = ["tobacco", "tobacco"]', "a label is named twice"),
-        ('[labels.categories]\ndrugs = ["tobacco", "a.b"]', "'a.b' is no name"),
-        ('[labels.categories]\nneutral = ["tobacco"]', "'neutral' is no name"),
+        ('[labels.categories]\ndrugs = ["tobacco", "a.b"]', "'a.b' is not the name"),
+        ('[labels.categories]\nneutral = ["tobacco"]', "'neutral' is not the name"),
     ],
 )
 def test_what_cannot_be_built_or_written_down_is_refused_before_pictures_are_read(
