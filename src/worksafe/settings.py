@@ -281,7 +281,10 @@ def _mistake(error: "ErrorDetails", given: Mapping[str, object]) -> str:
     where = variable if setting in given or variable in said else _file_name() or variable
     if error["type"] == "extra_forbidden":
         return f"there is no setting {name}" + (f" ({where})" if where != variable else "")
-    return f"the setting {name} ({where}): {plain(error)}{not_that(error['input'])}"
+    what = plain(error)
+    quoted = not_that(error["input"])
+    is_said = quoted.removeprefix(", not ") in what
+    return f"the setting {name} ({where}): {what}{'' if is_said else quoted}"
 
 
 def _file_name() -> str | None:

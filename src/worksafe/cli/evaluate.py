@@ -119,16 +119,16 @@ def evaluate_detectors(
     path.write_text(write_markdown(report, drawn), encoding="utf-8")
     if sheet:
         draw_sheet(subjects, sheet)
-    if card and not unchecked:
-        text = fill_card(card.read_text(encoding="utf-8"), out, measured)
-        card.write_text(text, encoding="utf-8")
+    filled = None if unchecked else card
+    if filled:
+        text = fill_card(filled.read_text(encoding="utf-8"), out, measured)
+        filled.write_text(text, encoding="utf-8")
     if unchecked:
         where = report_path(out, split, TABLES["unchecked"] + ".csv")
         msg = f"not checked: {len(unchecked)}, see {where}"
         msg += f"; {card} stays as it was, since its figures are of all pictures" if card else ""
         console.print(msg, style="yellow", markup=False)
-        card = None
-    _print(report, [path, *([sheet] if sheet else []), *([card] if card else [])])
+    _print(report, [one for one in (path, sheet, filled) if one])
 
 
 def _refuse_what_would_fail_later(sheet: Path | None, *, pictures: bool) -> None:
