@@ -10,13 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fakes import FakeSession, brightness_detector, counts_of
+from fakes import FakeSession, brightness_detector, counted, counts_of
 from pictures import BROKEN, encode, photo, photographs
 from worksafe import Moderator, Settings
 from worksafe.errors import OverloadedError, SettingsError, UnknownPolicyError
 from worksafe.images.source import Source
 from worksafe.items import Item
-from worksafe.results import Action
+from worksafe.results import Action, Moderation
 
 
 def test_checks_a_photograph(moderator: Moderator) -> None:
@@ -191,6 +191,41 @@ def test_what_is_not_done_in_time_is_an_error_and_not_allowed() -> None:
     assert [result.id for result in check.results] == ["a"] * 3
     assert check.decision is Action.REVIEW
     assert check.suitability is None
+
+
+def test_what_is_the_callers_is_not_read_when_the_time_is_over(moderator: Moderator) -> None:
+    file = io.BytesIO(encode(photo()))
+
+    check = moderator.check_set([Item(file)], deadline_s=0)
+
+    assert check.results[0].error is not None
+    assert check.results[0].error.code == "deadline_exceeded"
+    assert file.tell() == 0
+
+
+def test_a_failure_of_whoever_is_told_begins_no_more_work() -> None:
+    moderator, session = counted()
+
+    def fail(result: Moderation) -> None:
+        raise ZeroDivisionError(result.index)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        moderator.check_set([Item(photographs()["cat"])] * 50, on_result=fail)
+    moderator.close()
+
+    assert caught.traceback  # which keeps the generator
+    assert session.runs < 20  # those that were handed over
+
+
+def test_a_name_that_no_file_can_have_is_an_item_in_error(moderator: Moderator) -> None:
+    good = photographs()["cat"]
+
+    results = list(moderator.check_many([good, "\ud800.jpg", good]))
+
+    assert [result.status for result in results] == ["ok", "error", "ok"]
+    assert results[1].error is not None
+    assert results[1].error.code == "unreadable_source"
+    assert results[1].id == "?.jpg"
 
 
 def test_a_request_beyond_the_places_is_refused_as_a_whole() -> None:

@@ -13,6 +13,7 @@ from worksafe.engine.admission import Task
 from worksafe.engine.detector import Look
 from worksafe.engine.finder import Caller, Finder
 from worksafe.errors import InputError, InternalError
+from worksafe.images.deadline import Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import DecodedImage
@@ -63,7 +64,7 @@ class ItemChecker:
         self._finder = finder
         self._limits = limits
 
-    def take(self, item: Item, side_px: int) -> Item:
+    def take(self, item: Item, side_px: int, deadline: Deadline) -> Item:
         """Read what may change before its turn comes.
 
         Files, PIL images and arrays are the caller's: a generator may seek one GIF, a buffer may
@@ -75,6 +76,8 @@ class ItemChecker:
             Of the caller.
         side_px : int
             The longest side that is wanted, in pixels.
+        deadline : Deadline
+            Of the set: when it is over, nothing more is read.
 
         Returns
         -------
@@ -83,6 +86,7 @@ class ItemChecker:
         """
         source = item.source
         try:
+            deadline.check()
             if isinstance(source, Image.Image | np.ndarray):
                 return replace(item, source=decode_image(source, self._limits, side_px))
             if isinstance(source, InputError | DecodedImage | Url | str | bytes | os.PathLike):

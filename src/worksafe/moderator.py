@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Self
 
 from ulid import ULID
@@ -48,7 +48,8 @@ class Moderator:
     settings : Settings, optional
         Read from the environment where not given.
     detectors : sequence of Detector, optional
-        Loaded ones, in place of all registered; rules about what they do not score do nothing.
+        Loaded ones, in place of all registered; they run as they were loaded, whatever the
+        settings' runtime, and rules about what they do not score do nothing.
     policies : mapping of str to Policy, optional
         In place of the shipped ones and those of the settings' folder.
 
@@ -87,8 +88,7 @@ class Moderator:
         fetch_urls, hosts = self.settings.fetch_urls, self.settings.fetch_hosts
         fetcher = load_fetcher(hosts, self.settings.fetch_s) if fetch_urls else None
         self._opener = Opener(self.settings.limits, self._decoders, fetcher)
-        looks = [look.info for detector in self._detectors for look in detector.spec.looks]
-        self._recall = Recall(self._cache(), looks, self.settings.limits, self.runtime.key)
+        self._recall = Recall(self._cache(), self._detectors, self.settings.limits)
         self._finder = Finder(self._opener, self._detectors, self._recall, IdlePlaces(running))
         self._checker = ItemChecker(self._finder, self.settings.limits)
         self._redactor = Redactor(self._opener, self._finder, self.settings.limits, self.labels)
@@ -239,12 +239,14 @@ class Moderator:
         with self.admission.admit() as place:
             results = []
             deadline = Deadline(deadline_s)
-            for result in self._moderate(
+            checked = self._moderate(
                 items, chosen, look, deadline, check_id=check_id, place=place, on_frame=on_frame
-            ):
-                results.append(result)
-                if on_result:
-                    on_result(result)
+            )
+            with closing(checked):
+                for result in checked:
+                    results.append(result)
+                    if on_result:
+                        on_result(result)
         return Check(
             id=check_id,
             policy=chosen.info,
@@ -368,7 +370,7 @@ class Moderator:
         check_id: str = "-",
         place: Place | None = None,
         on_frame: OnFrame | None = None,
-    ) -> Iterator[Moderation]:
+    ) -> Generator[Moderation, None, None]:
         def work(indexed: tuple[int, Item]) -> Moderation:
             index, item = indexed
 
@@ -379,18 +381,21 @@ class Moderator:
             return self._checker.check(index, item, policy, look, Caller(deadline, tell, check_id))
 
         names: deque[str | None] = deque()
-        tasks = self.admission.map(work, self._taking(items, names, look), deadline, place)
-        for index, task in enumerate(tasks):
-            result = outcome_of(task, index, names.popleft(), policy)
-            if self.shadow:
-                self.shadow.see(policy, result, check_id)
-            yield result
+        taken = self._taking(items, names, look, deadline)
+        try:
+            for index, task in enumerate(self.admission.map(work, taken, deadline, place)):
+                result = outcome_of(task, index, names.popleft(), policy)
+                if self.shadow:
+                    self.shadow.see(policy, result, check_id)
+                yield result
+        finally:  # where nobody asks for the rest, what has begun ends early
+            deadline.give_up()
 
     def _taking(
-        self, items: Iterable[Item], names: deque[str | None], look: Look
+        self, items: Iterable[Item], names: deque[str | None], look: Look, deadline: Deadline
     ) -> Iterator[tuple[int, Item]]:
         """Take and number items as they are handed over, on the caller's thread; note names."""
         side_px = self._finder.side_px(look)
         for index, item in enumerate(items):
             names.append(item.id)
-            yield index, self._checker.take(item, side_px)
+            yield index, self._checker.take(item, side_px, deadline)

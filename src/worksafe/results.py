@@ -141,9 +141,9 @@ class Reason:
     Attributes
     ----------
     rule : str
-        The policy's rule that was reached: a category or a ``category.label``.
+        The policy's rule that was reached: a category, a ``category.label``, or ``unseen``.
     category : str
-        Of the rule.
+        Of the rule; ``unseen`` of itself.
     label : str or None
         The ``category.label`` that reached the threshold: of a category's rule the one that makes
         the category's score in that frame; None where no label is known.
@@ -265,7 +265,7 @@ class Timing:
 
     @classmethod
     def of_set(cls, several: Sequence["Timing"], total: float) -> "Timing":
-        """Add up what the images of a set took; `total` is less, since they run side by side."""
+        """Add up what images of a set took; `total` may be less, since they run side by side."""
         return cls(
             decode=sum(one.decode for one in several),
             wait=sum(one.wait for one in several),

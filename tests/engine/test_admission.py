@@ -122,6 +122,24 @@ def test_a_deadline_that_has_passed_starts_nothing(admission: Admission) -> None
     assert started == []
 
 
+def test_what_nobody_asks_for_any_more_is_not_begun(admission: Admission) -> None:
+    started: list[int] = []
+    release = threading.Event()
+
+    def work(number: int) -> None:
+        started.append(number)
+        if number:
+            release.wait(30)
+
+    tasks = admission.map(work, range(100), FOREVER)
+    next(tasks).result()
+    tasks.close()
+    release.set()
+    admission.close()
+
+    assert len(started) <= 3  # the first, and one on each thread
+
+
 def test_a_place_is_kept_until_late_work_has_ended(admission: Admission) -> None:
     release = threading.Event()
     for _ in range(3):

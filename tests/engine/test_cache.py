@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 
@@ -7,11 +8,13 @@ from pictures import encode, photo, quadrants
 from worksafe import Moderator
 from worksafe.engine.cache import MemoryCache, Recall
 from worksafe.engine.found import Found
+from worksafe.engine.runtime import Runtime, RuntimeName
 from worksafe.images.limits import ImageLimits
-from worksafe.models.spec import Glance
+from worksafe.models.spec import Glance, WeightsFile
 from worksafe.policy.document import Policy
 from worksafe.results import FrameScores, ImageInfo, ImageScores, Region, Scores
 
+RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 PNG = ImageInfo("png", 8, 8, 1, 1)
 
 
@@ -34,13 +37,22 @@ def test_other_bytes_are_looked_at() -> None:
     assert session.runs == 2
 
 
-@pytest.mark.parametrize("change", [{"version": "2"}, {"sha256": "1" * 64}])
-def test_another_version_or_other_weights_look_anew(change: dict[str, str]) -> None:
-    model = brightness_detector().spec.info
-    cache, limits = MemoryCache(10), ImageLimits()
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "2"},
+        {"weights": WeightsFile("tests", "none", "1" * 64)},
+        {"contract_sha256": "1" * 64},
+    ],
+)
+def test_another_version_weights_or_calibration_look_anew(change: dict[str, Any]) -> None:
+    detector = brightness_detector()
+    changed = replace(detector, spec=replace(detector.spec, **change))
 
-    before = Recall(cache, [model], limits).key(b"a picture", "never")
-    after = Recall(cache, [replace(model, **change)], limits).key(b"a picture", "never")
+    before, after = (
+        Recall(MemoryCache(10), [one], ImageLimits()).key(b"a picture", "never")
+        for one in (detector, changed)
+    )
 
     assert before != after
 
@@ -109,6 +121,22 @@ def test_results_with_many_regions_count_for_more() -> None:
     assert [cache.get(key) is not None for key in "abc"] == [False, False, True]
 
 
+def test_a_result_larger_than_all_that_is_kept_drives_nothing_out() -> None:
+    scores = Scores({}, {})
+    still, long = (
+        Found(
+            ImageScores(scores, {}, tuple(FrameScores(n, 0.0, scores) for n in range(count))), PNG
+        )
+        for count in (1, 16)
+    )
+    cache = MemoryCache(10)
+
+    cache.put("still", still)
+    cache.put("long", long)
+
+    assert [cache.get(key) is not None for key in ("still", "long")] == [True, False]
+
+
 def test_what_is_kept_anew_counts_once() -> None:
     scores = Scores({}, {})
     found = Found(ImageScores(scores, {}, (FrameScores(0, 0.0, scores),)), PNG)
@@ -136,11 +164,12 @@ def test_errors_are_not_kept() -> None:
 
 
 def test_what_looked_closer_or_ran_elsewhere_is_kept_by_itself() -> None:
-    model = brightness_detector().spec.info
-    cache, limits = MemoryCache(10), ImageLimits()
+    detector = brightness_detector()
     keys = {
-        Recall(cache, [model], limits, runtime).key(b"a picture", thorough)
-        for runtime in ("onnxruntime", "openvino")
+        Recall(MemoryCache(10), [replace(detector, runtime=Runtime(name))], ImageLimits()).key(
+            b"a picture", thorough
+        )
+        for name in RUNTIMES
         for thorough in ("never", "uncertain", "always")
     }
 

@@ -36,6 +36,15 @@ def test_the_brightest_frame_counts_and_is_named() -> None:
     assert [region.score for region in scored.scores.regions] == [pytest.approx(200 / 255)]
 
 
+def test_a_view_counts_that_comes_after_those_of_other_frames() -> None:
+    views = [View(0, grey(20)), View(1, grey(20)), View(0, grey(200))]
+
+    scored = score_image(pictures(*views), [brightness_detector()], IdlePlaces(1))
+
+    assert scored.scores.labels["violence.blood"] == pytest.approx(200 / 255, abs=1e-4)
+    assert [one.frame for one in scored.frames] == [0, 1]
+
+
 def test_two_views_of_a_still_picture_name_no_frame() -> None:
     scored = score_image(
         pictures(View(0, grey(255)), View(0, grey(0))), [brightness_detector()], IdlePlaces(1)

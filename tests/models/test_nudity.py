@@ -1,4 +1,5 @@
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,13 @@ def test_a_score_below_the_regions_threshold_is_still_reported() -> None:
 
     assert scores.regions == ()
     assert scores.labels[nudity.EXPLICIT] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("name", [name for name, label in nudity.CLASSES if label])
+def test_a_class_that_is_not_a_number_is_not_passed_over(name: str) -> None:
+    scores = nudity.interpret([rows((50, 50, 9, 9, name, math.nan))], Placement(320, 320))
+
+    assert any(map(math.isnan, scores.labels.values()))
 
 
 def test_faces_feet_and_armpits_are_no_nudity() -> None:

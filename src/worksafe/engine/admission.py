@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -44,14 +44,14 @@ class Task(Generic[Result]):
         Of the result.
     deadline : Deadline
         Until when the result is waited for.
-    wait : Wait
+    waited : Wait
         For a thread.
     """
 
-    def __init__(self, future: "Future[Result]", deadline: Deadline, wait: "Wait") -> None:
+    def __init__(self, future: "Future[Result]", deadline: Deadline, waited: Wait) -> None:
         self.future = future
         self._deadline = deadline
-        self._wait = wait
+        self._waited = waited
 
     @property
     def is_done(self) -> bool:
@@ -61,7 +61,11 @@ class Task(Generic[Result]):
     @property
     def waited_s(self) -> float:
         """Seconds that it waited for a thread; until now, where it got none."""
-        return self._wait.seconds
+        return self._waited.seconds
+
+    def cancel(self) -> None:
+        """Do not begin it, where it has not begun."""
+        self.future.cancel()
 
     def result(self) -> Result:
         """Wait for the result.
@@ -74,7 +78,7 @@ class Task(Generic[Result]):
         try:
             self.future.exception(timeout=self._deadline.remaining_s)
         except TimeoutError as error:  # nothing that the work has raised: that is returned
-            self.future.cancel()
+            self.cancel()
             raise self._deadline.exceeded() from error
         return self.future.result()
 
@@ -206,7 +210,7 @@ class Admission:
         pieces: Iterable[Piece],
         deadline: Deadline,
         place: Place | None = None,
-    ) -> Iterator[Task[Result]]:
+    ) -> Generator[Task[Result], None, None]:
         """Start work on pieces in order, and yield each when it is its turn.
 
         No more than two for each thread are handed over and not done, so that a set of a thousand
@@ -238,14 +242,18 @@ class Admission:
         """
         started = (self._start(work, piece, deadline, place) for piece in pieces)
         line = _Line(started, 2 * self._running)
-        while True:
-            busy = line.go_on()
-            if not line.ahead:
-                break
-            while not (line.is_over or line.ahead[0].is_done or deadline.is_over):
-                wait(busy, deadline.remaining_s, FIRST_COMPLETED)
+        try:
+            while True:
                 busy = line.go_on()
-            yield line.ahead.popleft()
+                if not line.ahead:
+                    break
+                while not (line.is_over or line.ahead[0].is_done or deadline.is_over):
+                    wait(busy, deadline.remaining_s, FIRST_COMPLETED)
+                    busy = line.go_on()
+                yield line.ahead.popleft()
+        finally:  # where nobody asks for the rest, it is not begun
+            for task in line.ahead:
+                task.cancel()
         if line.failure is not None:
             raise line.failure
 

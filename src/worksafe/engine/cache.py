@@ -11,10 +11,11 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Protocol
 
+from worksafe.engine.detector import Detector
 from worksafe.engine.found import Found
 from worksafe.engine.provenance import provenance
 from worksafe.images.limits import ImageLimits
-from worksafe.results import TAXONOMY, ModelInfo
+from worksafe.results import TAXONOMY
 
 _REGIONS = 8  # that take as much memory as the scores of a frame
 _MOST_FRAMES = 64  # the scores of a long film's frames are too many to keep
@@ -62,14 +63,15 @@ class MemoryCache:
 
     def put(self, key: str, found: Found) -> None:
         """Keep something, and let the oldest go."""
-        if not self._entries:
+        weight = _weight(found)
+        if weight > self._entries:  # all others would go, and it would, too
             return
         own = deepcopy(found)
         with self._lock:
             if key in self._kept:
                 self._taken -= _weight(self._kept.pop(key))
             self._kept[key] = own
-            self._taken += _weight(own)
+            self._taken += weight
             while self._taken > self._entries:
                 _, oldest = self._kept.popitem(last=False)
                 self._taken -= _weight(oldest)
@@ -97,24 +99,22 @@ class Recall:
     ----------
     cache : ResultCache
         Where results are kept.
-    models : sequence of ModelInfo
-        What scores, glances too: other versions and other weights have other results.
+    detectors : sequence of Detector
+        What scores: other versions, weights, contracts and runtimes have other results.
     limits : ImageLimits
         What is decoded, and how many frames are chosen.
-    runtime : str, optional
-        What runs the networks: another gives scores that differ a little.
     """
 
     def __init__(
-        self,
-        cache: ResultCache,
-        models: Sequence[ModelInfo],
-        limits: ImageLimits,
-        runtime: str = "",
+        self, cache: ResultCache, detectors: Sequence[Detector], limits: ImageLimits
     ) -> None:
         self._cache = cache
-        versions = [(model.version, model.sha256) for model in models]
-        made_by = repr((provenance(), TAXONOMY, versions, asdict(limits), runtime))
+        scored_by = [
+            (look.version, look.weights.sha256, look.contract_sha256, detector.runtime.key)
+            for detector in detectors
+            for look in detector.spec.looks
+        ]
+        made_by = repr((provenance(), TAXONOMY, scored_by, asdict(limits)))
         self._salt = hashlib.sha256(made_by.encode()).digest()
 
     def key(self, data: bytes, thorough: str) -> str:

@@ -1,5 +1,6 @@
 """How many cores this process may really use: the container's, not the host's."""
 
+import math
 import os
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def count_cores() -> int:
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     quota = _cgroup_quota()
-    return affinity if quota is None else max(1, min(affinity, -int(-quota // 1)))
+    return affinity if quota is None else min(affinity, math.ceil(quota))
 
 
 def _cgroup_quota() -> float | None:

@@ -64,11 +64,12 @@ PLAIN = Look("never")
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A detector that is loaded: what it is, its running network, and that of its glance."""
+    """A detector that is loaded: what it is, its running network and its glance's, what runs it."""
 
     spec: DetectorSpec
     session: Session
     glance: "Detector | None" = None
+    runtime: Runtime = PORTABLE
 
     def score(self, image: RgbImage, look: Look = PLAIN) -> Scores:
         """Score one picture.
@@ -157,7 +158,7 @@ def load_detectors(
         glance = load(spec.glance.spec) if spec.glance else None
         model = spec.adapt(read_weights(spec.weights))
         session = open_session(model, runtime, streams, eight_bits=spec.eight_bits)
-        return Detector(spec, session, glance)
+        return Detector(spec, session, glance, runtime)
 
     with ThreadPoolExecutor() as pool:  # side by side a server is ready in two thirds of the time
         return tuple(pool.map(load, specs))

@@ -93,17 +93,20 @@ def _score_frames(views: Iterable[View], looking: "_Looking") -> Iterator[FrameS
     that asked for it, and once more if the frame turns out to be a still.
     """
     done: dict[int, Scores] = {}
+    ahead: set[int] = set()  # frames that were looked at for one before them
     for frame, same_frame in groupby(views, key=lambda view: view.frame):
         some = list(same_frame)
-        is_known = frame in done  # it was looked at for one before it
+        is_known = frame in ahead
         if not is_known:
-            done[frame] = combine([looking.score(view) for view in some])
+            before = [done[frame]] if frame in done else []  # its views need not come together
+            done[frame] = combine([*before, *(looking.score(view) for view in some)])
         if not is_known or some[0].is_still:
             yield FrameScores(frame, some[0].time_s, done[frame], some[0].is_still)
         if max(done[frame].labels.values(), default=0.0) >= SECOND_LOOK:
             for near in some[0].around:
                 if near.frame not in done:
                     done[near.frame] = looking.score(near)
+                    ahead.add(near.frame)
                     yield FrameScores(near.frame, near.time_s, done[near.frame])
 
 

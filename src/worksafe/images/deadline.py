@@ -32,6 +32,10 @@ class Deadline:
         remaining_s = self.remaining_s
         return seconds if remaining_s is None else min(seconds, remaining_s)
 
+    def give_up(self) -> None:
+        """Let it be over at once: nobody waits any more."""
+        self._at = 0.0
+
     def check(self) -> None:
         """Raise DeadlineExceededError when no time is left."""
         if self.is_over:

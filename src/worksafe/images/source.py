@@ -143,7 +143,10 @@ class PieceReader:
 
 def printable_path(path: str | os.PathLike[str]) -> str:
     """Spell a path in valid Unicode: file names may be any bytes, documents may not."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    try:
+        return os.fsencode(path).decode("utf-8", "replace")
+    except UnicodeEncodeError:  # text that no file name can be: half of a character
+        return os.fsdecode(path).encode("utf-8", "replace").decode()
 
 
 def _as_path(source: str | os.PathLike[str]) -> Path:

@@ -4,6 +4,8 @@ Training writes the weights and, beside them, the contract that is read here: ou
 calibration, thresholds by false-positive rate, hash; and the same of a glance, where there is one.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +88,7 @@ def make_spec(contract: Mapping[str, Any], package: str, stem: str) -> DetectorS
         eight_bits=contract["eight_bits"],
         calibrated=True,
         thresholds=contract["thresholds"],
+        contract_sha256=hashlib.sha256(json.dumps(contract).encode()).hexdigest(),
     )
     if "glance" not in contract:
         return spec
@@ -102,11 +105,11 @@ def make_spec(contract: Mapping[str, Any], package: str, stem: str) -> DetectorS
 
 
 def _interpreter(
-    labels: Sequence[Label], outputs: Sequence[str], calibration: Mapping[str, Mapping[str, float]]
+    labels: Sequence[Label], order: Sequence[str], calibration: Mapping[str, Mapping[str, float]]
 ) -> Callable[[Sequence[NDArray[Any]], Placement], Scores]:
-    """Make what turns logits into scores."""
+    """Make what turns logits, in the order of some names, into scores."""
     names = [label.name for label in labels]
-    columns = [outputs.index(name) for name in names]
+    columns = [order.index(name) for name in names]
     slopes = np.array([calibration[name]["slope"] for name in names])
     offsets = np.array([calibration[name]["offset"] for name in names])
 

@@ -54,6 +54,9 @@ LABELS = (
 )
 
 LABELLED = np.array([label is not None for _, label in CLASSES])
+_CLASSES_OF = {
+    label.name: [i for i, (_, of) in enumerate(CLASSES) if of == label.name] for label in LABELS
+}
 
 MIN_REGION_SCORE = 0.25
 
@@ -105,10 +108,8 @@ def interpret(outputs: Sequence[NDArray[Any]], placement: Placement) -> Scores:
     """
     (output,) = outputs
     best = output[0, _COORDINATES:].max(axis=1)
-    labels = {
-        label.name: float(max(best[i] for i, (_, of) in enumerate(CLASSES) if of == label.name))
-        for label in LABELS
-    }
+    # NumPy's maximum is not a number where one of them is none; Python's forgets that.
+    labels = {name: float(best[classes].max()) for name, classes in _CLASSES_OF.items()}
     return Scores(category_scores(LABELS, labels), labels, _regions(output, placement))
 
 

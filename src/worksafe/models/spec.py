@@ -139,6 +139,9 @@ class DetectorSpec:
         Whether layers of the network compute in eight bits.
     adapt : callable
         Changes the ONNX file's content before it is loaded; never what it answers.
+    contract_sha256 : str
+        Of the contract that it was read from: scores depend on its calibration. Empty where all is
+        said in code.
     glance : Glance or None
         A cheaper look that comes first; None where every picture is looked at as above.
     """
@@ -163,6 +166,7 @@ class DetectorSpec:
     adapt: Callable[[bytes], bytes] = as_it_is
     maps: tuple[str, ...] = ()
     thorough_side_px: int | None = None
+    contract_sha256: str = ""
     glance: "Glance | None" = None
 
     @property

@@ -90,7 +90,7 @@ def read_contract(path: Path) -> dict[str, Any]:
     Raises
     ------
     WeightsError
-        If there is none.
+        If it cannot be read.
     """
     try:
         contract: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

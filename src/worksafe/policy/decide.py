@@ -54,7 +54,7 @@ def suitability(scores: Scores, policy: Policy) -> int:
     Returns
     -------
     int
-        0 to 100: 100 less the largest of weight times score over all labels.
+        0 to 100: 100 * (1 - the largest of weight * score over all labels).
     """
     risks = (policy.weight_of(name) * score for name, score in scores.labels.items())
     return round(100 * (1 - max(risks, default=0.0)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from yaml.composer import ComposerError
+from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
@@ -182,14 +183,11 @@ def _scalar(node: Node, field: FieldPath) -> Any:  # noqa: ANN401 - whatever YAM
     line = node.start_mark.line + 1
     if not _is_text(node.value):
         raise FieldError(field, "contains an unpaired surrogate", line)
-    loader = yaml.SafeLoader("")
     try:
-        value = loader.construct_object(node)
+        value = SafeConstructor().construct_object(node)
     except _MISFITS as error:
         msg = f"{_shortened(node.value)!r} has a type that is not known here"
         raise FieldError(field, msg, line) from error
-    finally:
-        loader.dispose()
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         msg = f"{_shortened(node.value)} is too large a number"
         raise FieldError(field, msg, line)
