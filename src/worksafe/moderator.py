@@ -48,8 +48,7 @@ class Moderator:
     settings : Settings, optional
         Read from the environment where not given.
     detectors : sequence of Detector, optional
-        Loaded ones, in place of all registered; they run as they were loaded, whatever the
-        settings' runtime, and rules about what they do not score do nothing.
+        Loaded ones, run as they are, in place of all registered; rules about others do nothing.
     policies : mapping of str to Policy, optional
         In place of the shipped ones and those of the settings' folder.
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worksafe.evaluation.bootstrap import bootstrap_intervals, rank_scores, weighted_figures
-from worksafe.evaluation.metrics import METRICS, Bools, Floats, Metric, roc_auc
+from worksafe.evaluation.metrics import METRICS, Bools, Floats, Metric, roc_auc, wilson_interval
 
 RNG = np.random.default_rng(11)
 DRAWN = st.lists(
@@ -60,6 +60,18 @@ def test_a_class_that_is_absent_gives_no_interval() -> None:
     intervals = bootstrap_intervals(np.ones(3), np.zeros(3, dtype=bool), ["a", "b", "c"], rounds=5)
 
     assert np.isnan(intervals["auc"]).all()
+
+
+def test_a_few_pictures_that_are_all_told_are_no_certainty() -> None:
+    truths = np.arange(100) < 5
+    scores = np.where(truths, 1.0, np.linspace(0, 0.9, 100))
+    groups = ["a", "a", "b", "b", "c", *map(str, range(95))]
+
+    intervals = bootstrap_intervals(scores, truths, groups, rounds=50)
+
+    for name in METRICS.keys() - {"calibration_error"}:
+        assert intervals[name] == pytest.approx(wilson_interval(3, 3)), name
+    assert wilson_interval(3, 3)[0] < 0.5
 
 
 def test_an_interval_holds_the_figure_and_is_wider_where_pictures_are_related() -> None:

@@ -7,7 +7,16 @@ from worksafe.evaluation.card import fill_card, find_blocks
 from worksafe.evaluation.report import Measured, Origin, Report, write_report
 from worksafe.models.hazards import SPEC
 
-DECISION = {"pictures_of": "neutral", "pictures": "4", "allow": "2", "review": "1", "block": "1"}
+DECISION = {
+    "pictures_of": "neutral",
+    "pictures": "4",
+    "allow": "2",
+    "review": "1",
+    "block": "1",
+    "not_allowed": "0.5000",
+    "not_allowed_low": "0.1500",
+    "not_allowed_high": "0.8500",
+}
 
 
 def block(name: str, body: str = "old figures\n") -> str:
@@ -33,7 +42,7 @@ def test_blocks_are_replaced_and_the_rest_is_untouched(results: Path) -> None:
         "# Card\n\nBy hand.\n\n<!-- figures: test -->\n\n- Models: hazards 9.9.9"
     )
     assert "\n\n<!-- /figures -->\n\nAlso by hand, 100 % \\1.\n<!-- figures: weights -->" in filled
-    assert "| neutral | 4 | 50.0 % | 25.0 % | 25.0 % |" in filled
+    assert "| neutral | 4 | 50.0 % | 25.0 % | 25.0 % | 50.0 % (15.0 to 85.0) |" in filled
     assert SPEC.weights.sha256 in filled
     assert "old figures" not in filled
     assert fill_card(filled, results, SPEC) == filled

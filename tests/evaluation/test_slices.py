@@ -45,7 +45,7 @@ def test_kinds_of_ordinary_pictures_are_counted_the_worst_first() -> None:
 
     assert {row["kind"]: row["pictures"] for row in rest} == {"food": "10", OTHERS: "1"}
     assert [row["not_allowed"] for row in rest] == ["0.0000", "0.0000"]
-    low, high = wilson_interval(5, 14)
+    low, high = wilson_interval(2 * 5 / 14, 2)  # two groups: those alike add nothing
     assert worst == {
         "kind": "sport",
         "pictures": "14",

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worksafe.evaluation.metrics import BINS, FPRS, METRICS, Bools, Floats, rank_from_top
+from worksafe.evaluation.metrics import (
+    BINS,
+    FPRS,
+    METRICS,
+    Bools,
+    Floats,
+    calibration_error,
+    rank_from_top,
+    wilson_interval,
+)
 
 Interval = tuple[float, float]
 
@@ -114,6 +123,9 @@ def bootstrap_intervals(
 ) -> Mapping[str, Interval]:
     """95 % intervals of all metrics at once, resampling whole groups of related pictures.
 
+    Where every resample says the same, as of three positives above all negatives, that is no
+    certainty: the interval is Wilson's, for as many positives as they have groups.
+
     Parameters
     ----------
     scores : ndarray of float, shape (n,)
@@ -130,6 +142,7 @@ def bootstrap_intervals(
     mapping of str to (float, float)
         2.5 % and 97.5 % points by the metric's name; NaN where no resample had both classes.
     """
+    positive_groups = len({group for group, truth in zip(groups, truths, strict=True) if truth})
     _, group_of = np.unique(np.asarray(groups), return_inverse=True)
     size = int(group_of.max()) + 1
     ranking = rank_scores(scores, truths)
@@ -145,5 +158,10 @@ def bootstrap_intervals(
     usable = values[~np.isnan(values).any(axis=1)]
     if not len(usable):
         return dict.fromkeys(METRICS, (float("nan"), float("nan")))
-    low, high = np.percentile(usable, [2.5, 97.5], axis=0)
-    return dict(zip(METRICS, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+    points = np.percentile(usable, [2.5, 97.5], axis=0).T.tolist()  # (metrics, 2)
+    return {
+        name: wilson_interval(low * positive_groups, positive_groups)
+        if low == high and metric is not calibration_error
+        else (low, high)
+        for (name, metric), (low, high) in zip(METRICS.items(), points, strict=True)
+    }

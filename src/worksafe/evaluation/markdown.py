@@ -82,9 +82,10 @@ def subject_lines(rows: Sequence[Row]) -> Lines:
     """Write the table of categories and labels."""
     return [
         f"Each by its own score against all {int(rows[0]['neutral']):,} neutral pictures; in "
-        "brackets 95 % intervals (bootstrap by group: clip, scene, burst). Recall is the share "
-        "found where 1 % or 2 % of the neutral pictures are flagged. The calibration error is the "
-        "mean difference between the score and what is true, on these pictures in this mixture.",
+        "brackets 95 % intervals (bootstrap by group: clip, scene, burst; Wilson's for as many "
+        "groups where all resamples say the same). Recall is the share found where 1 % or 2 % of "
+        "the neutral pictures are flagged. The calibration error is the mean difference between "
+        "the score and what is true, on these pictures in this mixture.",
         "",
         *table_lines(
             [
@@ -118,11 +119,15 @@ def decision_lines(rows: Sequence[Row]) -> Lines:
     """Write the table of the policy's decisions."""
     return [
         "What the policy decides on ordinary pictures, and on those of each category (the ones "
-        "with a label that counts) and label.",
+        "with a label that counts) and label; in brackets 95 % intervals (Wilson's, for as many "
+        "as there are groups: clip, scene, burst).",
         "",
         *table_lines(
-            ["pictures of", "pictures", *Action],
-            ([row["pictures_of"], row["pictures"], *_shares(row)] for row in rows),
+            ["pictures of", "pictures", *Action, "not allowed"],
+            (
+                [row["pictures_of"], row["pictures"], *_shares(row), _percent_with_interval(row)]
+                for row in rows
+            ),
         ),
     ]
 
@@ -153,7 +158,7 @@ def kind_lines(rows: Sequence[Row]) -> Lines:
     """Write the table of ordinary pictures by kind."""
     return [
         "Ordinary pictures by what they show, the worst first (kinds of fewer than 10 pictures "
-        "together); in brackets 95 % intervals (Wilson).",
+        "together); in brackets 95 % intervals (as above).",
         "",
         *table_lines(
             ["kind", "pictures", *Action, "not allowed", "mostly for"],

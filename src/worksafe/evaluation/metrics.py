@@ -169,13 +169,14 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
-def wilson_interval(found: int, total: int) -> tuple[float, float]:
+def wilson_interval(found: float, total: float) -> tuple[float, float]:
     """95 % interval of a share, honest for small counts and near 0 and 1.
 
     Parameters
     ----------
-    found, total : int
-        The share is found / total.
+    found, total : float
+        The share is found / total. Where pictures are related, total is how many groups of them
+        there are: what related ones add to each other is not counted.
 
     Returns
     -------

@@ -81,13 +81,9 @@ def kind_rows(scored: Iterable[Scored]) -> list[Row]:
 def _kind_row(kind: str, shown: Sequence[Scored]) -> Row:
     fired = Counter(one.fired for one in shown if one.decision != Action.ALLOW)
     label, times = fired.most_common(1)[0] if fired else ("", 0)
-    low, high = wilson_interval(fired.total(), len(shown))
     return {
         "kind": kind,
         **_decided(shown),
-        "not_allowed": fixed(fired.total() / len(shown)),
-        "not_allowed_low": fixed(low),
-        "not_allowed_high": fixed(high),
         "fired_most": label,
         "fired_times": str(times),
     }
@@ -114,10 +110,17 @@ def decision_rows(scored: Iterable[Scored], subjects: Iterable[Subject]) -> list
 
 
 def _decided(shown: Sequence[Scored]) -> Row:
+    """Count decisions; the share that is not allowed has an interval for as many as are groups."""
     counts = Counter(one.decision for one in shown)
+    not_allowed = 1 - counts[Action.ALLOW] / len(shown)
+    groups = len({one.example.group for one in shown})
+    low, high = wilson_interval(not_allowed * groups, groups)
     return {
         "pictures": str(len(shown)),
         **{action.value: str(counts[action]) for action in Action},
+        "not_allowed": fixed(not_allowed),
+        "not_allowed_low": fixed(low),
+        "not_allowed_high": fixed(high),
     }
 
 
