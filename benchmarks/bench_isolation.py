@@ -57,8 +57,8 @@ class Elsewhere(Opener):
     ) -> Iterator[Pictures]:
         """Decode what was read."""
         assert isinstance(read, bytes)  # noqa: S101 - all are
-        name = sniff_format(read).name
-        with self._decoders.open(read, name, self._limits, side_px, deadline) as pictures:
+        known = sniff_format(read)
+        with self._decoders.open(read, known, self._limits, side_px, deadline) as pictures:
             yield pictures
 
 

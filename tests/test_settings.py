@@ -1,4 +1,5 @@
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -98,6 +99,11 @@ def test_a_file_that_is_not_there_is_not_ignored(file: Path) -> None:
 )
 def test_a_server_listens_where_it_is_told(host: str, expected: tuple[str, int]) -> None:
     assert Server(Settings(host=host)).cfg.address == [expected]
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_stands_in_a_url(host: str) -> None:
+    assert urlsplit(f"http://{Settings(host=host).address}/docs").hostname == "::1"
 
 
 def test_no_set_has_more_than_a_day() -> None:

@@ -75,7 +75,7 @@ def _to_listen_on(host: str) -> str:
     if not host or _NO_HOST.search(host):
         msg = "must be a name or an address, without scheme, path and spaces"
         raise ValueError(msg)
-    return host
+    return host.removeprefix("[").removesuffix("]")  # an IPv6 address as in a URL
 
 
 def _of_redis(url: str) -> str:
@@ -230,6 +230,12 @@ class Settings(BaseSettings):
     def needed_policies(self) -> tuple[str, ...]:
         """Names of the policies without which nothing can be decided as it was asked for."""
         return (self.policy, *([self.shadow_policy] if self.shadow_policy else []))
+
+    @property
+    def address(self) -> str:
+        """Where to listen, as in a URL: an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
     @property
     def running_places(self) -> int:

@@ -537,3 +537,19 @@ def test_an_id_is_of_a_file_name_no_more_than_an_id_may_have(
     (result,) = post_files(client, upload(PNG, "é" * length)).get_json()["results"]
 
     assert (result["id"], result["status"]) == ("é" * 1024, "ok")
+
+
+@pytest.mark.parametrize("path", ["/v1//check", "//v1/check"])
+def test_nobody_is_led_elsewhere(client: FlaskClient, path: str) -> None:
+    response = client.open(path, base_url="http://localhost", method="POST", data=PNG)
+
+    assert_problem(response, 404, "not_found", None)
+
+
+def test_a_list_that_nobody_has_filled_in_is_not_given(client: FlaskClient) -> None:
+    response = client.post(
+        "/v1/check?include=frames", data={"images": [upload(PNG)], "include": ""}
+    )
+
+    assert response.status_code == 200, response.text
+    assert response.get_json()["results"][0]["frames"]

@@ -10,7 +10,7 @@ MANY = 300_000
 
 
 def parse(body: bytes, max_images: int = 1000) -> object:
-    return parse_json(body, max_images, "images")
+    return parse_json(body, max_images)
 
 
 def test_as_many_images_as_are_allowed_fit_whatever_their_names_hold() -> None:

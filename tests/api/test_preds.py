@@ -7,6 +7,7 @@ from PIL import Image
 from fakes import brightness_detector
 from pictures import BROKEN, encode, photo
 from worksafe import Moderator
+from worksafe.api.app import create_app
 from worksafe.api.routes.preds import render_preds
 from worksafe.engine.detector import load_detectors
 from worksafe.items import Item
@@ -115,3 +116,17 @@ def test_options_are_refused_and_not_ignored(client: FlaskClient) -> None:
 
     assert response.status_code == 422
     assert response.get_json(force=True)["field"] == "policy"
+
+
+def test_a_category_that_nothing_scores_is_nought() -> None:
+    with Moderator(detectors=[brightness_detector()]) as moderator:
+        document = (
+            create_app(moderator)
+            .test_client()
+            .post("/preds", data={"images": [(io.BytesIO(JPEG), "a.jpg")]})
+            .get_json()
+        )
+
+    preds = document["data"][0]["preds"]
+    assert (preds["nude_score"], preds["drugs_score"]) == (0, 0)
+    assert preds["violence_score"] > 0

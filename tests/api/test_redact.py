@@ -186,3 +186,15 @@ def test_no_time_left_is_no_fault_of_the_picture(picture: bytes) -> None:
     assert response.get_json(force=True)["code"] == "deadline_exceeded"
     assert "Retry-After" in response.headers
     made.close()
+
+
+def test_a_label_that_nothing_here_reports_is_the_callers_mistake(
+    redacting: FlaskClient, picture: bytes
+) -> None:
+    response = redacting.post(
+        "/v1/redact?labels=drugs.cannabis", data=picture, content_type="image/png"
+    )
+
+    assert response.status_code == 422
+    assert response.get_json(force=True)["code"] == "invalid_field"
+    assert response.get_json(force=True)["field"] == "labels"

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from gunicorn.arbiter import Arbiter
 from typer.testing import CliRunner
 
 from worksafe.cli.main import app, main
+from worksafe.settings import Settings
 
 runner = CliRunner()
 
@@ -170,3 +172,14 @@ def test_a_terminal_need_not_know_every_character(
 
 def test_version() -> None:
     assert runner.invoke(app, ["--version"]).output.strip()
+
+
+def test_a_server_that_cannot_start_has_no_status_of_a_decision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(settings: Settings) -> None:  # noqa: ARG001
+        raise SystemExit(Arbiter.APP_LOAD_ERROR)  # of gunicorn
+
+    monkeypatch.setattr("worksafe.cli.serve.serve", fail)
+
+    assert runner.invoke(app, ["serve", "--port", "0"]).exit_code == 2

@@ -312,3 +312,13 @@ def test_trusted_certificates_are_read_once(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert bodies == [PICTURE] * 3
     assert len(read) == 1
+
+
+def test_where_one_address_does_not_answer_the_next_is_asked() -> None:
+    backend = Recording()
+    fetcher = Fetcher(resolve=lambda *_: ["8.8.8.8", "8.8.4.4"], backend=backend)
+
+    with pytest.raises(UrlFailedError):
+        fetcher.fetch("http://pictures.example/a.jpg", LIMITS)
+
+    assert backend.asked == [("8.8.8.8", 80), ("8.8.4.4", 80)]

@@ -11,6 +11,7 @@ from films import quiet_film_with
 from pictures import encode, photo, quadrants
 from worksafe.errors import ImageBytesError, NotAnImageError, UnreadableSourceError, UrlsOffError
 from worksafe.images.deadline import NO_DEADLINE, Deadline
+from worksafe.images.formats import ImageFormat
 from worksafe.images.isolated.pool import DecoderPool
 from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener
@@ -31,13 +32,13 @@ class RecordingPool(DecoderPool):
     def open(
         self,
         source: bytes | Path,
-        format_name: str,
+        known: ImageFormat,
         limits: ImageLimits,
         side_px: int,
         deadline: Deadline = NO_DEADLINE,
     ) -> Iterator[Pictures]:
-        self.isolated.append(format_name)
-        with super().open(source, format_name, limits, side_px, deadline) as pictures:
+        self.isolated.append(known.name)
+        with super().open(source, known, limits, side_px, deadline) as pictures:
             yield pictures
 
 

@@ -53,6 +53,7 @@ def create_app(moderator: Moderator) -> OpenAPI:
         static_folder=None,
     )
     app.request_class = InMemoryRequest
+    app.url_map.merge_slashes = False  # a redirect would name this server, and not its proxy
     app.config["MAX_CONTENT_LENGTH"] = moderator.settings.max_request_bytes
     app.config["MAX_FORM_PARTS"] = moderator.settings.max_images + _SPARE_PARTS
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the document is ours

@@ -178,7 +178,7 @@ def _answer_http(error: HTTPException) -> Response:
         detail = f"this address takes {', '.join(sorted(error.valid_methods or ()))}"
     response = problem(status, code, detail)
     for name, value in error.get_headers():
-        if name.lower() != "content-type":  # Allow of a 405, Location of a redirect
+        if name.lower() != "content-type":  # Allow of a 405
             response.headers[name] = value
     return response
 

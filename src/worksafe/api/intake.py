@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import io
 import re
 import string
 from collections.abc import Iterable, Mapping
@@ -10,12 +11,13 @@ from typing import Any, Generic, TypeVar, get_origin
 
 from flask import Request
 from pydantic import ValidationError
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from worksafe.api.errors import RequestError, request_error_from
 from worksafe.api.json_body import parse_json, refuse_too_many
 from worksafe.api.request_schemas import (
+    FIELD,
     MAX_ID,
     CheckBody,
     CheckOptions,
@@ -36,7 +38,6 @@ from worksafe.items import Item
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
-FIELD = "images"
 FORM_TYPE = "multipart/form-data"
 RAW_TYPE = "application/octet-stream"
 
@@ -117,7 +118,7 @@ def read_request(
     if request.mimetype == FORM_TYPE:
         _parse_form(request, max_images)
         items = _uploads(request)
-        refuse_too_many(len(items), max_images, FIELD)
+        refuse_too_many(len(items), max_images)
         options = _join(shape, _fields(request.form, shape), _fields(request.args, shape))
         parsed = ImageRequest(items, options)
     elif request.mimetype == "application/json":
@@ -173,16 +174,26 @@ def _uploads(request: Request) -> tuple[Item, ...]:
         msg = f"the request has no images; send files in the field {FIELD!r}"
         raise RequestError("missing_field", msg, FIELD)
     return tuple(
-        Item(upload.stream.read(), (upload.filename or "")[:MAX_ID] or None) for upload in uploads
+        Item(_content(upload), (upload.filename or "")[:MAX_ID] or None) for upload in uploads
     )
+
+
+def _content(upload: FileStorage) -> bytes:
+    """Return an upload's bytes, which are in memory once: read, they would be so twice."""
+    assert isinstance(upload.stream, io.BytesIO)  # noqa: S101 - what `InMemoryRequest` makes
+    return upload.stream.getvalue()
 
 
 def _fields(fields: MultiDict[str, str], shape: RequestShape[AnyOptions]) -> AnyOptions:
     """Read options from form fields, or from query parameters."""
     values: dict[str, Any] = {}
     for name, texts in fields.lists():
-        values[name] = _split(texts) if name in shape.lists else texts[-1]
-        if name not in shape.lists and len(set(texts)) > 1:
+        if name in shape.lists:
+            if several := _split(texts):  # none: a field that nobody has filled in
+                values[name] = several
+            continue
+        values[name] = texts[-1]
+        if len(set(texts)) > 1:
             msg = f"{name} is given {len(texts)} times, with different values"
             raise RequestError("invalid_field", msg, name)
     return shape.read(values)
@@ -208,7 +219,7 @@ def _split(texts: Iterable[str]) -> list[str]:
 def _from_json(
     request: Request, max_images: int, shape: RequestShape[AnyOptions]
 ) -> ImageRequest[AnyOptions]:
-    values = parse_json(read_body(request), max_images, FIELD)
+    values = parse_json(read_body(request), max_images)
     try:
         body = shape.body.model_validate(values)
     except ValidationError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from worksafe.api.errors import RequestError
+from worksafe.api.request_schemas import FIELD
 
 _VALUES_PER_IMAGE = 12  # names, strings, braces and commas of one with all its members
 _SPARE_IMAGES = 16  # what the options may have
@@ -15,7 +16,7 @@ _SPARE_IMAGES = 16  # what the options may have
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
-def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401 - any JSON
+def parse_json(body: bytes, max_images: int) -> Any:  # noqa: ANN401 - any JSON
     """Parse the body of a request with images.
 
     Parameters
@@ -24,8 +25,6 @@ def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401
         JSON in UTF-8.
     max_images : int
         More are refused.
-    field : str
-        The member that holds the list of them.
 
     Returns
     -------
@@ -37,17 +36,17 @@ def parse_json(body: bytes, max_images: int, field: str) -> Any:  # noqa: ANN401
     RequestError
         If it is not JSON, names a member twice, or holds no images or more than it may.
     """
-    _count_values(body, max_images, field)
+    _count_values(body, max_images)
     try:
         parsed = json.loads(body.decode(), object_pairs_hook=_members)
     except (ValueError, RecursionError) as error:
         msg = f"the body is not valid JSON: {_where(error)}"
         raise RequestError("malformed_json", msg) from error
-    images = parsed.get(field) if isinstance(parsed, dict) else None
+    images = parsed.get(FIELD) if isinstance(parsed, dict) else None
     if isinstance(images, list):
         if not images:
-            raise RequestError("missing_field", "the request has no images", field)
-        refuse_too_many(len(images), max_images, field)
+            raise RequestError("missing_field", "the request has no images", FIELD)
+        refuse_too_many(len(images), max_images)
     return parsed
 
 
@@ -63,14 +62,14 @@ def _where(error: ValueError | RecursionError) -> str:
     return "a number is too long, or a member's name contains an unpaired surrogate"
 
 
-def refuse_too_many(images: int, max_images: int, field: str) -> None:
+def refuse_too_many(images: int, max_images: int) -> None:
     """Raise RequestError where there are more images than a request may have."""
     if images > max_images:
         msg = f"{images} images; the limit of a request is {max_images}"
-        raise RequestError("too_many_images", msg, field)
+        raise RequestError("too_many_images", msg, FIELD)
 
 
-def _count_values(body: bytes, max_images: int, field: str) -> None:
+def _count_values(body: bytes, max_images: int) -> None:
     """Refuse a body of far too many values: each costs many times its bytes once it is parsed."""
     most = _VALUES_PER_IMAGE * (max_images + _SPARE_IMAGES)
     found = end = 0
@@ -81,7 +80,7 @@ def _count_values(body: bytes, max_images: int, field: str) -> None:
             break
     if found + _count_marks(body, end, len(body)) > most:
         msg = f"more values than {max_images} images and their options can have"
-        raise RequestError("too_many_images", msg, field)
+        raise RequestError("too_many_images", msg, FIELD)
 
 
 def _count_marks(body: bytes, start: int, end: int) -> int:

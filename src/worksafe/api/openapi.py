@@ -9,8 +9,8 @@ from typing import Any
 from flask_openapi3.models import Schema
 from pydantic import BaseModel
 
-from worksafe.api.intake import FIELD, FORM_TYPE, RAW_TYPE
-from worksafe.api.request_schemas import Options
+from worksafe.api.intake import FORM_TYPE, RAW_TYPE
+from worksafe.api.request_schemas import FIELD, Options
 
 FILE = {"type": "string", "format": "binary"}
 

@@ -8,6 +8,7 @@ from pydantic.config import JsonDict
 from worksafe.choices import Method, Thorough
 from worksafe.models.registry import known_label
 
+FIELD = "images"  # of a form and of JSON
 MAX_ID = 1024
 
 Include = Literal["regions", "frames", "heatmap"]

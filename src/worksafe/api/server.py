@@ -64,12 +64,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load_config(self) -> None:
         """Hand our settings to gunicorn."""
         inside = self._settings.running_places + self._settings.waiting
-        host = self._settings.host
-        if ":" in host and not host.startswith("["):  # an IPv6 address
-            host = f"[{host}]"
         threads = self._settings.threads or inside + _SPARE_THREADS
         options: dict[str, Any] = {
-            "bind": f"{host}:{self._settings.port}",
+            "bind": self._settings.address,
             "worker_class": Worker,
             "workers": 1,
             "threads": threads,
@@ -105,8 +102,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         app = create_app(moderator)
         models = ", ".join(f"{model.name} {model.version}" for model in moderator.models)
         _log.info(
-            "ready: %s, the policy %s; API documentation: http://%s:%s/docs",
-            *(models, self._settings.policy, self._settings.host, self._settings.port),
+            "ready: %s, the policy %s; API documentation: http://%s/docs",
+            *(models, self._settings.policy, self._settings.address),
         )
         if self._settings.cache_url:
             _log.info("cache: %s", moderator.describe_cache())

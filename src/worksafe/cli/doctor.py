@@ -11,6 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from worksafe import __version__
+from worksafe.cli.shown import table_console
 from worksafe.doctor.attack import Answered, attack, is_there
 from worksafe.doctor.corpus import all_cases
 from worksafe.engine.cores import count_cores
@@ -49,7 +50,7 @@ def describe() -> None:
         table.add_row("cache", escape(moderator.describe_cache()))
         if unknown := Settings.unknown_variables():
             table.add_row("ignored", escape(f"{', '.join(unknown)}: there are no such settings"))
-    Console().print(table)
+    table_console().print(table)
 
 
 def attack_service(url: str, host: str | None) -> None:

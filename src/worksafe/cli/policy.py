@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from worksafe.cli.shown import print_markdown, printable
+from worksafe.cli.shown import print_markdown, printable, table_console
 from worksafe.cli.sources import find_policy
 from worksafe.errors import PolicyError, StoredResultsError
 from worksafe.evaluation.datasets import NEUTRAL, read_split
@@ -37,7 +37,7 @@ _NOT_TOLD = (
 
 def show(names: Sequence[str]) -> None:
     """Print all policies, or some in full, with thresholds resolved to scores."""
-    console = Console()
+    console = table_console()
     if not names:
         table = Table("policy", "version", "description", box=None, pad_edge=False)
         for name, policy in sorted(read_policies(Settings.load().policy_dir).items()):
@@ -229,7 +229,7 @@ def _print_diff(
         line = f"{_place(one.image)}: {one.was} -> {one.becomes} ({one.why})"
         console.print(escape(line), highlight=False)
     if not_told:
-        console.print(_NOT_TOLD.format(not_told))
+        typer.echo(_NOT_TOLD.format(not_told), err=True)
 
 
 def _place(image: Stored) -> str:

@@ -10,6 +10,8 @@ from worksafe.errors import SettingsError
 from worksafe.policy.shelf import PolicyShelf
 from worksafe.settings import Settings
 
+_FAILED = 2  # as of whatever else cannot be done
+
 
 def serve_http(host: str | None, port: int | None) -> None:
     """Serve until interrupted.
@@ -35,15 +37,19 @@ def serve_http(host: str | None, port: int | None) -> None:
     if settings.runtime != "auto" or settings.device != "auto":
         choose_runtime(settings.runtime, settings.device, look_at_machine())
     _refuse_taken(settings)
-    serve(settings)
+    try:
+        serve(settings)
+    except SystemExit as end:  # gunicorn's own numbers are those of decisions here
+        if end.code:
+            raise SystemExit(_FAILED) from end
+        raise
 
 
 def _refuse_taken(settings: Settings) -> None:
     """Try the port: the server would try five times, a second each, before it gave up."""
-    host, port = settings.host.strip("[]"), settings.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        socket.create_server((host, port), family=family).close()
+        socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
-        msg = f"cannot listen on {settings.host}, port {port}: {error.strerror or error}"
+        msg = f"cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}"
         raise SettingsError(msg) from error

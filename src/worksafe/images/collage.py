@@ -11,7 +11,7 @@ from worksafe.images.resize import RgbImage
 Window = tuple[slice, slice]  # rows and columns of a picture
 
 _LINES = 40  # across a seam that are looked at
-_NARROWEST_PX = 32  # there is nothing to be seen in less
+NARROWEST_PX = 32  # there is nothing to be seen in less
 _STEP_PX = 3  # from one side of a seam to the other: compression and scaling blur it
 _NEAR_PX = 6  # beside a seam, where a picture goes on as it was
 _JUMP = 10  # of 255, from one side to the other
@@ -38,7 +38,7 @@ def find_pictures(picture: RgbImage) -> list[Window]:
         Rows and columns of each; empty for what is one picture.
     """
     green = picture[..., 1]
-    least = [max(_NARROWEST_PX, side * _LEAST) for side in green.shape]
+    least = [max(NARROWEST_PX, side * _LEAST) for side in green.shape]
     whole = (slice(0, green.shape[0]), slice(0, green.shape[1]))
     found = _divide(green, whole, least, _FIRST, _DEPTH)
     return found if len(found) > 1 else []
@@ -67,7 +67,7 @@ def _divide(
 def _cuts(across: NDArray[np.uint8], least: float, share: float) -> list[tuple[int, int]]:
     """Find columns at which pictures meet, or the borders between them, from left to right."""
     height, width = across.shape
-    if width < 2 * least or height < _NARROWEST_PX:
+    if width < 2 * least or height < NARROWEST_PX:
         return []
     lines = across[np.arange(_LINES) * (height - 1) // (_LINES - 1)]
     found = [*_seams(lines, share), *_borders(lines, share)]

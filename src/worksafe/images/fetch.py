@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from ssl import SSLContext
@@ -225,13 +225,25 @@ class _Guard(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        address = self._checked(host, port)
-        stream = self._backend.connect_tcp(
-            address, port, self.remaining_s(), local_address, socket_options
-        )
+        *others, last = self._checked(host, port)
+        for number, address in enumerate(others):
+            share_s = self.remaining_s() / (len(others) + 1 - number)
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return self._connect(address, port, share_s, local_address, socket_options)
+        return self._connect(last, port, self.remaining_s(), local_address, socket_options)
+
+    def _connect(
+        self,
+        address: str,
+        port: int,
+        seconds: float,
+        local_address: str | None,
+        socket_options: Iterable[Any] | None,
+    ) -> httpcore.NetworkStream:
+        stream = self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
         return _TimedStream(stream, self)
 
-    def _checked(self, host: str, port: int) -> str:
+    def _checked(self, host: str, port: int) -> list[str]:
         is_own = host.lower() in self._hosts
         if port > _LARGEST_PORT:
             msg = f"there is no port {port}"
@@ -245,10 +257,10 @@ class _Guard(httpcore.NetworkBackend):
             raise UrlFailedError("the URL's host was not found in time") from error
         except OSError as error:
             raise UrlFailedError("the URL's host could not be resolved") from error
-        # One that is not allowed is enough: which of them is used is left to chance elsewhere.
+        # One that is not allowed is enough: which of them others use is left to chance.
         if not is_own and not all(is_public(ipaddress.ip_address(one)) for one in addresses):
             raise UrlRefusedError("the URL leads to an address that is not public")
-        return addresses[0]
+        return addresses
 
     def _addresses(self, host: str, port: int) -> list[str]:
         """Look a name up, no longer than there is time: the system's own call knows no limit."""

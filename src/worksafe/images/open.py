@@ -124,7 +124,7 @@ class Opener:
         if known.is_video and not has_video():
             msg = f"videos need PyAV: {how_to_install('video')}"
             raise VideoNotSupportedError(msg)
-        return self._decoders.open(read, known.name, self._limits, side_px, deadline)
+        return self._decoders.open(read, known, self._limits, side_px, deadline)
 
     def _fetch(self, url: str, deadline: Deadline) -> bytes:
         if self._fetcher is None:

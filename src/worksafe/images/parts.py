@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from worksafe.images.collage import Window, find_pictures
+from worksafe.images.collage import NARROWEST_PX, Window, find_pictures
 from worksafe.images.digest import digest
 from worksafe.images.resize import RgbImage
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 LONG = 2.5
 _STEP = 2 / 3  # from one square to the next, of a side: what lies across an edge is whole in one
 _MOST = 16  # of a picture; of one that is longer still they are no squares any more
-_NARROWEST_PX = 32  # there is nothing to be seen in less
 _KEY_BYTES = 16
 
 
@@ -49,7 +48,7 @@ class Part:
 
 def is_long(width: int, height: int) -> bool:
     """Return whether a picture of this shape is to be looked at in parts."""
-    return max(width, height) > LONG * min(width, height) >= LONG * _NARROWEST_PX
+    return max(width, height) > LONG * min(width, height) >= LONG * NARROWEST_PX
 
 
 def side_for_parts(width: int, height: int, side_px: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from worksafe.errors import DecoderCrashedError, ImagePixelsError
+from worksafe.images.formats import MP4
 from worksafe.images.isolated.messages import (
     Begun,
     Ended,
@@ -40,7 +41,7 @@ def ends() -> Iterator[Ends]:
     "source", [b"bytes", Path("/films/a.mp4"), Path(os.fsdecode(b"/films/\xff.mp4"))], ids=repr
 )
 def test_a_job_comes_as_it_was_given(source: bytes | Path, ends: Ends) -> None:
-    job = Job(source, "mp4", ImageLimits(max_frames=7, decode_s=1.5), 320)
+    job = Job(source, MP4, ImageLimits(max_frames=7, decode_s=1.5), 320)
 
     send_job(ends[0], job)
 
@@ -50,7 +51,7 @@ def test_a_job_comes_as_it_was_given(source: bytes | Path, ends: Ends) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        Begun(is_video=True),
+        Begun(),
         Passed(Summary(64, 48, 3, 0.25, duration_s=1.5)),
         Ended(Summary(64, 48, 3, 0.25, odd_thumbnail=True)),
     ],
@@ -90,7 +91,7 @@ def test_an_error_is_raised_on_the_other_side(ends: Ends) -> None:
 
 
 def test_a_decoder_cannot_send_more_than_it_may(ends: Ends) -> None:
-    ends[0].send_bytes(b'{"kind": "begun", "is_video": ' + b" " * 65_536 + b"true}")
+    ends[0].send_bytes(b'{"kind": "begun"' + b" " * 65_536 + b"}")
 
     with pytest.raises(OSError, match="bad message length"):
         receive(ends[1])
@@ -127,4 +128,13 @@ def test_nonsense_is_a_crash_of_the_decoder(said: bytes, ends: Ends) -> None:
     ends[0].send_bytes(said)
 
     with pytest.raises(DecoderCrashedError):
+        receive(ends[1])
+
+
+def test_a_decoder_cannot_send_more_neighbours_than_there_are(ends: Ends) -> None:
+    small = np.zeros((1, 1, 3), dtype=np.uint8)
+    view = View(0, small, around=tuple(View(number, small) for number in range(1, 100)))
+    send(ends[0], Shown(Summary(), view))
+
+    with pytest.raises(DecoderCrashedError, match="makes no sense"):
         receive(ends[1])

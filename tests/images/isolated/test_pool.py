@@ -25,12 +25,13 @@ from worksafe.errors import (
 )
 from worksafe.images.deadline import Deadline
 from worksafe.images.decode import decode_image
+from worksafe.images.formats import AVIF, GIF, MP4, PNG, TIFF, ImageFormat
 from worksafe.images.isolated.pool import DecoderPool, _Process
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import DecodedImage
 
 LIMITS = ImageLimits()
-GIF = encode(photo("cat").quantize(64), "GIF")
+SMALL_GIF = encode(photo("cat").quantize(64), "GIF")
 
 
 @pytest.fixture
@@ -48,12 +49,12 @@ def long_gif(frames: int = 1500) -> bytes:
     )
 
 
-@pytest.mark.parametrize("image_format", ["GIF", "TIFF", "AVIF"])
-def test_pictures_come_as_they_are(image_format: str, pool: DecoderPool) -> None:
-    data = encode(photo("cat"), image_format)
+@pytest.mark.parametrize("known", [GIF, TIFF, AVIF], ids=lambda known: known.name)
+def test_pictures_come_as_they_are(known: ImageFormat, pool: DecoderPool) -> None:
+    data = encode(photo("cat"), known.name.upper())
     here = decode_image(data, LIMITS, 320)
 
-    with pool.open(data, here.format, LIMITS, 320) as there:
+    with pool.open(data, known, LIMITS, 320) as there:
         views = list(there.views)
 
     assert (there.width, there.height, there.frames) == (here.width, here.height, here.frames)
@@ -62,12 +63,12 @@ def test_pictures_come_as_they_are(image_format: str, pool: DecoderPool) -> None
 
 def test_a_process_serves_again_also_after_a_damaged_file(pool: DecoderPool) -> None:
     before = decoders()
-    for data in (GIF, GIF[:300], GIF):
+    for data in (SMALL_GIF, SMALL_GIF[:300], SMALL_GIF):
         try:
-            with pool.open(data, "gif", LIMITS, 320) as pictures:
+            with pool.open(data, GIF, LIMITS, 320) as pictures:
                 assert list(pictures.views)
         except UndecodableImageError:
-            assert data is not GIF
+            assert data is not SMALL_GIF
 
     assert len(decoders() - before) == 1
 
@@ -76,7 +77,7 @@ def test_a_process_that_is_killed_costs_its_own_picture_and_is_replaced(
     pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = decoders()
-    with pool.open(GIF, "gif", LIMITS, 320):
+    with pool.open(SMALL_GIF, GIF, LIMITS, 320):
         pass
     (pid,) = decoders() - before
     go_on = _Process._picture
@@ -87,10 +88,10 @@ def test_a_process_that_is_killed_costs_its_own_picture_and_is_replaced(
 
     with monkeypatch.context() as patched:
         patched.setattr(_Process, "_picture", killed_in_its_midst)
-        with pytest.raises(DecoderCrashedError), pool.open(long_gif(), "gif", LIMITS, 320):
+        with pytest.raises(DecoderCrashedError), pool.open(long_gif(), GIF, LIMITS, 320):
             pass
 
-    with pool.open(GIF, "gif", LIMITS, 320) as pictures:
+    with pool.open(SMALL_GIF, GIF, LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
@@ -101,7 +102,7 @@ def test_a_process_that_died_while_it_was_idle_is_not_used(pool: DecoderPool) ->
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # until it is dead, and nobody has noticed
 
-    with pool.open(GIF, "gif", LIMITS, 320) as pictures:
+    with pool.open(SMALL_GIF, GIF, LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
@@ -109,12 +110,12 @@ def test_a_signal_to_all_of_a_service_stops_no_decoder(pool: DecoderPool) -> Non
     before = decoders()
     pool.warm_up()
     (pid,) = decoders() - before
-    with pool.open(GIF, "gif", LIMITS, 320):  # it is past its start
+    with pool.open(SMALL_GIF, GIF, LIMITS, 320):  # it is past its start
         pass
 
     for one in (signal.SIGTERM, signal.SIGINT):
         os.kill(pid, one)
-    with pool.open(GIF, "gif", LIMITS, 320):
+    with pool.open(SMALL_GIF, GIF, LIMITS, 320):
         pass
 
     assert decoders() - before == {pid}
@@ -129,11 +130,11 @@ def test_a_process_that_stopped_while_it_was_idle_holds_nobody_up(
         patched.setattr("worksafe.images.isolated.pool._STALL_S", 1)
         pool.warm_up()
     (pid,) = decoders() - before
-    with pool.open(GIF, "gif", LIMITS, 320):
+    with pool.open(SMALL_GIF, GIF, LIMITS, 320):
         pass
     os.kill(pid, signal.SIGSTOP)
 
-    with pool.open(large, "tiff", LIMITS, 320) as pictures:
+    with pool.open(large, TIFF, LIMITS, 320) as pictures:
         assert list(pictures.views)
 
     assert pid not in decoders()
@@ -145,7 +146,7 @@ def test_a_picture_that_takes_too_long_is_given_up_and_its_process_ended(pool: D
 
     with (
         pytest.raises(DecodeTimeError),
-        pool.open(long, "gif", replace(LIMITS, decode_s=0.3), 320),
+        pool.open(long, GIF, replace(LIMITS, decode_s=0.3), 320),
     ):
         pass
 
@@ -156,7 +157,7 @@ def test_a_deadline_ends_decoding_and_waiting_for_it(pool: DecoderPool) -> None:
     before, long = decoders(), long_gif()
 
     def decode(seconds: float) -> None:
-        with pool.open(long, "gif", LIMITS, 320, Deadline(seconds)):
+        with pool.open(long, GIF, LIMITS, 320, Deadline(seconds)):
             pass
 
     with ThreadPoolExecutor() as threads:  # more than there are processes
@@ -165,7 +166,7 @@ def test_a_deadline_ends_decoding_and_waiting_for_it(pool: DecoderPool) -> None:
 
     assert [type(fault) for fault in faults] == [DeadlineExceededError] * 5
     assert not decoders() - before
-    with pool.open(encode(photo("cat"), "GIF"), "gif", LIMITS, 320) as pictures:
+    with pool.open(encode(photo("cat"), "GIF"), GIF, LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
@@ -176,11 +177,11 @@ def test_a_picture_that_needs_too_much_memory_is_an_error(pool: DecoderPool) -> 
 
     with (
         pytest.raises(DecoderCrashedError),
-        pool.open(large, "png", replace(LIMITS, decoder_bytes=40_000_000), 320),
+        pool.open(large, PNG, replace(LIMITS, decoder_bytes=40_000_000), 320),
     ):
         pass
 
-    with pool.open(large, "png", LIMITS, 320) as pictures:  # by another process
+    with pool.open(large, PNG, LIMITS, 320) as pictures:  # by another process
         assert len(list(pictures.views)) == 2
     assert len(decoders() - before) <= 1
 
@@ -190,7 +191,7 @@ def test_a_decoder_knows_none_of_our_settings(monkeypatch: pytest.MonkeyPatch) -
     before = decoders()
     made = DecoderPool(1)
 
-    with made.open(encode(photo("cat"), "GIF"), "gif", LIMITS, 320):
+    with made.open(encode(photo("cat"), "GIF"), GIF, LIMITS, 320):
         (pid,) = decoders() - before
         assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
 
@@ -204,7 +205,7 @@ def test_a_film_by_its_path_and_by_its_bytes_is_the_same(pool: DecoderPool, tmp_
 
     found = []
     for source in (data, path):
-        with pool.open(source, "mp4", LIMITS, 320) as pictures:
+        with pool.open(source, MP4, LIMITS, 320) as pictures:
             frames = [(view.frame, view.time_s, len(view.around)) for view in pictures.views]
             found.append((frames, pictures.frames, pictures.duration_s))
 
@@ -214,7 +215,7 @@ def test_a_film_by_its_path_and_by_its_bytes_is_the_same(pool: DecoderPool, tmp_
 
 def test_a_film_that_is_given_up_halfway_leaves_no_process_behind(pool: DecoderPool) -> None:
     before = decoders()
-    with pool.open(quiet_film_with({}), "mp4", LIMITS, 320) as pictures:
+    with pool.open(quiet_film_with({}), MP4, LIMITS, 320) as pictures:
         next(iter(pictures.views))
 
     assert not decoders() - before
@@ -225,12 +226,12 @@ def test_a_film_that_shows_nothing_new_for_too_long_is_given_up(
 ) -> None:
     still = np.full((64, 64, 3), 90, dtype=np.uint8)
     data = film(320, lambda _: still, fps=1000)  # a frame is chosen every 300
-    with pool.open(data, "mp4", LIMITS, 320) as pictures:
+    with pool.open(data, MP4, LIMITS, 320) as pictures:
         assert len(list(pictures.views)) > 1
 
     clock = SimpleNamespace(monotonic=itertools.count(step=LIMITS.decode_s / 100).__next__)
     monkeypatch.setattr("worksafe.images.isolated.pool.time", clock)  # each frame is slow to come
-    with pool.open(data, "mp4", LIMITS, 320) as pictures:
+    with pool.open(data, MP4, LIMITS, 320) as pictures:
         with pytest.raises(DecodeTimeError):
             list(pictures.views)
         assert 0 < pictures.frames < 300
@@ -239,7 +240,7 @@ def test_a_film_that_shows_nothing_new_for_too_long_is_given_up(
 def test_a_film_that_is_not_there_is_an_error(pool: DecoderPool, tmp_path: Path) -> None:
     with (
         pytest.raises(UnreadableSourceError),
-        pool.open(tmp_path / "none.mp4", "mp4", LIMITS, 320) as pictures,
+        pool.open(tmp_path / "none.mp4", MP4, LIMITS, 320) as pictures,
     ):
         list(pictures.views)
 
@@ -248,13 +249,13 @@ def test_a_decoder_that_dies_while_idle_costs_nobody(monkeypatch: pytest.MonkeyP
     before = decoders()
     pool = DecoderPool(1)
     data = encode(quadrants(), "GIF")
-    with pool.open(data, "gif", LIMITS, 320) as pictures:
+    with pool.open(data, GIF, LIMITS, 320) as pictures:
         assert list(pictures.views)
     (pid,) = decoders() - before
     monkeypatch.setattr(_Process, "is_alive", property(lambda _: True))  # not known to be dead yet
     os.kill(pid, signal.SIGKILL)
 
-    with pool.open(data, "gif", LIMITS, 320) as pictures:
+    with pool.open(data, GIF, LIMITS, 320) as pictures:
         assert list(pictures.views)
 
     pool.close()
@@ -277,7 +278,7 @@ def test_broken_files_have_the_same_codes_there(name: str, pool: DecoderPool) ->
     if code in {"empty_image", "not_an_image"}:
         pytest.skip("refused before the pool")
 
-    with pytest.raises(InputError) as caught, pool.open(data, "gif", LIMITS, 320):
+    with pytest.raises(InputError) as caught, pool.open(data, GIF, LIMITS, 320):
         pass
 
     assert caught.value.code == code
@@ -290,17 +291,50 @@ def test_nothing_in_the_current_folder_is_run(
     monkeypatch.chdir(tmp_path)
     made = DecoderPool(1)
 
-    with made.open(GIF, "gif", LIMITS, 320) as pictures:
+    with made.open(SMALL_GIF, GIF, LIMITS, 320) as pictures:
         assert list(pictures.views)
 
 
 def test_a_relative_path_means_what_it_means_to_the_caller(
     pool: DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pool.open(GIF, "gif", LIMITS, 320):
+    with pool.open(SMALL_GIF, GIF, LIMITS, 320):
         pass  # a process is running, in the folder that this one was in
     (tmp_path / "film.mp4").write_bytes(quiet_film_with({}, frames=30))
     monkeypatch.chdir(tmp_path)
 
-    with pool.open(Path("film.mp4"), "mp4", LIMITS, 320) as pictures:
+    with pool.open(Path("film.mp4"), MP4, LIMITS, 320) as pictures:
         assert list(pictures.views)
+
+
+ENDLESS = """
+import sys
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from worksafe.images.isolated.messages import Begun, Shown, receive_job, send
+from worksafe.images.pictures import Summary, View
+
+with Connection(int(sys.argv[1])) as talk:
+    receive_job(talk)
+    send(talk, Begun())
+    while True:
+        send(talk, Shown(Summary(), View(0, np.zeros((1000, 1000, 3), dtype=np.uint8))))
+"""
+
+
+def test_a_decoder_cannot_send_more_pictures_than_it_has_memory_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "endless_decoder.py").write_text(ENDLESS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("worksafe.images.isolated.pool._MODULE", "endless_decoder")
+    made = DecoderPool(1)
+
+    with (
+        pytest.raises(DecoderCrashedError),
+        made.open(SMALL_GIF, GIF, replace(LIMITS, decoder_bytes=64 * 1024**2), 320),
+    ):
+        pass
+    made.close()

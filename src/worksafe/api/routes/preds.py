@@ -99,10 +99,10 @@ def _render_item(result: Moderation) -> PredsItem:
         error = ItemErrorModel.model_validate(result.error)
         return PredsItem(img_path=result.id, preds=None, error=error)
     scores = result.scores.categories
-    preds = Preds(
-        nude_score=round(100 * scores["nudity"]),
-        violence_score=round(100 * scores["violence"]),
-        drugs_score=round(100 * scores["drugs"]),
+    preds = Preds(  # a Moderator of other detectors need not have all three
+        nude_score=round(100 * scores.get("nudity", 0.0)),
+        violence_score=round(100 * scores.get("violence", 0.0)),
+        drugs_score=round(100 * scores.get("drugs", 0.0)),
         natural_score=round(100 * (1 - max(scores.values()))),
     )
     return PredsItem(img_path=result.id, preds=preds)

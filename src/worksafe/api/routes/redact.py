@@ -3,7 +3,7 @@
 from flask import Response, request
 from flask_openapi3 import APIBlueprint, Tag
 
-from worksafe.api.errors import problem_responses
+from worksafe.api.errors import RequestError, problem_responses
 from worksafe.api.intake import REDACT, read_request
 from worksafe.api.openapi import FILE, image_request
 from worksafe.api.request_schemas import RedactBody, RedactOptions
@@ -59,6 +59,9 @@ def redact_routes(moderator: Moderator) -> APIBlueprint:
         options, source = parsed.options, parsed.items[0].source
         if isinstance(source, InputError):
             raise source
+        if unknown := sorted({*options.labels} - {label.name for label in moderator.labels}):
+            msg = f"nothing here reports {', '.join(unknown)}"
+            raise RequestError("invalid_field", msg, "labels")
         assert not isinstance(source, DecodedImage)  # noqa: S101 - a request brings bytes or a URL
         done = moderator.redact(
             source,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from worksafe.errors import DecoderCrashedError, InputError, input_error
+from worksafe.images.formats import FORMATS, ImageFormat
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import Summary, View
 from worksafe.images.resize import RgbImage
@@ -24,6 +25,7 @@ _TEXT_BYTES = 65_536
 _NONSENSE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 _FILE_BYTES = 4 * 1024**3
 _PIXEL_BYTES = 256 * 1024**2
+_MOST_AROUND = 8  # frames of a film's second look; there are two
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Job:
     ----------
     source : bytes or Path
         The file; of a video by path only what is needed is read.
-    format_name : str
+    format : ImageFormat
         What its bytes say.
     limits : ImageLimits
         Ceilings, its `decode_s` and `decoder_bytes` among them.
@@ -43,7 +45,7 @@ class Job:
     """
 
     source: bytes | Path
-    format_name: str
+    format: ImageFormat
     limits: ImageLimits
     side_px: int
 
@@ -51,8 +53,6 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Begun:
     """The job has come, and is worked on."""
-
-    is_video: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ Message = Begun | Passed | Shown | Ended
 def send_job(talk: Connection, job: Job) -> None:
     """Hand over what is to be decoded; raises OSError where nobody listens."""
     words: dict[str, Any] = {
-        "format": job.format_name, "limits": asdict(job.limits), "side_px": job.side_px
+        "format": job.format.name, "limits": asdict(job.limits), "side_px": job.side_px
     }  # fmt: skip
     if isinstance(job.source, Path):  # whose name may be no valid text
         words["path"] = os.fsencode(job.source.absolute()).hex()
@@ -100,14 +100,15 @@ def receive_job(talk: Connection) -> Job:
         source: bytes | Path = Path(os.fsdecode(bytes.fromhex(words["path"])))
     else:
         source = talk.recv_bytes(_FILE_BYTES)
-    return Job(source, words["format"], limits, words["side_px"])
+    known = next(one for one in FORMATS if one.name == words["format"])
+    return Job(source, known, limits, words["side_px"])
 
 
 def send(talk: Connection, message: Message) -> None:
     """Tell how far decoding has come."""
     match message:
-        case Begun(is_video):
-            _say(talk, {"kind": "begun", "is_video": is_video})
+        case Begun():
+            _say(talk, {"kind": "begun"})
         case Passed(summary):
             _say(talk, {"kind": "passed", "summary": asdict(summary)})
         case Ended(summary):
@@ -156,12 +157,14 @@ def _receive(talk: Connection) -> Message:
     words: dict[str, Any] = json.loads(talk.recv_bytes(_TEXT_BYTES))
     match words["kind"]:
         case "begun":
-            return Begun(bool(words["is_video"]))
+            return Begun()
         case "passed":
             return Passed(_summary(words["summary"]))
         case "ended":
             return Ended(_summary(words["summary"]))
         case "shown":
+            if len(words["around"]) > _MOST_AROUND:
+                raise ValueError("more frames around one than there are")
             pixels = _pixels(talk, words)
             around = tuple(_view(near, _pixels(talk, near)) for near in words["around"])
             return Shown(_summary(words["summary"]), _view(words, pixels, around))

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from worksafe.errors import DecoderCrashedError, DecodeTimeError, InputError
 from worksafe.images.deadline import NO_DEADLINE, Deadline
+from worksafe.images.formats import ImageFormat
 from worksafe.images.isolated.messages import (
     Begun,
     Ended,
@@ -52,7 +53,7 @@ class DecoderPool:
     def open(
         self,
         source: bytes | Path,
-        format_name: str,
+        known: ImageFormat,
         limits: ImageLimits,
         side_px: int,
         deadline: Deadline = NO_DEADLINE,
@@ -63,7 +64,7 @@ class DecoderPool:
         ----------
         source : bytes or Path
             The file; of a video by path only what is needed is read.
-        format_name : str
+        known : ImageFormat
             What its bytes say.
         limits : ImageLimits
             Ceilings, its `decode_s` among them.
@@ -88,7 +89,7 @@ class DecoderPool:
         InputError
             As `decode_image`; for a video while its views are gone through.
         """
-        task = _Task(Job(source, format_name, limits, side_px), deadline)
+        task = _Task(Job(source, known, limits, side_px), deadline)
         with self._turn(deadline):
             process = self._take()
             try:
@@ -167,7 +168,7 @@ class _Process:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        # Of each piece, where it has stopped midway.
+        # Of each piece of a message that has begun, where it has stopped midway.
         for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             ours.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", _STALL_S, 0))
         with theirs:
@@ -197,8 +198,8 @@ class _Process:
         if not isinstance(begun, Begun):
             raise _crashed()
         self.has_begun = True
-        if begun.is_video:
-            film = FilmedPictures(format=task.job.format_name)
+        if task.job.format.is_video:
+            film = FilmedPictures(format=task.job.format.name)
             film.views = self._film(film, task)
             return film
         return self._picture(task)
@@ -206,14 +207,18 @@ class _Process:
     def _picture(self, task: _Task) -> DecodedImage:
         until = task.until
         views: list[View] = []
+        left = task.job.limits.decoder_bytes  # it has all of them before it sends one
         while isinstance(message := self._hear(task, until), Shown):
+            left -= message.view.pixels.nbytes
+            if left < 0:
+                raise _crashed()
             views.append(message.view)
         if not isinstance(message, Ended):
             raise _crashed()
         self.is_idle = True
         known = message.summary
         return DecodedImage(
-            format=task.job.format_name,
+            format=task.job.format.name,
             width=known.width,
             height=known.height,
             frames=known.frames,
@@ -236,7 +241,7 @@ class _Process:
 
     def _hear(self, task: _Task, until: float) -> Message:
         left_s = until - time.monotonic()
-        try:  # what goes on and on has no more time than what is silent
+        try:  # what says more and more has no more time than what is silent
             has_come = left_s > 0 and self._talk.poll(left_s)
         except OSError as error:
             raise _crashed() from error
@@ -257,7 +262,10 @@ class _Process:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without our settings: one may be a password, and a decoder may be taken over."""
+    """Ours, without our settings: no library that decodes has use for a password.
+
+    One that was taken over is not kept from them: what runs as the same user can read the server's.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKSAFE_")}
     return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 

@@ -11,7 +11,6 @@ from typing import BinaryIO
 
 from worksafe.errors import DecoderCrashedError, InputError, UnreadableSourceError
 from worksafe.images.decode import decode_image
-from worksafe.images.formats import FORMATS
 from worksafe.images.heap import return_large_blocks
 from worksafe.images.isolated.messages import (
     Begun,
@@ -56,11 +55,10 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _work(talk: Connection, job: Job) -> None:
-    known = next(one for one in FORMATS if one.name == job.format_name)
     _limit_memory(job.limits.decoder_bytes)
     _limit_time(job.limits.decode_s)
-    send(talk, Begun(known.is_video))
-    if not known.is_video:
+    send(talk, Begun())
+    if not job.format.is_video:
         _decode_picture(talk, job)
         return
     with _open(job.source) as file:
