@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/check_redaction.py DATA [SPLIT]
 
-DATA is a folder of labelled pictures with a manifest.csv. The moderator that checks the result has
-no part in redacting it.
+DATA is a folder of labelled pictures with a manifest.csv, SPLIT is val where it is not given. The
+moderator that checks the result looks closer than the one that made it: at twice the size for
+nudity, and never at a glance.
 """
 
 import sys
@@ -19,9 +20,10 @@ from worksafe.results import Action
 from worksafe.settings import Settings
 
 
-def main(folder: Path, split: str = "test") -> None:
+def main(folder: Path, split: str = "val") -> None:
     """Print how many passed, and how much of them was covered."""
-    moderator, judge = Moderator(Settings(cache_entries=0)), Moderator(Settings(cache_entries=0))
+    moderator = Moderator(Settings(cache_entries=0, thorough="never"))
+    judge = Moderator(Settings(cache_entries=0, thorough="always"))
     examples = [
         one for one in read_manifest(folder) if one.split == split and one.category != NEUTRAL
     ]

@@ -18,7 +18,7 @@ from worksafe.moderator import Moderator
 from worksafe.settings import Settings
 
 
-def main(folder: Path, split: str = "test", every: str = "1") -> None:
+def main(folder: Path, split: str = "val", every: str = "1") -> None:
     """Print the mean and the largest difference, and the decisions that differ."""
     moderators = [
         Moderator(Settings(runtime=name, cache_entries=0)) for name in ("onnxruntime", "openvino")

@@ -44,7 +44,7 @@ def draw(moderator: Moderator, example: Example) -> Image.Image | None:
     return picture
 
 
-def main(folder: Path, to: Path, split: str = "test") -> None:
+def main(folder: Path, to: Path, split: str = "val") -> None:
     """Write the sheet."""
     moderator = Moderator(Settings(cache_entries=0))
     rng = random.Random(0)  # noqa: S311 - no secret

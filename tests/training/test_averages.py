@@ -136,7 +136,9 @@ def test_runs_are_averaged(
     alone = load_file(tmp_path / "network.safetensors")
     other = load_file(finished / "network.safetensors")
 
-    list(train(short, examples, None, tmp_path, others=[finished / "network.safetensors"]))
+    (mixed,) = train(short, examples, None, tmp_path, others=[finished / "network.safetensors"])
+
+    assert mixed.validation  # of the mixture that is kept
 
     mean = load_file(tmp_path / "network.safetensors")
     for name, tensor in mean.items():

@@ -116,3 +116,8 @@ def test_a_recipe_may_leave_out_the_glance_of_its_base(tmp_path: Path) -> None:
 def test_every_released_recipe_can_be_read() -> None:
     for path in RECIPES.glob("*.toml"):
         assert read_config(path).labels.outputs
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_recipe_is_called_as_its_file_is(path: Path) -> None:
+    assert path.name == "common.toml" or read_config(path).name == path.stem

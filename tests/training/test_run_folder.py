@@ -57,5 +57,6 @@ def test_a_network_is_not_replaced_under_the_glance_that_learns_from_it(
     assert (run_dir / NETWORK).read_bytes() == before
 
     (run_dir / GLANCE).rename(tmp_path / "away")
-    assert list(train(other, examples, None, run_dir)) == []
+    (mixed,) = train(other, examples, None, run_dir)
+    assert mixed.validation
     assert (run_dir / NETWORK).read_bytes() != before

@@ -148,7 +148,7 @@ def _train(
                 )
                 console.print(f"step {last.step}, validation AUC: {figures}")
     if last and last.validation:
-        append_run(results, config, initial, last)
+        append_run(results, config, initial, last, others)
         console.print(f"wrote {draw_curves(run_dir)}")
 
 

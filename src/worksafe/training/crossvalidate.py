@@ -247,7 +247,7 @@ def _compare(recipes: Mapping[str, Sequence[SourceFigures]]) -> str:
             "",
             f"{FOLDS} folds of the splits train and val. Each picture is scored by a network that "
             "was trained without its source on pictures of the split train, against the neutral "
-            "pictures of the sources left out with it: AUC / recall at 1 % false positives. "
+            "pictures left out with it: AUC / recall at 1 % false positives. "
             "*In-source* marks collections that other pictures were learnt from: of one that has "
             "most of some label's pictures that label is dealt to the folds by groups (clips, "
             "scenes, bursts), and all its other pictures, the neutral ones too, are left out "

@@ -29,7 +29,7 @@ from worksafe.training.train import predict
 Logits = NDArray[np.float64]
 
 MAX_DIFFERENCE = 1e-3  # of a logit; measured: about 1e-5
-MAX_ROUNDING = 0.3  # of a logit in the mean, in eight bits; measured: 0.15
+MAX_ROUNDING = 0.3  # of an output's logit in the mean, in eight bits; measured: 0.12 to 0.19
 _PROOF_PICTURES = 64
 _RANGE_PICTURES = 192
 _OPSET = 20  # the first with GELU as one operation
@@ -96,7 +96,7 @@ def _write_network(
     network, side_px = _load(config, run_dir), config.exported_network.side_px
     held = choose_split(examples, "val")
     write_onnx(network, side_px, path)
-    shown = held[:_PROOF_PICTURES]
+    shown = _some(held, _PROOF_PICTURES)
     expected = predict(network, shown, side_px)
     _compare(expected, _run_onnx(path, shown, side_px), shown)
     if config.export.eight_bits:
@@ -179,20 +179,24 @@ def _compare(expected: Logits, found: Logits, examples: Sequence[Example]) -> No
 
 def _compare_on_average(expected: Logits, found: Logits) -> None:
     """Refuse eight bits that say something else."""
-    difference = float(np.abs(found - expected).mean())
+    difference = float(np.abs(found - expected).mean(axis=0).max())
     if not difference <= MAX_ROUNDING:
         msg = (
-            f"in eight bits logits move by {difference:.2g} in the mean: a layer with inputs far "
-            "apart is to be kept in float (export.kept)"
+            f"in eight bits an output moves by {difference:.2g} of a logit in the mean: a layer "
+            "with inputs far apart is to be kept in float (export.kept)"
         )
         raise TrainingError(msg)
 
 
+def _some(examples: Sequence[Example], count: int) -> list[Example]:
+    """Choose some at random, always the same: a manifest lists source after source."""
+    chosen = np.random.default_rng(0).permutation(len(examples))[:count]
+    return [examples[position] for position in chosen]
+
+
 def _learnt_pictures(examples: Sequence[Example], side_px: int) -> Iterator[NDArray[np.float32]]:
     """Yield some of the pictures that were learnt from, any label's."""
-    learnt = choose_split(examples, "train")
-    chosen = np.random.default_rng(0).permutation(len(learnt))[:_RANGE_PICTURES]
-    pictures = Pictures([learnt[position] for position in chosen], side_px)
+    pictures = Pictures(_some(choose_split(examples, "train"), _RANGE_PICTURES), side_px)
     for position in range(len(pictures)):
         yield pictures[position].numpy()[None]
 

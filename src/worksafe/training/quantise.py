@@ -22,8 +22,6 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from worksafe.errors import TrainingError
-
 _LINEAR = "Gemm"
 _WEIGHT = ".weight"
 
@@ -42,17 +40,9 @@ def quantise(path: Path, pictures: Iterable[NDArray[np.float32]], kept: tuple[st
     pictures : iterable of ndarray of float32, shape (1, 3, side, side)
         Some that were learnt from.
     kept : tuple of str
-        Layers that stay in float, by name; those that the head makes always do.
-
-    Raises
-    ------
-    TrainingError
-        If there is no layer of a name in `kept`.
+        Layers that stay in float, by name; those that are no plain matrix product always do.
     """
     layers = _linear_layers(path)
-    if unknown := set(kept) - layers.keys():
-        msg = f"there is no linear layer {sorted(unknown)[0]} to keep in float"
-        raise TrainingError(msg)
     log = logging.getLogger()
     level = log.level
     log.setLevel(logging.ERROR)  # the library's advice to prepare the file, which torch has done

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from worksafe.engine.cores import count_cores
@@ -9,7 +10,10 @@ from worksafe.errors import TrainingError
 from worksafe.training.config import TrainingConfig
 from worksafe.training.train import Progress, validation_names
 
-_ABOUT = ("recipe", "version", "sha256", "started_from", "seed", "draws", "minutes", "cores")
+_ABOUT = (
+    "recipe", "version", "sha256", "started_from", "averaged_with", "seed", "draws", "minutes",
+    "cores",
+)  # fmt: skip
 
 
 def prepare_runs(results: Path, config: TrainingConfig) -> None:
@@ -32,7 +36,13 @@ def prepare_runs(results: Path, config: TrainingConfig) -> None:
     _open_table(results, config)
 
 
-def append_run(results: Path, config: TrainingConfig, initial: Path | None, end: Progress) -> Path:
+def append_run(
+    results: Path,
+    config: TrainingConfig,
+    initial: Path | None,
+    end: Progress,
+    others: Sequence[Path] = (),
+) -> Path:
     """Add a finished run to the table of all runs.
 
     Parameters
@@ -45,6 +55,8 @@ def append_run(results: Path, config: TrainingConfig, initial: Path | None, end:
         The weights that it started from.
     end : Progress
         Its last state, with validation figures.
+    others : sequence of Path, optional
+        Networks whose weights are averaged with this run's; the row names a hash of each.
 
     Returns
     -------
@@ -59,8 +71,9 @@ def append_run(results: Path, config: TrainingConfig, initial: Path | None, end:
     about = (
         config.name,
         config.version,
-        hashlib.sha256(repr(config).encode()).hexdigest()[:12],
+        _short_hash(repr(config).encode()),
         initial.name if initial else "",
+        " ".join(_short_hash(other.read_bytes()) for other in others),
         str(config.seed),
         str(config.optimiser.examples),
         f"{end.seconds / 60:.0f}",
@@ -72,6 +85,10 @@ def append_run(results: Path, config: TrainingConfig, initial: Path | None, end:
         writer = csv.DictWriter(file, columns)
         writer.writerow({**dict(zip(_ABOUT, about, strict=True)), **figures})
     return path
+
+
+def _short_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _open_table(results: Path, config: TrainingConfig) -> tuple[Path, list[str]]:

@@ -77,7 +77,7 @@ def _has_begun(run_dir: Path) -> bool:
     return any(any(run_dir.glob(pattern)) for name in _HELD for pattern in (name, f"*/{name}"))
 
 
-def save_network(run_dir: Path, config: TrainingConfig, weights: dict[str, Tensor]) -> None:
+def save_network(run_dir: Path, config: TrainingConfig, weights: dict[str, Tensor]) -> bool:
     """Write what a run ended with; the file stays as it is where it says the same already.
 
     Parameters
@@ -88,6 +88,11 @@ def save_network(run_dir: Path, config: TrainingConfig, weights: dict[str, Tenso
         Its recipe.
     weights : dict of str to Tensor
         Of the network.
+
+    Returns
+    -------
+    bool
+        Whether it was written.
 
     Raises
     ------
@@ -100,12 +105,13 @@ def save_network(run_dir: Path, config: TrainingConfig, weights: dict[str, Tenso
         if before.keys() == weights.keys() and all(
             torch.equal(before[name], tensor) for name, tensor in weights.items()
         ):
-            return
+            return False
         glance = run_dir / GLANCE
         if config.glance is not None and _has_begun(glance):
             msg = f"{glance} learns from another mixture: move it away, and it is trained anew"
             raise TrainingError(msg)
     save_weights(weights, path, config.labels.outputs)
+    return True
 
 
 def record(run_dir: Path, step: int, loss: float, validation: dict[str, float]) -> None:

@@ -39,7 +39,6 @@ from worksafe.training.precision import fast_precision
 from worksafe.training.preflight import refuse_unlearnable
 from worksafe.training.probe import Seen, describe_as_exported, start_head
 from worksafe.training.run_folder import (
-    NETWORK,
     START,
     Parts,
     checkpoint,
@@ -155,10 +154,11 @@ def train(
             record(run_dir, step, running, validation or {})
             checkpoint(run_dir, step, time.monotonic() - began, running, parts)
         yield Progress(step, steps, running, time.monotonic() - began, validation)
-    if start == steps and not (run_dir / NETWORK).exists():  # it was ended after its last step
-        validation = _validate(kept(), held, config)
+    mixture = kept()
+    if save_network(run_dir, config, mixture.state_dict()) and start == steps and held:
+        # It was ended after its last step, or is mixed otherwise now.
+        validation = _validate(mixture, held, config)
         yield Progress(steps, steps, running, time.monotonic() - began, validation)
-    save_network(run_dir, config, kept().state_dict())
 
 
 def _draw(config: TrainingConfig, learning: Sequence[Example], start: int) -> "DataLoader[Batch]":
@@ -208,7 +208,7 @@ def validation_names(outputs: Sequence[str]) -> list[str]:
 def _parameter_groups(
     network: HazardsNetwork, optimiser: OptimiserConfig
 ) -> list[dict[str, object]]:
-    """Give every layer its own peak learning rate; biases, norms and tokens do not decay."""
+    """Give every layer its own peak learning rate; biases, norms and embeddings do not decay."""
     groups: list[dict[str, object]] = []
     for name, parameter in network.named_parameters():
         below_head = network.depth + 1 - network.layer_of(name)
