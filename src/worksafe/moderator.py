@@ -298,7 +298,7 @@ class Moderator:
         """
         chosen, look, deadline = self.policy(policy), look or self.look(), Deadline(deadline_s)
         redaction = redaction or Redaction()
-        taken = self._redactor.take(source, redaction)
+        taken = self._redactor.take(source)
 
         def work(one: Source) -> Redacted:
             return self._redactor.redact(one, redaction, chosen, look, Caller(deadline))

@@ -1,4 +1,5 @@
 import io
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -398,3 +399,17 @@ def test_what_no_rule_is_reached_by_is_left_uncovered(rule: str) -> None:
 
     expected = {"drugs": {"drugs.cannabis"}, "drugs.tobacco": {"drugs.tobacco"}}
     assert {area.label for area in done.areas} == expected[rule]
+
+
+def test_a_file_of_the_callers_is_read_on_the_callers_thread(moderator: Moderator) -> None:
+    readers: set[int] = set()
+
+    class Noting(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            readers.add(threading.get_ident())
+            return super().read(size)
+
+    done = moderator.redact(Noting(encode(with_square(RED), "PNG")))
+
+    assert done.before.action is Action.BLOCK
+    assert readers == {threading.get_ident()}

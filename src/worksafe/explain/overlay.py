@@ -183,7 +183,7 @@ def _mark(picture: Image.Image, result: Moderation, reason: Reason) -> None:
             box = [part * picture.size[at % 2] for at, part in enumerate(corners)]
             draw.rectangle(box, outline=_COLOUR[reason.action], width=3)
             words = f"{region.detector_class} {region.score:.2f}"
-            _write(picture, (int(box[0]) + 6, int(box[1]) + 4), [words], _WHITE)
+            _write(picture, (int(box[0]) + 6, int(box[1]) + 4), [words], _WHITE, is_outlined=True)
 
 
 @cache
@@ -208,16 +208,20 @@ def _fitted(text: str, width_px: int) -> str:
 
 
 def _write(
-    image: Image.Image, at: tuple[int, int], lines: Iterable[str], fill: tuple[int, int, int]
+    image: Image.Image,
+    at: tuple[int, int],
+    lines: Iterable[str],
+    fill: tuple[int, int, int],
+    *,
+    is_outlined: bool = False,
 ) -> None:
     draw = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
-        is_on_picture = fill == _WHITE
         draw.text(
             (at[0], at[1] + number * _LINE_PX),
             line,
             fill=fill,
             font=_font(),
-            stroke_width=2 if is_on_picture else 0,
+            stroke_width=2 if is_outlined else 0,
             stroke_fill=_TEXT,
         )

@@ -56,7 +56,9 @@ def suitability(scores: Scores, policy: Policy) -> int:
     int
         0 to 100: 100 * (1 - the largest of weight * score over all labels).
     """
-    risks = (policy.weight_of(name) * score for name, score in scores.labels.items())
+    risks = (
+        policy.weight_of(name) * round(score, SCORE_DIGITS) for name, score in scores.labels.items()
+    )
     return round(100 * (1 - max(risks, default=0.0)))
 
 

@@ -1,5 +1,6 @@
 """One picture in, the same with what a policy minds covered up: check, cover, check again."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from worksafe.images.frames import count_frames
 from worksafe.images.limits import ImageLimits
 from worksafe.images.open import Opener, Read
 from worksafe.images.resize import RgbImage
-from worksafe.images.source import Source, is_video, read_head
+from worksafe.images.source import Source, Url, is_video, read_head, read_source
 from worksafe.models.registry import does_count
 from worksafe.models.spec import Label
 from worksafe.policy.decide import decide
@@ -124,35 +125,31 @@ class Redactor:
         self._limits = limits
         self._labels = {label.name for label in labels}
 
-    def take(self, source: Source, redaction: Redaction) -> Source:
+    def take(self, source: Source) -> Source:
         """Copy a picture that is the caller's, who may go on with it.
 
         Parameters
         ----------
         source : Source
             Of any kind.
-        redaction : Redaction
-            What is to be done with it.
 
         Returns
         -------
         Source
-            The same, or a copy of it.
+            The same, or a copy of it; of a file object its bytes.
 
         Raises
         ------
         InputError
-            One of its subclasses, where a PIL image is too large, damaged, or moves.
-        ValueError
-            If a label is asked for that nothing reports.
+            One of its subclasses, where a file object cannot be read, or a PIL image is too large,
+            damaged, or moves.
         """
-        if unknown := set(redaction.labels) - self._labels:
-            msg = f"no such label: {', '.join(sorted(unknown))}"
-            raise ValueError(msg)
         if isinstance(source, np.ndarray):
             return source.copy()
-        if not isinstance(source, Image.Image):
+        if isinstance(source, Url | str | bytes | os.PathLike):
             return source
+        if not isinstance(source, Image.Image):
+            return read_source(source, self._limits)
         self._limits.check_size(*source.size)
         try:
             if count_frames(source) > 1 and source.format not in _PILLOWS_ONE_PICTURE:
@@ -195,7 +192,12 @@ class Redactor:
         InputError
             One of its subclasses: where the picture cannot be checked, is an animation or a
             video, or does not pass even when all of it is covered.
+        ValueError
+            If a label is asked for that nothing reports.
         """
+        if unknown := set(redaction.labels) - self._labels:
+            msg = f"no such label: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
         look = replace(look, maps=True)
         read = self._opener.read(source, caller.deadline)
         _refuse_film(read)
