@@ -147,7 +147,7 @@ class ItemChecker:
             raise item.source
         began = time.perf_counter()
         found, decode_ms = self._finder.find(item.source, caller, look)
-        decision = decide(found.scores, policy)
+        decision = decide(found.scored, policy)
         total_ms = elapsed_ms(began)
         return Moderation(
             index=index,
@@ -155,8 +155,8 @@ class ItemChecker:
             decision=decision.action,
             suitability=decision.suitability,
             reasons=decision.reasons,
-            scores=found.scores.scores,
-            frames=found.scores.frames,
+            scores=found.scored.scores,
+            frames=found.scored.frames,
             image=found.image,
             timing=Timing(decode=decode_ms, inference=total_ms - decode_ms, total=total_ms),
         )

@@ -129,12 +129,12 @@ def test_all_that_is_kept_is_believed(redis_url: str) -> None:
         kept = moderator._recall.get(moderator._recall.key(data, "never"))
 
         assert kept is not None
-        assert (kept.scores.scores, kept.scores.frames) == (fresh.scores, fresh.frames)
+        assert (kept.scored.scores, kept.scored.frames) == (fresh.scores, fresh.frames)
         assert kept.image == fresh.image
 
 
 POISONS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "no categories": lambda found: found["scores"]["scores"].update(categories={}),
+    "no categories": lambda found: found["scored"]["scores"].update(categories={}),
     "no scores": lambda found: every(found, lambda one: one.update(categories={}, labels={})),
     "one label less": lambda found: every(found, lambda one: one["labels"].clear()),
     "a foreign label": lambda found: every(found, lambda one: one["labels"].update({"a.b": 0.9})),
@@ -143,13 +143,13 @@ POISONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "below 0": lambda found: every(found, lambda one: set_all(one, -3)),
     "no number": lambda found: every(found, lambda one: set_all(one, math.nan)),
     "endless": lambda found: every(found, lambda one: set_all(one, math.inf)),
-    "less than its frame": lambda found: set_all(found["scores"]["scores"], 0.0),
-    "no frames": lambda found: found["scores"].update(frames=[]),
-    "no such frame": lambda found: found["scores"]["frames"][0].update(frame=9),
-    "two of one frame": lambda found: found["scores"]["frames"].extend(found["scores"]["frames"]),
-    "at no time": lambda found: found["scores"]["frames"][0].update(time_s=math.nan),
-    "another winner": lambda found: found["scores"].update(frame_of={"violence.blood": 99}),
-    "a video without length": lambda found: found["scores"].update(is_video=True),
+    "less than its frame": lambda found: set_all(found["scored"]["scores"], 0.0),
+    "no frames": lambda found: found["scored"].update(frames=[]),
+    "no such frame": lambda found: found["scored"]["frames"][0].update(frame=9),
+    "two of one frame": lambda found: found["scored"]["frames"].extend(found["scored"]["frames"]),
+    "at no time": lambda found: found["scored"]["frames"][0].update(time_s=math.nan),
+    "another winner": lambda found: found["scored"].update(frame_of={"violence.blood": 99}),
+    "a video without length": lambda found: found["scored"].update(is_video=True),
     "a picture with length": lambda found: found["image"].update(duration_s=2.0),
     "an unknown format": lambda found: found["image"].update(format="zzz"),
     "no width": lambda found: found["image"].update(width=0),
@@ -165,8 +165,8 @@ POISONS: dict[str, Callable[[dict[str, Any]], object]] = {
 def every(found: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> None:
     """Change the scores of the image and of its frames alike."""
     for scores in (
-        found["scores"]["scores"],
-        *(one["scores"] for one in found["scores"]["frames"]),
+        found["scored"]["scores"],
+        *(one["scores"] for one in found["scored"]["frames"]),
     ):
         change(scores)
 

@@ -89,7 +89,7 @@ class MemoryCache:
 
 def _weight(found: Found) -> int:
     """Return how many entries something takes: its memory, by that of a still picture."""
-    return sum(1 + len(frame.scores.regions) // _REGIONS for frame in found.scores.frames)
+    return sum(1 + len(frame.scores.regions) // _REGIONS for frame in found.scored.frames)
 
 
 class Recall:
@@ -136,5 +136,5 @@ class Recall:
 
     def put(self, key: str, found: Found) -> None:
         """Keep what was found."""
-        if len(found.scores.frames) <= _MOST_FRAMES:
+        if len(found.scored.frames) <= _MOST_FRAMES:
             self._cache.put(key, found)

@@ -9,5 +9,5 @@ from worksafe.results import ImageInfo, ImageScores
 class Found:
     """What detectors found in an image, before any policy."""
 
-    scores: ImageScores
+    scored: ImageScores
     image: ImageInfo

@@ -29,17 +29,17 @@ def refuse_impossible(found: Found, labels: Sequence[Label]) -> None:
         If a label is missing or too many, a number is none or out of range, or one part says
         something else than another.
     """
-    scores, image = found.scores, found.image
-    for frame in scores.frames:
+    scored, image = found.scored, found.image
+    for frame in scored.frames:
         _refuse_scores(frame.scores, labels)
-    _refuse_frames(scores.frames, image)
-    if summarise(scores.frames, scores.unseen, is_video=scores.is_video) != scores:
+    _refuse_frames(scored.frames, image)
+    if summarise(scored.frames, scored.unseen, is_video=scored.is_video) != scored:
         raise ValueError("the image's scores are not those of its frames")
     if image.format not in _FORMAT_NAMES or min(image.width, image.height) < 1:
         raise ValueError("not an image that can be opened")
-    if scores.unseen != image.unseen or not _are_within(1, [scores.unseen]):
+    if scored.unseen != image.unseen or not _are_within(1, [scored.unseen]):
         raise ValueError("not a share that was unseen")
-    if scores.is_video != (image.duration_s is not None):
+    if scored.is_video != (image.duration_s is not None):
         raise ValueError("videos last, and pictures do not")
     if not math.isfinite(image.duration_s or 0):
         raise ValueError("not a length of a video")

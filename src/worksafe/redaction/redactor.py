@@ -202,13 +202,13 @@ class Redactor:
         read = self._opener.read(source, caller.deadline)
         _refuse_film(read)
         found, _ = self._finder.find(read, caller, look)
-        came_as, before = found.image.format, decide(found.scores, policy)
+        came_as, before = found.image.format, decide(found.scored, policy)
         if found.image.frames > 1 and came_as not in _ONE_PICTURE:
             raise NotRedactableError(_ONLY_STILLS)
         pixels = self._pixels(read, caller)
         if found.image.frames > 1 or found.image.odd_thumbnail:  # the rest of the file goes
             found = self._find_in(pixels, caller, look)
-        labels = _asked_for(redaction, found) | _minded(found, decide(found.scores, policy))
+        labels = _asked_for(redaction, found) | _minded(found, decide(found.scored, policy))
         covered: list[Area] = []
         for step in _steps(redaction.method):
             areas = step.areas(found, labels, pixels)
@@ -216,7 +216,7 @@ class Redactor:
             pixels = cover(pixels, areas, step.method)
             data, format_name = write_image(pixels, came_as)
             found = self._find_in(data, caller, look)
-            after = decide(found.scores, policy)
+            after = decide(found.scored, policy)
             asked = _asked_for(redaction, found)
             if after.action is Action.ALLOW and not asked:
                 return Redacted(data, format_name, before, after, tuple(covered), policy.info)
@@ -246,7 +246,7 @@ class _Step:
         height, width = pixels.shape[:2]
         if self.reach is None:
             return [Area(label, WHOLE) for label in sorted(labels)]
-        return find_areas(found.scores.scores, labels, self.reach, width, height)
+        return find_areas(found.scored.scores, labels, self.reach, width, height)
 
 
 def _steps(method: Method) -> list[_Step]:
@@ -262,7 +262,7 @@ def _refuse_film(read: Read) -> None:
 
 def _asked_for(redaction: Redaction, found: Found) -> set[str]:
     """Name the labels that were asked for and are in the picture."""
-    scores = found.scores.scores
+    scores = found.scored.scores
     with_regions = {region.label for region in scores.regions}
     return {
         label
@@ -280,6 +280,6 @@ def _minded(found: Found, decision: Decision) -> set[str]:
     return named | {
         name
         for reason in decision.reasons
-        for name, score in found.scores.scores.labels.items()
+        for name, score in found.scored.scores.labels.items()
         if category_of(name) == reason.rule and does_count(name) and score >= reason.threshold
     }
