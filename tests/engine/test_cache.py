@@ -203,3 +203,13 @@ def test_what_a_caller_makes_of_a_result_is_not_what_others_get() -> None:
     assert again.scores is not None
     assert again.scores.labels == before
     assert again.scores.categories
+
+
+def test_nothing_is_hashed_where_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    moderator, session = counted(cache_entries=0)
+    monkeypatch.delattr(Recall, "key")
+
+    results = [moderator.check(encode(photo())) for _ in range(2)]
+
+    assert [result.status for result in results] == ["ok", "ok"]
+    assert session.runs == 2

@@ -94,7 +94,7 @@ class Finder:
         began = time.perf_counter()
         read = self._read(source, caller)
         key = None
-        if isinstance(read, bytes) and not look.maps:
+        if self._recall.is_on and isinstance(read, bytes) and not look.maps:
             key = self._recall.key(read, look.thorough)
         if key is not None and (known := self._recall.get(key)) is not None:
             return known, elapsed_ms(began)

@@ -108,6 +108,11 @@ class RedisCache:
         self._asked_again_at: dict[Kind, float] = {"read": 0.0, "write": 0.0}
         self._askers = ThreadPoolExecutor(_QUESTIONS_AT_ONCE, "redis")
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it keeps anything at all."""
+        return True
+
     def get(self, key: str) -> Found | None:
         """Return what is kept under a key; None, too, where Redis does not answer, or nonsense."""
         kept = self._ask("read", lambda: self._redis.get(_PREFIX + key))
