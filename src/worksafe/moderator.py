@@ -298,14 +298,14 @@ class Moderator:
         """
         chosen, look, deadline = self.policy(policy), look or self.look(), Deadline(deadline_s)
         redaction = redaction or Redaction()
+        self._redactor.refuse_unknown(redaction)
         taken = self._redactor.take(source)
 
         def work(one: Source) -> Redacted:
             return self._redactor.redact(one, redaction, chosen, look, Caller(deadline))
 
         with self.admission.admit() as place:
-            task = next(self.admission.map(work, [taken], deadline, place))
-            return task.result()
+            return next(self.admission.map(work, [taken], deadline, place)).result()
 
     def open(self, source: Source, side_px: int) -> AbstractContextManager[Pictures]:
         """Decode an image without scoring it, to show what was checked.

@@ -225,23 +225,18 @@ class _Guard(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
+        def connect(address: str, share: int) -> httpcore.NetworkStream:
+            seconds = self.remaining_s() / share
+            stream = self._backend.connect_tcp(
+                address, port, seconds, local_address, socket_options
+            )
+            return _TimedStream(stream, self)
+
         *others, last = self._checked(host, port)
         for number, address in enumerate(others):
-            share_s = self.remaining_s() / (len(others) + 1 - number)
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return self._connect(address, port, share_s, local_address, socket_options)
-        return self._connect(last, port, self.remaining_s(), local_address, socket_options)
-
-    def _connect(
-        self,
-        address: str,
-        port: int,
-        seconds: float,
-        local_address: str | None,
-        socket_options: Iterable[Any] | None,
-    ) -> httpcore.NetworkStream:
-        stream = self._backend.connect_tcp(address, port, seconds, local_address, socket_options)
-        return _TimedStream(stream, self)
+                return connect(address, len(others) + 1 - number)
+        return connect(last, 1)
 
     def _checked(self, host: str, port: int) -> list[str]:
         is_own = host.lower() in self._hosts

@@ -125,6 +125,12 @@ class Redactor:
         self._limits = limits
         self._labels = {label.name for label in labels}
 
+    def refuse_unknown(self, redaction: Redaction) -> None:
+        """Raise ValueError where a label is to be covered that nothing reports."""
+        if unknown := set(redaction.labels) - self._labels:
+            msg = f"no such label: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
+
     def take(self, source: Source) -> Source:
         """Copy a picture that is the caller's, who may go on with it.
 
@@ -192,12 +198,7 @@ class Redactor:
         InputError
             One of its subclasses: where the picture cannot be checked, is an animation or a
             video, or does not pass even when all of it is covered.
-        ValueError
-            If a label is asked for that nothing reports.
         """
-        if unknown := set(redaction.labels) - self._labels:
-            msg = f"no such label: {', '.join(sorted(unknown))}"
-            raise ValueError(msg)
         look = replace(look, maps=True)
         read = self._opener.read(source, caller.deadline)
         _refuse_film(read)
