@@ -63,6 +63,7 @@ bench: $(VENV)/dev ## measure speed against naive servers, A B A B; tables and p
 	$(BIN)/python benchmarks/bench_nudity.py
 	$(BIN)/python benchmarks/bench_parts.py
 	$(BIN)/python benchmarks/bench_http.py
+	$(BIN)/python benchmarks/bench_video.py
 	$(BIN)/python benchmarks/bench_growth.py --requests $(REQUESTS) --overload 20
 	$(BIN)/python benchmarks/plot.py
 

@@ -117,6 +117,13 @@ def test_a_set_has_more_time_than_one_image() -> None:
     assert settings.deadline_for(101) == 60
 
 
+def test_a_video_has_more_time_than_an_image() -> None:
+    settings = Settings(deadline_s=10, deadline_per_image_s=0.5, deadline_per_video_s=40)
+
+    assert settings.deadline_for(1, videos=1) == 50
+    assert settings.deadline_for(3, videos=2) == 91
+
+
 @pytest.mark.parametrize("value", ["cdn.example.com", '"cdn.example.com"', "[1]"])
 def test_a_variable_that_is_no_list_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSAFE_FETCH_HOSTS", value)

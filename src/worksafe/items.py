@@ -17,7 +17,14 @@ from worksafe.images.deadline import Deadline
 from worksafe.images.decode import decode_image
 from worksafe.images.limits import ImageLimits
 from worksafe.images.pictures import DecodedImage
-from worksafe.images.source import Source, Url, printable_path, read_source
+from worksafe.images.source import (
+    Source,
+    Url,
+    is_video,
+    printable_path,
+    read_head,
+    read_source,
+)
 from worksafe.policy.decide import decide
 from worksafe.policy.document import Policy
 from worksafe.results import ItemError, Moderation, Timing, elapsed_ms
@@ -47,6 +54,12 @@ def refuse_no_set(items: Sequence[Item]) -> None:
         raise ValueError("a set needs an image at least")
     if not all(isinstance(item, Item) for item in items):
         raise TypeError("a set is of items: wrap each image, Item(source)")
+
+
+def count_videos(items: Sequence[Item]) -> int:
+    """Count the items whose bytes are a video's; what a URL leads to is not known yet."""
+    received = [item.source for item in items if isinstance(item.source, bytes)]
+    return sum(is_video(read_head(data)) for data in received)
 
 
 class ItemChecker:

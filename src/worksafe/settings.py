@@ -40,6 +40,7 @@ _HOST = re.compile(r"[\w.:-]+", re.ASCII)
 Positive = Annotated[int, Field(ge=1)]
 _DAY_S = 86_400  # longer waits overflow somewhere or other
 Seconds = Annotated[float, Field(gt=0, le=_DAY_S, allow_inf_nan=False)]
+SecondsMore = Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)]
 
 
 def _from_json(value: object) -> object:
@@ -110,6 +111,8 @@ class Settings(BaseSettings):
         Time allowed for a request with one image, in seconds.
     deadline_per_image_s : float
         Time allowed for each further image of a request, in seconds.
+    deadline_per_video_s : float
+        Time allowed besides for each video that a request brings, in seconds.
     redact_deadline_s : float
         Time allowed for a request that redacts, in seconds: it writes and checks the picture anew,
         up to five times.
@@ -165,7 +168,8 @@ class Settings(BaseSettings):
     running: Positive | None = None
     waiting: Annotated[int, Field(ge=0)] = 24
     deadline_s: Seconds = 10.0
-    deadline_per_image_s: Annotated[float, Field(ge=0, le=_DAY_S, allow_inf_nan=False)] = 1.0
+    deadline_per_image_s: SecondsMore = 1.0
+    deadline_per_video_s: SecondsMore = 50.0
     redact_deadline_s: Seconds = 30.0
     graceful_s: Seconds = 60.0
     policy: str = DEFAULT
@@ -257,9 +261,18 @@ class Settings(BaseSettings):
             decoder_bytes=self.decoder_bytes,
         )
 
-    def deadline_for(self, images: int) -> float:
-        """Return the seconds allowed for a request with so many images; a day at most."""
-        return min(_DAY_S, self.deadline_s + self.deadline_per_image_s * max(0, images - 1))
+    def deadline_for(self, images: int, videos: int = 0) -> float:
+        """Return the seconds allowed for a request; a day at most.
+
+        Parameters
+        ----------
+        images : int
+            How many it has, videos included.
+        videos : int, optional
+            How many of them are videos.
+        """
+        more_s = self.deadline_per_image_s * max(0, images - 1) + self.deadline_per_video_s * videos
+        return min(_DAY_S, self.deadline_s + more_s)
 
     @classmethod
     def settings_customise_sources(

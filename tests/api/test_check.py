@@ -4,16 +4,20 @@ import io
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from fakes import colour_detector
+from films import film
 from pictures import BROKEN, encode, photo
 from worksafe.api.app import create_app
 from worksafe.api.response_schemas import CheckResponse
 from worksafe.models.registry import CATEGORIES, DETECTORS, LABELS
 from worksafe.moderator import Moderator
 from worksafe.results import TAXONOMY
+from worksafe.settings import Settings
 
 PNG = encode(photo("cat"), "PNG")
 JPEG = encode(photo("coffee"), "JPEG")
@@ -553,3 +557,19 @@ def test_a_list_that_nobody_has_filled_in_is_not_given(client: FlaskClient) -> N
 
     assert response.status_code == 200, response.text
     assert response.get_json()["results"][0]["frames"]
+
+
+def test_a_video_has_more_time_than_a_picture_and_lends_it_to_its_set() -> None:
+    detector = colour_detector("violence.firearm", (255, 0, 0))
+    made = Moderator(Settings(deadline_s=1e-6, deadline_per_video_s=30), detectors=[detector])
+    client = create_app(made).test_client()
+    video = film(30, lambda index: np.full((48, 64, 3), 8 * index, dtype=np.uint8))
+
+    alone = post_files(client, upload(PNG)).get_json()
+    both = post_files(client, upload(PNG), upload(video, "a.mp4")).get_json()
+    as_before = client.post("/preds", data={"images": [upload(PNG), upload(video, "a.mp4")]})
+
+    assert [result["error"]["code"] for result in alone["results"]] == ["deadline_exceeded"]
+    assert [result["status"] for result in both["results"]] == ["ok", "ok"]
+    assert all("error" not in item for item in as_before.get_json()["data"])
+    made.close()

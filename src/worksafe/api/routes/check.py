@@ -10,6 +10,7 @@ from worksafe.api.openapi import image_request
 from worksafe.api.rendering import render_check
 from worksafe.api.request_schemas import CheckBody, CheckOptions
 from worksafe.api.response_schemas import CheckResponse
+from worksafe.items import count_videos
 from worksafe.moderator import Moderator
 
 _TAG = Tag(name="check", description="Check images")
@@ -40,7 +41,7 @@ def check_routes(moderator: Moderator) -> APIBlueprint:
             parsed.items,
             options.policy,
             look=moderator.look(options.thorough, maps="heatmap" in options.include),
-            deadline_s=settings.deadline_for(len(parsed.items)),
+            deadline_s=settings.deadline_for(len(parsed.items), count_videos(parsed.items)),
         )
         return answer_with(render_check(done, options.include))
 

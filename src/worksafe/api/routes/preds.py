@@ -11,6 +11,7 @@ from worksafe.api.errors import problem_responses
 from worksafe.api.intake import FORM_TYPE, read_uploads
 from worksafe.api.openapi import form_schema
 from worksafe.api.response_schemas import ItemErrorModel
+from worksafe.items import count_videos
 from worksafe.models.registry import LABELS
 from worksafe.moderator import Moderator
 from worksafe.results import UNSEEN, Action, Check, Moderation, Reason
@@ -66,7 +67,8 @@ def preds_routes(moderator: Moderator) -> APIBlueprint:
     def preds() -> Response:
         moderator.admission.refuse_when_full()
         items = read_uploads(request, settings.max_images)
-        done = moderator.check_set(items, deadline_s=settings.deadline_for(len(items)))
+        deadline_s = settings.deadline_for(len(items), count_videos(items))
+        done = moderator.check_set(items, deadline_s=deadline_s)
         return answer_with(render_preds(done), exclude_unset=True)
 
     return routes
