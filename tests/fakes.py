@@ -61,7 +61,7 @@ def colour_detector(label: str, rgb: tuple[int, int, int], *, maps: bool = False
 
 
 def brightness_detector(
-    label: str = "violence.blood", session: FakeSession | None = None
+    label: str = "violence.fighting", session: FakeSession | None = None
 ) -> Detector:
     """A detector whose score for one label is how bright a picture is."""
     shown = LABELS[label]

@@ -31,8 +31,8 @@ def test_the_brightest_frame_counts_and_is_named() -> None:
 
     scored = score_image(pictures(*views), [brightness_detector()], IdlePlaces(1))
 
-    assert scored.scores.labels["violence.blood"] == pytest.approx(200 / 255, abs=1e-4)
-    assert scored.frame_of == {"violence": 7, "violence.blood": 7}
+    assert scored.scores.labels["violence.fighting"] == pytest.approx(200 / 255, abs=1e-4)
+    assert scored.frame_of == {"violence": 7, "violence.fighting": 7}
     assert [region.score for region in scored.scores.regions] == [pytest.approx(200 / 255)]
 
 
@@ -41,7 +41,7 @@ def test_a_view_counts_that_comes_after_those_of_other_frames() -> None:
 
     scored = score_image(pictures(*views), [brightness_detector()], IdlePlaces(1))
 
-    assert scored.scores.labels["violence.blood"] == pytest.approx(200 / 255, abs=1e-4)
+    assert scored.scores.labels["violence.fighting"] == pytest.approx(200 / 255, abs=1e-4)
     assert [one.frame for one in scored.frames] == [0, 1]
 
 

@@ -15,7 +15,7 @@ HEADER = "path,split,category,label,sublabel,source,group\n"
 @pytest.fixture
 def moderator() -> Moderator:
     """Says that bright pictures show blood."""
-    return Moderator(detectors=[brightness_detector()])
+    return Moderator(detectors=[brightness_detector("violence.blood")])
 
 
 @pytest.fixture
