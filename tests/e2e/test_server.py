@@ -157,14 +157,20 @@ def test_a_connection_that_waits_is_kept(tmp_path: Path) -> None:
             time.sleep(pause_s)
 
 
-def test_what_the_shadow_would_have_decided_is_in_the_log(tmp_path: Path) -> None:
-    with serving(tmp_path, WORKSAFE_SHADOW_POLICY="strict") as (url, server):
+def test_what_the_shadow_would_have_decided_and_a_misspelt_setting_are_in_the_log(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, WORKSAFE_SHADOW_POLICY="strict", WORKSAFE_POLICYDIR="policies") as (
+        url,
+        server,
+    ):
         answer = post(f"{url}/v1/check", b"no picture", "image/jpeg")
         server.send_signal(signal.SIGTERM)
         log = server.communicate(timeout=30)[0].decode()
 
     assert f"check={answer['id']} index=0 active=default did=review" in log
     assert "shadow=strict would=block" in log
+    assert "ignored: WORKSAFE_POLICYDIR" in log
 
 
 def test_the_command_line_runs_as_installed(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ def block(name: str, body: str = "old figures\n") -> str:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     measured = (Measured("hazards", "9.9.9", SPEC.weights.sha256),)
-    origin = Origin("test", "worksafe evaluate", 4, "a" * 64, measured, "default", "sha256:1")
+    decided = ("default", "sha256:1")
+    origin = Origin("test", "worksafe evaluate", 4, "a" * 64, measured, *decided, "ort", "avx2")
     write_report(Report(origin, {"decisions": [DECISION]}), tmp_path)
     return tmp_path
 

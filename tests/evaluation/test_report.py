@@ -28,6 +28,8 @@ ORIGIN = Origin(
     models=(Measured("brightness", "1", "b" * 64),),
     policy="default",
     policy_version="sha256:" + "c" * 64,
+    runtime="onnxruntime-cpu-f32",
+    processor="avx2",
 )
 
 

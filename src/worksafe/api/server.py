@@ -105,6 +105,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "ready: %s, the policy %s; API documentation: http://%s/docs",
             *(models, self._settings.policy, self._settings.address),
         )
+        if unknown := Settings.unknown_variables():
+            _log.warning("ignored: %s: there are no such settings", ", ".join(unknown))
         if self._settings.cache_url:
             _log.info("cache: %s", moderator.describe_cache())
         return_freed_pages()

@@ -15,7 +15,7 @@ from worksafe.cli.shown import table_console
 from worksafe.doctor.attack import Answered, attack, is_there
 from worksafe.doctor.corpus import all_cases
 from worksafe.engine.cores import count_cores
-from worksafe.engine.runtime import PORTABLE
+from worksafe.engine.runtime import PORTABLE, describe_processor
 from worksafe.images.formats import FORMATS
 from worksafe.images.open import has_video
 from worksafe.moderator import Moderator
@@ -29,7 +29,7 @@ def describe() -> None:
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_row("worksafe", __version__)
         table.add_row("Python", platform.python_version())
-        table.add_row("cores", str(count_cores()))
+        table.add_row("processor", f"{count_cores()} cores, with {describe_processor()}")
         for model in moderator.models:
             table.add_row("model", f"{model.name} {model.version}, {model.license}")
         runtime = moderator.runtime
@@ -37,7 +37,7 @@ def describe() -> None:
         table.add_row("runtime", f"{on}: {runtime.why}")
         if runtime.name != PORTABLE.name:
             table.add_row(
-                "", f"networks in int8 by {PORTABLE.name}, so that scores match on all machines"
+                "", f"networks in int8 by {PORTABLE.name}, so that it changes no decision"
             )
         table.add_row("formats", ", ".join(formats))
         folder = moderator.settings.policy_dir

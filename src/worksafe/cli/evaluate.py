@@ -14,6 +14,7 @@ from rich.progress import track
 
 from worksafe.cli.shown import print_markdown
 from worksafe.engine.detector import load_detectors
+from worksafe.engine.runtime import describe_processor
 from worksafe.errors import DatasetError, SettingsError
 from worksafe.evaluation.card import fill_card, find_blocks
 from worksafe.evaluation.datasets import MANIFEST, NEUTRAL, SPLITS, Example, read_split
@@ -214,6 +215,8 @@ def _origin(data: Path, split: str, command: str, pictures: int, moderator: Mode
         models=tuple(Measured(m.name, m.version, m.sha256) for m in moderator.models),
         policy=policy.name,
         policy_version=policy.version,
+        runtime=moderator.runtime.key,
+        processor=describe_processor(),
     )
 
 

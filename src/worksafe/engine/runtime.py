@@ -1,6 +1,7 @@
 """What runs the networks here: chosen once, by what is installed, by the processor, or by hand."""
 
 import importlib.util
+import platform
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ Precision = Literal["f32", "bf16"]
 
 _CPUINFO = Path("/proc/cpuinfo")
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+_ROUNDING_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 _CUDA_PROVIDER = "CUDAExecutionProvider"
 
 
@@ -76,6 +78,12 @@ def look_at_machine() -> Machine:
         has_cuda=_CUDA_PROVIDER in onnxruntime.get_available_providers(),
         has_bf16=bool(_BF16_FLAGS & _processor_flags()),
     )
+
+
+def describe_processor() -> str:
+    """Name those of the processor's instructions by which networks round otherwise."""
+    flags = _processor_flags()
+    return ", ".join(flag for flag in _ROUNDING_FLAGS if flag in flags) or platform.machine()
 
 
 def choose_runtime(name: RuntimeChoice, device: DeviceChoice, machine: Machine) -> Runtime:

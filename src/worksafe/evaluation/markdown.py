@@ -43,6 +43,7 @@ def origin_lines(origin: Origin) -> Lines:
         f"- Policy: {origin.policy} (`{origin.policy_version[:19]}`)",
         f"- Pictures: {origin.pictures:,}, by the manifest `sha256:{origin.manifest_sha256[:12]}`",
         f"- Command: `{origin.command}`",
+        f"- Run by: {origin.runtime}, on a processor with {origin.processor}",
     ]
 
 

@@ -54,6 +54,8 @@ class Origin:
         What scored.
     policy, policy_version : str
         What decided.
+    runtime, processor : str
+        What ran the networks, which round otherwise on another.
     """
 
     split: str
@@ -63,6 +65,8 @@ class Origin:
     models: tuple[Measured, ...]
     policy: str
     policy_version: str
+    runtime: str
+    processor: str
 
 
 @dataclass(frozen=True, slots=True)
