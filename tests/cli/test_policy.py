@@ -189,6 +189,20 @@ def test_validate_finds_what_only_the_folder_as_a_whole_has(tmp_path: Path) -> N
     assert "b.yaml:1: name: another file of this folder" in output.output
 
 
+def test_validate_warns_of_thresholds_that_are_not_told_as_one_may_expect(tmp_path: Path) -> None:
+    rules = "{drugs: {review: 0.5}, violence.blade: {review: {fpr: 0.02}, block: 0.9}, "
+    rules += "nudity: {block: 0.1}, unseen: {review: 0.01}}"
+    (tmp_path / "a.yaml").write_text(f"name: eager\nrules: {rules}\n")
+
+    output = runner.invoke(app, ["policy", "validate", str(tmp_path)])
+
+    _, blade, nudity = output.output.splitlines()
+    assert "violence.blade from 0.01" in blade
+    assert "glance" in blade
+    assert "nudity from 0.1: of a film" in nudity
+    assert output.exit_code == 0
+
+
 def test_validating_nothing_is_a_mistake(tmp_path: Path) -> None:
     output = runner.invoke(app, ["policy", "validate", str(tmp_path)])
 

@@ -14,16 +14,17 @@ from rich.table import Table
 
 from worksafe.cli.shown import print_markdown, printable, table_console
 from worksafe.cli.sources import find_policy
+from worksafe.engine.scoring import SECOND_LOOK
 from worksafe.errors import PolicyError, StoredResultsError
 from worksafe.evaluation.datasets import NEUTRAL, read_split
 from worksafe.evaluation.markdown import table_lines
 from worksafe.evaluation.scoring import measuring_settings
-from worksafe.models.registry import LABELS
+from worksafe.models.registry import DETECTORS, LABELS
 from worksafe.moderator import Moderator
 from worksafe.policy.document import Policy
 from worksafe.policy.reading import policy_files, read_policies, read_policy, refuse_second
 from worksafe.policy.stored import Stored, read_results, stored
-from worksafe.results import Action
+from worksafe.results import UNSEEN, Action
 from worksafe.settings import Settings
 
 _CHANGED_STATUS = 1
@@ -90,7 +91,34 @@ def _validate_all(files: Sequence[Path]) -> int:
         else:
             names.add(policy.name)
             typer.echo(f"{file}: {policy.name} {policy.version}")
+            for warning in _low_thresholds(policy):
+                typer.echo(f"{file}: {warning}")
     return mistakes
+
+
+def _low_thresholds(policy: Policy) -> list[str]:
+    """Say of rules that mind very little what they are not told as they may expect."""
+    settled = {
+        name: spec.glance.settles_below
+        for spec in DETECTORS
+        if spec.glance
+        for name in (*spec.categories, *(label.name for label in spec.labels))
+    }
+    warnings = []
+    for name, rule in policy.rules.items():
+        lowest = min(one for one in (rule.review, rule.block, 1.0) if one is not None)
+        if lowest < settled.get(name, 0.0):
+            doubt = (
+                "scores as low are mostly a glance's; with thorough=always all are a full look's"
+            )
+        elif name != UNSEEN and lowest < SECOND_LOOK:
+            doubt = (
+                "of a film, what scores as low may be missed where it is shown for under a second"
+            )
+        else:
+            continue
+        warnings.append(f"{name} from {lowest:g}: {doubt}")
+    return warnings
 
 
 def test(names: Sequence[str], on: Path | None, data: Path | None, split: str) -> None:
