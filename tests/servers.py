@@ -74,7 +74,13 @@ def serving(
         yield url, server
     finally:
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
+        try:
+            log = server.communicate(timeout=30)[0]
+        except subprocess.TimeoutExpired:
+            server.kill()
+            raise
+    assert b"Traceback" not in log, log.decode()  # where the test itself has not failed
+    assert server.returncode == 0
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -15,6 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +54,45 @@ def test_no_pixel_goes_to_disk(tmp_path: Path) -> None:
     results = [result for answer in answers for result in answer["results"]]
     assert all(result["status"] == "ok" for result in results)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_what_was_sent_goes_to_the_log(tmp_path: Path) -> None:
+    """Neither pixels nor names, of good requests, of bad ones and of what cannot be decoded."""
+    picture = encode(photo("cat").resize((64, 64)), "PNG")
+    coded = base64.b64encode(picture).decode()
+    name = "my-secret-holiday"
+    entries = [
+        {"id": name, "base64": coded},
+        {"id": name, "base64": coded[:100] + "!" + coded[100:]},
+        {"id": name, "base64": coded[:400]},
+        {"id": name, "url": f"https://example.com/{name}.jpg"},
+    ]
+    documents: list[object] = [
+        {"images": entries},
+        {"images": entries, "polcy": name},
+        {"images": [{"base64": coded, "base65": coded}]},
+        {"images": coded},
+        [coded],
+    ]
+    bodies = [(json.dumps(document), "application/json") for document in documents]
+    bodies += [(json.dumps(documents[0])[:-3], "application/json"), (coded, "image/png")]
+    boundary = f'--b\r\nContent-Disposition: form-data; name="images"; filename="{name}"\r\n\r\n'
+    bodies += [(boundary + coded, "multipart/form-data; boundary=b"),
+               (f"{boundary}{coded}\r\n--b--\r\n", "multipart/form-data; boundary=b")]  # fmt: skip
+
+    with serving(tmp_path) as (url, server):
+        for path in ("v1/check", "v1/redact", "preds"):
+            for body, content_type in bodies:
+                headers = {"Content-Type": content_type}
+                answer = httpx.post(f"{url}/{path}", content=body, headers=headers, timeout=60)
+                assert answer.status_code in {200, 415, 422}
+                assert coded[100:140] not in answer.text
+        server.send_signal(signal.SIGTERM)
+        log = server.communicate(timeout=30)[0].decode()
+
+    assert log.count("POST /") == 3 * len(bodies)
+    assert name not in log
+    assert not any(coded[at : at + 40] in log for at in range(len(coded) - 40))
 
 
 def redacted(url: str, body: bytes, content_type: str) -> bytes:

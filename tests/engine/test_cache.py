@@ -1,9 +1,11 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, get_args
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from fakes import CountingSession, brightness_detector, counted, said
+from fakes import CountingSession, FakeSession, brightness_detector, counted, said
 from pictures import encode, photo, quadrants
 from worksafe import Moderator
 from worksafe.engine.cache import MemoryCache, Recall
@@ -157,10 +159,44 @@ def test_nothing_is_kept_if_so_wished() -> None:
     assert session.runs == 3
 
 
-def test_errors_are_not_kept() -> None:
-    moderator, _ = counted()
+def test_errors_are_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+    def fail_once(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        answers.append(planes)
+        if len(answers) == 1:
+            raise MemoryError("for once")
+        means: NDArray[np.float32] = planes.mean(axis=(2, 3))
+        return means
 
-    assert [moderator.check(b"GIF89a").status for _ in range(2)] == ["error", "error"]
+    answers: list[NDArray[np.float32]] = []
+    moderator = Moderator(detectors=[brightness_detector(session=FakeSession(fail_once))])
+    data = encode(photo())
+
+    statuses = [moderator.check(data).status for _ in range(3)]
+
+    assert statuses == ["error", "ok", "ok"]
+    assert len(answers) == 2
+    assert "for once" in caplog.text
+
+
+@pytest.mark.parametrize("limit", [field.name for field in fields(ImageLimits)])
+def test_what_was_looked_at_within_other_limits_is_looked_at_anew(limit: str) -> None:
+    def key(limits: ImageLimits) -> str:
+        return Recall(MemoryCache(10), [brightness_detector()], limits).key(b"a picture", "never")
+
+    usual = ImageLimits()
+
+    assert key(replace(usual, **{limit: getattr(usual, limit) + 1})) != key(usual)
+
+
+def test_what_had_another_taxonomy_is_looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def key() -> str:
+        recall = Recall(MemoryCache(10), [brightness_detector()], ImageLimits())
+        return recall.key(b"a picture", "never")
+
+    before = key()
+    monkeypatch.setattr("worksafe.engine.cache.TAXONOMY", "2")
+
+    assert key() != before
 
 
 def test_what_looked_closer_or_ran_elsewhere_is_kept_by_itself() -> None:

@@ -1,4 +1,5 @@
 import io
+import re
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -99,6 +100,24 @@ def test_a_film_cut_off_gives_pictures_or_an_error_of_ours(container: str, share
         assert error.code == "undecodable_image"  # noqa: PT017 - both ends are allowed
     else:
         assert views
+
+
+@pytest.mark.parametrize("container", ["matroska", "webm", "avi"])  # of MP4 the index comes last
+def test_a_film_that_is_damaged_after_some_frames_is_an_error(container: str) -> None:
+    """What was seen before is no reason to take the rest for harmless."""
+    data = quiet_film_with({}, frames=50, container=container)
+    late = 0
+
+    for seed in range(20):
+        rng, damaged = np.random.default_rng(seed), bytearray(data)
+        for at in rng.integers(len(data) // 3, len(data), 60):
+            damaged[at] ^= 1 << int(rng.integers(8))
+        try:
+            watch(bytes(damaged))
+        except UndecodableImageError as error:
+            late += bool(re.search(r"after (?!0\.0)[0-9.]+ s$", str(error)))
+
+    assert late >= 8
 
 
 @pytest.mark.parametrize("data", [b"", b"\x1a\x45\xdf\xa3", b"\x00\x00\x00\x14ftypisom" + bytes(8)])

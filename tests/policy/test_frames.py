@@ -27,6 +27,11 @@ def test_frames_exactly_as_far_apart_as_may_be_agree(second: int) -> None:
         assert of(TWO, *near, (time_s + 1.8, 0.1)) == 0.9
 
 
+@pytest.mark.parametrize(("score", "counts"), [(0.95, 0.95), (0.94996, 0.95), (0.9499, 0.1)])
+def test_one_frame_that_is_as_certain_as_must_be_counts_alone(score: float, counts: float) -> None:
+    assert of(TWO, (0.0, score), (0.5, 0.1)) == pytest.approx(counts, abs=1e-9)
+
+
 def test_frames_that_are_further_apart_do_not_agree() -> None:
     assert of(TWO, (0.2, 0.1), (1.0, 0.9), (2.01, 0.9), (2.8, 0.1)) == 0.1
 
