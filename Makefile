@@ -52,7 +52,7 @@ check: $(VENV)/dev ## lint, types, import contract, docstrings, sizes
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m numpydoc lint $$(git ls-files 'src/*.py')
+	$(BIN)/python -m numpydoc lint $$(find src -name '*.py')
 	$(BIN)/pytest -q tests/contracts/test_architecture.py -k "lines or imports_go"
 
 format: $(VENV)/dev ## format the code, and fix what can be fixed
@@ -68,12 +68,12 @@ bench: $(VENV)/dev ## measure speed against naive servers, A B A B; tables and p
 	$(BIN)/python benchmarks/plot.py
 
 train: $(VENV)/train ## train the hazards detector: DATA=… INITIAL=… [CONFIG=… RUN_DIR=…]
-	$(BIN)/worksafe train $(CONFIG) --data "$(DATA)" --run-dir $(RUN_DIR) \
-		$(if $(INITIAL),--initial $(INITIAL))
+	$(BIN)/worksafe train "$(CONFIG)" --data "$(DATA)" --run-dir "$(RUN_DIR)" \
+		$(if $(INITIAL),--initial "$(INITIAL)")
 
 crossvalidate: $(VENV)/train ## measure a recipe on sources it never saw: DATA=… INITIAL=… CONFIG=…
-	$(BIN)/worksafe crossvalidate $(CONFIG) --data "$(DATA)" --run-dir $(RUN_DIR)-folds \
-		$(if $(INITIAL),--initial $(INITIAL))
+	$(BIN)/worksafe crossvalidate "$(CONFIG)" --data "$(DATA)" --run-dir "$(RUN_DIR)-folds" \
+		$(if $(INITIAL),--initial "$(INITIAL)")
 
 evaluate: $(VENV)/dev ## measure what ships on labelled pictures: DATA=… [SPLIT=val]
 	$(BIN)/worksafe evaluate --data "$(DATA)" --split $(SPLIT) --robustness
