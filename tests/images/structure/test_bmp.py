@@ -118,6 +118,23 @@ def test_pixels_that_begin_in_the_table_are_refused(start: int) -> None:
         decode(bytes(data))
 
 
+def core_bmp(bits: int, pixels: bytes, *, table: bytes = b"", start: int | None = None) -> bytes:
+    """Four by two pixels below the first header that there was, of twelve bytes."""
+    begins = 26 + len(table) if start is None else start
+    head = b"BM" + struct.pack("<IHHI", 26 + len(table) + len(pixels), 0, 0, begins)
+    return head + struct.pack("<IHHHH", 12, 4, 2, 1, bits) + table + pixels
+
+
+def test_a_bmp_with_the_oldest_header_is_read_whatever_its_first_pixels_are() -> None:
+    assert decode(core_bmp(24, b"\0\0\x08\0" + bytes(20)))[0].shape == (2, 4, 3)
+    assert decode(core_bmp(8, bytes(8), table=bytes(range(256)) * 3))[0].shape == (2, 4, 3)
+
+
+def test_pixels_that_begin_in_the_table_of_the_oldest_header_are_refused() -> None:
+    with pytest.raises(UndecodableImageError, match="table"):
+        decode(core_bmp(8, bytes(8), table=bytes(range(256)) * 3, start=26))
+
+
 def bmp_of_runs(coding: int, runs: bytes) -> bytes:
     """Four by four pixels, of a palette of greys."""
     colours = 256 if coding == 1 else 16

@@ -17,6 +17,7 @@ from worksafe.images.limits import ImageLimits
 from worksafe.images.resize import RgbImage
 from worksafe.images.source import Source
 from worksafe.images.structure.check import is_dear, readings
+from worksafe.images.structure.gif import refuse_odd_gif
 from worksafe.images.structure.jpeg import MAX_EXIF, MAX_MARKERS, MAX_SCANS
 from worksafe.images.structure.tiff import MAX_ENTRIES, MAX_PAGES
 
@@ -294,6 +295,21 @@ def test_a_disposal_that_is_none_is_an_error_where_a_frame_follows(disposal: int
     assert decode_image(gif_of(one), ImageLimits(), 320).frames == 1
     with pytest.raises(UndecodableImageError, match="do not agree"):
         decode_image(gif_of(two), ImageLimits(), 320)
+
+
+@pytest.mark.parametrize("length", [3, 5])
+def test_a_gif_with_a_control_block_of_an_odd_length_is_an_error(length: int) -> None:
+    data = gif_of([(WHOLE, KEEP), (WHOLE, KEEP)])
+    control = data[data.index(b"\x21\xf9") :][:8]
+    odd = control[:2] + bytes([length]) + control[3:-1].ljust(length, b"\0")[:length] + b"\0"
+
+    with pytest.raises(UndecodableImageError, match="odd length"):
+        decode_image(data.replace(control, odd, 1), ImageLimits(), 320)
+
+
+def test_junk_in_a_gif_is_counted_where_nothing_follows_it() -> None:
+    with pytest.raises(ImageFramesError, match="blocks"):
+        refuse_odd_gif(gif_of([(WHOLE, KEEP)])[:-1] + b"\x01" * 1_000_001)
 
 
 def test_a_gif_of_two_control_blocks_before_a_frame_is_an_error() -> None:

@@ -85,6 +85,7 @@ def test_a_heic_whose_main_picture_is_called_a_thumbnail_is_refused(data: bytes)
 
 def test_a_heic_with_a_thumbnail_as_phones_write_it_is_none_of_these() -> None:
     refuse_odd_heic(heic(struct.pack(">IH", 0, 49), struct.pack(">HHH", 50, 1, 49)))
+    refuse_odd_heic(heic(struct.pack(">II", 1 << 24, 1), struct.pack(">IHI", 2, 1, 1)))
 
 
 def belonging(*references: tuple[bytes, int, tuple[int, ...]], version: int = 0) -> bytes:
@@ -158,14 +159,33 @@ def test_the_film_of_a_motion_photo_is_no_film_of_a_heic() -> None:
 @pytest.mark.parametrize(("handler", "is_refused"), [(b"soun", False), (b"vide", True)])
 def test_a_sound_is_no_second_film(handler: bytes, is_refused: bool) -> None:
     said = b"".join(
-        iso_box(b"tkhd", bytes(84)) + iso_box(b"hdlr", bytes(8) + kind + bytes(12))
+        iso_box(
+            b"trak",
+            iso_box(b"tkhd", bytes(84))
+            + iso_box(b"mdia", iso_box(b"hdlr", bytes(8) + kind + bytes(12))),
+        )
         for kind in (b"pict", handler)
     )
+    # What stands where nobody looks for the kind of a film is none.
+    data = AVIF + iso_box(b"free", b"hdlr" + bytes(8) + b"soun") + iso_box(b"moov", said)
     if not is_refused:
-        refuse_odd_avif(AVIF + iso_box(b"meta", said))
+        refuse_odd_avif(data)
         return
     with pytest.raises(UndecodableImageError, match="several films"):
-        refuse_odd_avif(AVIF + iso_box(b"meta", said))
+        refuse_odd_avif(data)
+
+
+@pytest.mark.parametrize("kind", [b"meta", b"iref", b"prem"])
+def test_a_list_whose_size_is_in_64_bits_hides_nothing(kind: bytes) -> None:
+    multiplied = struct.pack(">HHH", 1, 1, 2)
+
+    def box(of: bytes, content: bytes) -> bytes:
+        return (long_box if of == kind else iso_box)(of, content)
+
+    references = box(b"iref", bytes(4) + box(b"prem", multiplied))
+
+    with pytest.raises(UndecodableImageError, match="64 bits"):
+        refuse_odd_avif(AVIF + box(b"meta", bytes(4) + references))
 
 
 def test_lists_in_lists_take_no_time() -> None:

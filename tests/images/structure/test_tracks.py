@@ -27,9 +27,9 @@ def mvhd(*matrix: int) -> bytes:
     return iso_box(b"mvhd", bytes(36) + struct.pack(">9I", *matrix) + bytes(28))
 
 
-def stsd(count: int, width: int = 1000, cut: int | None = None) -> bytes:
+def stsd(count: int, width: int = 1000, cut: int | None = None, name: bytes = b"") -> bytes:
     said = struct.pack(">8I", width - (cut or 0), 1, 500, 1, 0, 1, 0, 1)
-    entry = bytes(24) + struct.pack(">2H", width, 500) + bytes(50)
+    entry = bytes(24) + struct.pack(">2H", width, 500) + name.ljust(50, b"\0")
     entry += iso_box(b"clap", said) if cut is not None else b""
     return iso_box(b"stsd", struct.pack(">2I", 0, count) + iso_box(b"avc1", entry))
 
@@ -46,6 +46,10 @@ def edits(*starts: int, version: int = 0, twice: bool = False) -> bytes:
     parts = b"".join(struct.pack(">QqI" if version else ">IiI", 9, at, 1 << 16) for at in starts)
     said = iso_box(b"elst", bytes([version, 0, 0, 0]) + struct.pack(">I", len(starts)) + parts)
     return iso_box(b"moov", iso_box(b"trak", iso_box(b"edts", said * (1 + twice))))
+
+
+def long_moov(content: bytes) -> bytes:
+    return struct.pack(">I4sQ", 1, b"moov", 16 + len(content)) + content
 
 
 UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
@@ -72,6 +76,9 @@ UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
         (iso_box(b"moov", iso_box(b"udta", b"from Michelstadt to Elstree, elsterly")), None),
         (edits(0, version=2), "no known version"),
         (edits(0, twice=True), "edts twice"),
+        (movie(stsd(1, cut=500, name=b"clap" + struct.pack(">4I", 1000, 1, 500, 1))), "a part"),
+        (movie(stsd(1, name=b"a name that ends in a clap")), None),
+        (iso_box(b"ftyp", b"isom") + long_moov(mvhd(*[9] * 9)), "64 bits"),
         (movie(head=mvhd(0xFFFF0000, 0, 0, 0, 0xFFFF0000, 0, 0, 0, 1 << 30)), "turned as a whole"),
         (movie(stsd(2)), "several kinds"),
         (edits(0, 4000), "several parts"),

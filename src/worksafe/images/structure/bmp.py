@@ -10,6 +10,7 @@ _COLOURS_AT, _ALPHA_AT = 46, 66  # how many are in the table, and the mask of al
 _PLAIN, _BITFIELDS = 0, 3
 _TABLED, _DEEP, _WIDE = frozenset({1, 4, 8}), 16, 32  # bits of a pixel
 _PLAIN_HEADER = 40
+_CORE_HEADER, _CORE_BITS_AT = 12, 24  # the first one, whose sides have two bytes each
 _TWO = b"\x00\xff"  # black and white
 _PIXELS_A_BYTE = {1: 1, 2: 2}  # by how runs are coded
 _END, _LEAST_LITERAL = 1, 3  # between them: further on, with pixels undrawn
@@ -61,6 +62,8 @@ def refuse_odd_bmp(data: bytes) -> None:
 def _refuse_early_pixels(data: bytes, header: int, bits: int, colours: int) -> None:
     """Refuse pixels that are said to begin before the table ends: the decoder moves them."""
     is_short = header < _PLAIN_HEADER
+    if header == _CORE_HEADER:
+        bits = int.from_bytes(data[_CORE_BITS_AT : _CORE_BITS_AT + 2], "little")
     entries = 1 << bits if is_short or not colours else colours
     table = (3 if is_short else 4) * entries if bits in _TABLED else 0
     start = int.from_bytes(data[_NUMBERS_AT[0] : _NUMBERS_AT[0] + 4], "little")

@@ -78,12 +78,20 @@ class Box(NamedTuple):
         How many bytes it has.
     is_possible : bool
         Whether a box can have the size that it says; nobody knows where one that cannot ends.
+    is_long : bool
+        Whether it says its size in 64 bits, after its kind.
     """
 
     at: int
     kind: bytes
     size: int
     is_possible: bool
+    is_long: bool = False
+
+    @property
+    def body(self) -> int:
+        """Where what it holds begins."""
+        return self.at + (_LONG_BOX_HEAD_BYTES if self.is_long else BOX_HEAD_BYTES)
 
     @property
     def end(self) -> int:
@@ -109,13 +117,13 @@ def boxes(file: BinaryIO, at: int, end: int) -> Iterator[Box]:
     while at < end:
         head = read_at(file, at, _LONG_BOX_HEAD_BYTES)
         size, kind = int.from_bytes(head[:4], "big"), head[4:8]
-        is_possible = size == 0 or size >= BOX_HEAD_BYTES
-        if size == 1:
+        is_possible, is_long = size == 0 or size >= BOX_HEAD_BYTES, size == 1
+        if is_long:
             size = int.from_bytes(head[8:], "big")
             is_possible = size >= _LONG_BOX_HEAD_BYTES
         if size < BOX_HEAD_BYTES:  # the last box, or none
             size = end - at
-        yield Box(at, kind, min(size, end - at), is_possible)
+        yield Box(at, kind, min(size, end - at), is_possible, is_long)
         at += size
 
 
@@ -139,10 +147,10 @@ def nested(file: BinaryIO, at: int, end: int) -> Iterator[tuple[Box, Box]]:
         parent, start = waiting.pop()
         for box in boxes(file, start, parent.end):
             if box.kind in _HOLD_OTHERS:
-                waiting.append((box, box.at + BOX_HEAD_BYTES))
+                waiting.append((box, box.body))
             elif box.kind == _META:  # with four bytes before the first, or without
                 before = read_at(file, box.at, min(box.size, _META_HEAD_BYTES)).find(_HANDLER)
-                waiting.append((box, box.at + max(before - 4, BOX_HEAD_BYTES)))
+                waiting.append((box, max(box.at + before - 4, box.body)))
             yield parent, box
 
 

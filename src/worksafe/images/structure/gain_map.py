@@ -67,7 +67,8 @@ def _is_binary_applied(data: bytes) -> bool:
 def _content(data: bytes, at: int) -> bytes:
     """Return what comes after the name, to the end of its segment."""
     length = int.from_bytes(data[at - 2 : at], "big") - 2 - len(_BINARY)
-    return data[at + len(_BINARY) :][:length]
+    start = at + len(_BINARY)
+    return data[start : start + max(0, length)]
 
 
 def _needs_headroom(content: bytes) -> bool:

@@ -50,7 +50,7 @@ def refuse_odd_gif(data: bytes) -> None:
     is_odd = is_filled = begins_clear = False
     for at in _blocks(data):
         if data[at] == _EXTENSION:
-            if data[at + 1 : at + 3] == _CONTROL:
+            if _is_control(data, at):
                 flags, controls = int.from_bytes(data[at + 3 : at + 4], "big"), controls + 1
             continue
         frames += 1
@@ -104,6 +104,14 @@ class _Frame:
         return max(screen[0], self.x + self.width), max(screen[1], self.y + self.height)
 
 
+def _is_control(data: bytes, at: int) -> bool:
+    """Return whether a block is about the next frame; refuse one that only some take for such."""
+    said = data[at + 1 : at + 3]
+    if said[:1] == _CONTROL[:1] and said != _CONTROL:
+        raise UndecodableImageError("the gif has a control block of an odd length")
+    return said == _CONTROL
+
+
 def as_browsers_dispose(data: bytes) -> bytes:
     """Write down what "no disposal" means, where the decoder goes on with the one before.
 
@@ -140,6 +148,9 @@ def _blocks(data: bytes) -> Iterator[int]:
     blocks = 0
     while at < len(data) and data[at] != _END:
         blocks += 1
+        if blocks > MAX_BLOCKS:
+            msg = f"the gif has more than {MAX_BLOCKS} blocks"
+            raise ImageFramesError(msg)
         if data[at] not in {_EXTENSION, _IMAGE}:
             at += 1
             continue
@@ -150,9 +161,6 @@ def _blocks(data: bytes) -> Iterator[int]:
             blocks += 1
             at += 1 + data[at]
         at += 1
-        if blocks > MAX_BLOCKS:
-            msg = f"the gif has more than {MAX_BLOCKS} blocks"
-            raise ImageFramesError(msg)
 
 
 def _table_bytes(flags: bytes) -> int:

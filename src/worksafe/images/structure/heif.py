@@ -24,7 +24,7 @@ _TRACKS = frozenset({b"moov", b"hoov", b"cmov", b"mvhd", b"trak"})
 _PRIMARY, _THUMBNAIL = b"pitm", b"thmb"
 _CUT, _ALTERNATIVES, _GAIN_MAP, _MULTIPLIED = b"clap", b"altr", b"tmap", b"prem"
 _REFERENCES, _ALPHA = b"iref", b"auxl"
-_TRACK_HEAD = b"tkhd"
+_TRACK_HEAD, _MEDIUM = b"tkhd", b"mdia"
 _NO_FILM = re.compile(rb"hdlr.{8}(?:auxv|soun|text|sbtl|subt|meta)", re.DOTALL)  # alpha, sound …
 
 
@@ -72,7 +72,10 @@ def refuse_odd_avif(data: bytes) -> None:
         raise UndecodableImageError("the avif is to be cut to a part, which decoders leave undone")
     if _ALTERNATIVES in said or _GAIN_MAP in said:
         raise UndecodableImageError("the avif holds alternatives, of which viewers choose")
-    films = said.count(_TRACK_HEAD) - len(_NO_FILM.findall(said))
+    films = said.count(_TRACK_HEAD) - sum(
+        parent.kind == _MEDIUM and bool(_NO_FILM.match(data, box.at + 4))
+        for parent, box in nested(io.BytesIO(data), 0, len(data))
+    )
     if films > 1:
         raise UndecodableImageError("the avif holds several films, of which viewers choose")
     references = list(_references(data))
@@ -99,7 +102,7 @@ def refuse_odd_heic(data: bytes) -> None:
         If so: viewers show it, the decoder leaves it out.
     """
     said = _outside_media(data)
-    primaries = {number for at in places_of(_PRIMARY, said) for number in _numbers(said, at + 8)}
+    primaries = {_primary(said, at) for at in places_of(_PRIMARY, said)}
     thumbnails = {number for at in places_of(_THUMBNAIL, said) for number in _numbers(said, at + 4)}
     if primaries & thumbnails:
         raise UndecodableImageError("the heic calls its main picture a thumbnail")
@@ -119,6 +122,7 @@ def _references(data: bytes) -> Iterator[_Reference]:
     for one in lists:
         number_bytes = 2 if data[one.at + 8 : one.at + 9] in {b"", b"\x00"} else 4
         for box in _held(data, one):
+            _refuse_long(box)
             count_at = box.at + 8 + number_bytes
             source, count = data[box.at + 8 : count_at], data[count_at : count_at + 2]
             yield _Reference(box.kind, int.from_bytes(source, "big"), int.from_bytes(count, "big"))
@@ -126,11 +130,24 @@ def _references(data: bytes) -> Iterator[_Reference]:
 
 def _held(data: bytes, box: Box) -> list[Box]:
     """Go through the boxes in one that has a version; refuse more than anybody writes."""
+    _refuse_long(box)
     file = io.BytesIO(data)
     held = list(islice(boxes(file, box.at + _FULL_HEAD_BYTES, box.end), _MAX_BOXES))
     if len(held) == _MAX_BOXES:
         raise UndecodableImageError("the avif holds more boxes in one than anybody writes")
     return held
+
+
+def _refuse_long(box: Box) -> None:
+    """Refuse a list whose size is in 64 bits: what it holds would be looked for elsewhere."""
+    if box.is_long:
+        raise UndecodableImageError("the avif says in 64 bits how long a list is")
+
+
+def _primary(data: bytes, at: int) -> int:
+    """Read the main picture's number, in two bytes or four by the version of what says it."""
+    short, long = _numbers(data, at + 8)
+    return long if data[at + 4 : at + 5].strip(b"\x00") else short
 
 
 def _numbers(data: bytes, at: int) -> tuple[int, int]:

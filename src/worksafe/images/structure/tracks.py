@@ -23,6 +23,7 @@ from worksafe.images.structure.containers import (
     nested,
     read_at,
 )
+from worksafe.images.structure.marks import places_of
 
 _MOVIE, _MOST_MOVIE_BYTES = b"moov", 64 * 1024**2  # an hour's tables have a hundredth
 _LIKE_A_MOVIE = frozenset({_MOVIE, b"hoov", b"cmov"})  # some take them for one
@@ -40,6 +41,7 @@ _IDENTITY = struct.pack(">9I", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 _EDITS, _EMPTY = {0: struct.Struct(">Ii4s"), 1: struct.Struct(">Qq4s")}, -1  # by version
 _ENTRIES_AT, _ENTRY_AT = 12, 16  # of the descriptions of samples: how many, and the first
 _SIZE_AT = 32  # in an entry: width and height, in pixels
+_CUT_BYTES = 16  # that say how much of it is to be shown, after their kind
 _MOST_CUT = 0.05  # of a side
 
 _TRACKS, _TRACK, _VIDEO, _PROJECTION = 0x1654AE6B, 0xAE, 0xE0, 0x7670
@@ -131,6 +133,8 @@ def _refuse_odd_mp4(file: BinaryIO, end: int) -> None:
     movie = read_at(file, heads[0].at, heads[0].size)
     known = set[tuple[int, bytes]]()
     for parent, box in nested(io.BytesIO(movie), 0, len(movie)):
+        if box.is_long:
+            _refuse("says in 64 bits how long a part of its head is")
         if box.kind in _ONCE:
             table = parent.at, _ONCE[box.kind]
             if table in known:
@@ -167,14 +171,12 @@ def _refuse_odd_samples(descriptions: bytes) -> None:
     if count > 1:
         _refuse("has samples of several kinds in a track")
     entry = descriptions[_ENTRY_AT:]
-    at = entry.find(b"clap")
-    if at < 0:
-        return
-    width, height = struct.unpack_from(">2H", entry, _SIZE_AT)
-    across, by, down, per = struct.unpack_from(">4I", entry, at + 4)
-    if by and per:
-        _refuse_cut(1 - Fraction(across, by) / max(1, width))
-        _refuse_cut(1 - Fraction(down, per) / max(1, height))
+    for at in places_of(b"clap", entry[:-_CUT_BYTES]):
+        width, height = struct.unpack_from(">2H", entry, _SIZE_AT)
+        across, by, down, per = struct.unpack_from(">4I", entry, at + 4)
+        if by and per:
+            _refuse_cut(1 - Fraction(across, by) / max(1, width))
+            _refuse_cut(1 - Fraction(down, per) / max(1, height))
 
 
 def _refuse_cut(share: Fraction) -> None:
